@@ -1,0 +1,28 @@
+/* check.h on a machine with a C library. */
+#include "check.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+void check_print(const char *text)
+{
+    fputs(text, stdout);
+}
+
+void check_exit(int status)
+{
+    fflush(stdout);
+    exit(status);
+}
+
+int32_t check_load(const char *path, void *data, uint32_t size)
+{
+    FILE *file = fopen(path, "rb");
+    if (file == NULL) {
+        return -1;
+    }
+    size_t got = fread(data, 1, size, file);
+    int32_t result = ferror(file) || fgetc(file) != EOF ? -1 : (int32_t)got;
+    fclose(file);
+    return result;
+}
