@@ -1,0 +1,13 @@
+# The ESP8266's CPU, with no operating system below: programs are linked with tests/bare/ and run by
+# qemu-system-xtensa. Code is compiled as for the chip, so that sizes and stacks measured here count.
+set(CMAKE_SYSTEM_NAME Generic)
+set(CMAKE_SYSTEM_PROCESSOR lx106)
+set(CMAKE_C_COMPILER xtensa-lx106-elf-gcc)
+set(CMAKE_ASM_COMPILER xtensa-lx106-elf-gcc)
+# A test program of CMake itself cannot be linked before tests/bare/ exists.
+set(CMAKE_TRY_COMPILE_TARGET_TYPE STATIC_LIBRARY)
+set(CMAKE_C_FLAGS_INIT "-ffreestanding -mlongcalls -mtext-section-literals -ffunction-sections -fdata-sections -fstack-usage -g")
+set(CMAKE_ASM_FLAGS_INIT "-mlongcalls -mtext-section-literals -g")
+set(CMAKE_CROSSCOMPILING_EMULATOR ${CMAKE_CURRENT_LIST_DIR}/../tests/bare/run)
+set(UPD_CORE_ONLY ON)
+set(UPD_BARE ON)
