@@ -30,13 +30,14 @@
  *     without an erase, to clear more bits.
  *   - UPD_OK means done: the cells hold the new content, and no later power cut takes it back. It
  *     is not a proof: the library reads back what it wrote.
- *   - Any other result, UPD_E_IO by rule, is returned unchanged to the application. The bytes that
- *     a failed write() or erase() was to change are then as after a power cut.
+ *   - Any other result, UPD_E_IO by rule, is returned unchanged to the application. What a failed
+ *     write() or erase() leaves is then as if power had been cut.
  *
  * What a power cut may leave, and the library has to survive:
  *   - During write(): pages before the current one are done, later ones untouched. In the current
- *     page each bit that was to be cleared is cleared, or still 1, or unstable. All other bits are
- *     as they were.
+ *     page each bit that was to be cleared is cleared, or still 1, or unstable; and other bits of
+ *     that page that were 1, inside or outside of [offset, offset + size), may be cleared or
+ *     unstable too. What must survive the cut of a write therefore lies in another page.
  *   - During erase(): any bits in that one sector, 0 where there was 1 included, because chips
  *     program a sector to 0 before they erase it. Any cell may be unstable.
  *   - An unstable cell reads as 0 or 1, anew at each read, until its sector is erased. Bytes that
