@@ -1,7 +1,7 @@
-/* CRC-32 for hosts, eight bytes a step. Compiled to nothing where UPD_CRC32_FAST is 0. */
+/* CRC-32 for hosts, eight bytes a step. Compiled to nothing where UPD_SMALL is 1. */
 #include "crc32_engines.h"
 
-#if UPD_CRC32_FAST
+#if !UPD_SMALL
 
 #include <updraft/bytes.h>
 

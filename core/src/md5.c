@@ -2,6 +2,8 @@
 
 #include <updraft/bytes.h>
 
+#include "unroll.h"
+
 enum { BLOCK = 64, SIZE_AT = 56 /* of the last block, where the length in bits lies */ };
 
 /* floor(2^32 * |sin(i + 1)|) */
@@ -16,44 +18,45 @@ static const uint32_t sines[64] = {
     0x6FA87E4F, 0xFE2CE6E0, 0xA3014314, 0x4E0811A1, 0xF7537E82, 0xBD3AF235, 0x2AD7D2BB, 0xEB86D391,
 };
 
-/*
- * One step: a = b + rotate(a + mix + word + constant, turn). Four steps, with the roles of the four
- * words moved on by one each time, leave them where they were: that is why every loop below takes
- * four steps, and none of them moves a word.
- */
-#define STEP(a, b, mix, word, constant, turn)                                                      \
-    do {                                                                                           \
-        uint32_t sum = (a) + (mix) + (word) + (constant);                                          \
-        (a) = (b) + (sum << (turn) | sum >> (32 - (turn)));                                        \
-    } while (0)
-
-/* The word of the block that is used at position i of a round. */
-#define WORD(i) upd_get_le32(block + 4 * ((i)&15))
-
-#define MIX_1(x, y, z) ((z) ^ ((x) & ((y) ^ (z))))
-#define MIX_2(x, y, z) MIX_1(z, x, y)
-#define MIX_3(x, y, z) ((x) ^ (y) ^ (z))
-#define MIX_4(x, y, z) ((y) ^ ((x) | ~(z)))
-
-/* Sixteen steps that differ in the constants and in the order of the words: `first`, then every
- * `stride`. */
-#define ROUND(mix, constants, first, stride, turn_0, turn_1, turn_2, turn_3)                       \
-    for (uint32_t i = 0; i < 16; i += 4) {                                                         \
-        uint32_t k = (first) + (stride)*i;                                                         \
-        STEP(a, b, mix(b, c, d), WORD(k), (constants)[i], turn_0);                                 \
-        STEP(d, a, mix(a, b, c), WORD(k + (stride)), (constants)[i + 1], turn_1);                  \
-        STEP(c, d, mix(d, a, b), WORD(k + 2 * (stride)), (constants)[i + 2], turn_2);              \
-        STEP(b, c, mix(c, d, a), WORD(k + 3 * (stride)), (constants)[i + 3], turn_3);              \
-    }
+/* How far the sum of a step is turned: one byte for each of the four steps that repeat, a word for
+ * each round. */
+static const uint32_t turns[4] = {0x16110C07, 0x140E0905, 0x17100B04, 0x150F0A06};
 
 static void compress(uint32_t state[4], const uint8_t block[BLOCK])
 {
     uint32_t a = state[0], b = state[1], c = state[2], d = state[3];
+    uint32_t words[16];
 
-    ROUND(MIX_1, sines, 0, 1, 7, 12, 17, 22)
-    ROUND(MIX_2, sines + 16, 1, 5, 5, 9, 14, 20)
-    ROUND(MIX_3, sines + 32, 5, 3, 4, 11, 16, 23)
-    ROUND(MIX_4, sines + 48, 0, 7, 6, 10, 15, 21)
+    for (uint32_t i = 0; i < 16; i++) {
+        words[i] = upd_get_le32(block + 4 * i);
+    }
+    UNROLL
+    for (uint32_t i = 0; i < 64; i++) {
+        uint32_t mix, k, turn = turns[i / 16] >> i % 4 * 8 & 31;
+
+        switch (i / 16) {
+        case 0:
+            mix = d ^ (b & (c ^ d));
+            k = i;
+            break;
+        case 1:
+            mix = c ^ (d & (b ^ c));
+            k = 5 * i + 1;
+            break;
+        case 2:
+            mix = b ^ c ^ d;
+            k = 3 * i + 5;
+            break;
+        default:
+            mix = c ^ (b | ~d);
+            k = 7 * i;
+            break;
+        }
+        uint32_t sum = a + mix + words[k % 16] + sines[i];
+
+        a = d, d = c, c = b;
+        b += sum << turn | sum >> (32 - turn);
+    }
     state[0] += a, state[1] += b, state[2] += c, state[3] += d;
 }
 

@@ -1,4 +1,5 @@
 #include "sha256_blocks.h"
+#include "unroll.h"
 
 #include <updraft/bytes.h>
 
@@ -36,6 +37,7 @@ static void compress(uint32_t state[8], const uint8_t block[BLOCK])
     uint32_t e = state[4], f = state[5], g = state[6], h = state[7];
     uint32_t ring[16];
 
+    UNROLL
     for (uint32_t i = 0; i < 64; i++) {
         uint32_t word = i < 16 ? (ring[i] = upd_get_be32(block + 4 * i)) : schedule(ring, i);
         uint32_t one = h + (rotate(e, 6) ^ rotate(e, 11) ^ rotate(e, 25)) + (g ^ (e & (f ^ g))) +

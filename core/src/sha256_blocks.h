@@ -5,6 +5,7 @@
 #ifndef UPDRAFT_SHA256_BLOCKS_H
 #define UPDRAFT_SHA256_BLOCKS_H
 
+#include <updraft/config.h>
 #include <updraft/sha256.h>
 
 /** The round constants; docs/formats/sha256.md says where they come from. */

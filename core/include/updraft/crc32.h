@@ -20,21 +20,6 @@
 
 #include <stdint.h>
 
-/**
- * 1 for tables of 8 KiB for each bit order, which take eight bytes a step; 0 for tables of 64
- * bytes, which take four bits a step.
- *
- * Range: 0 or 1. Default: 0 for the chips' CPUs (Xtensa, RISC-V of 32 bits), 1 for every other.
- */
-#ifndef UPD_CRC32_FAST
-#if defined(__XTENSA__) || (defined(__riscv) && __riscv_xlen == 32)
-#define UPD_CRC32_FAST 0
-#else
-#define UPD_CRC32_FAST 1
-#endif
-#endif
-_Static_assert(UPD_CRC32_FAST == 0 || UPD_CRC32_FAST == 1, "UPD_CRC32_FAST: see its comment");
-
 /** What upd_crc32() takes for the first piece, and the CRC of no bytes. */
 #define UPD_CRC32_INIT 0u
 

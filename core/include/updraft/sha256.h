@@ -23,22 +23,6 @@
 /** Bytes of a digest. */
 #define UPD_SHA256_SIZE 32
 
-/**
- * 1 to build the compression function that uses the SHA instructions of x86-64, beside the portable
- * one; which of them runs is asked of the CPU in upd_sha256_init(). 0 to build the portable one
- * only.
- *
- * Range: 0 or 1. Default: 1 for x86-64, 0 for every other CPU.
- */
-#ifndef UPD_SHA256_X86
-#if defined(__x86_64__)
-#define UPD_SHA256_X86 1
-#else
-#define UPD_SHA256_X86 0
-#endif
-#endif
-_Static_assert(UPD_SHA256_X86 == 0 || UPD_SHA256_X86 == 1, "UPD_SHA256_X86: see its comment");
-
 /** A digest in the making. Owned by the caller; its fields are the module's own. */
 struct upd_sha256 {
     uint32_t state[8];
