@@ -1,0 +1,134 @@
+#!/usr/bin/env python3
+"""Print what each function costs on lx106: its code, its stack, and the stack with whatever it calls.
+
+Usage: sizes.py BUILD FOLDER...   The library updraft_FOLDER of each folder, as the lx106 preset built
+it in BUILD: each object lies beside the compiler's call graph (.ci). A frame of no fixed size, a large
+frame, recursion, a variable outside functions and any use of malloc fail: where the stack is 4 KiB and
+shared with the vendor's code, they are crashes that somebody meets in the field.
+"""
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+SIZE, NM = "xtensa-lx106-elf-size", "xtensa-lx106-elf-nm"
+FRAME_LIMIT = 512
+HEAP = {"malloc", "calloc", "realloc", "free", "alloca", "os_malloc", "os_zalloc", "os_free", "pvPortMalloc", "vPortFree"}
+
+NODE = re.compile(r'^node: \{ title: "([^"]+)" label: "[^"]*?(\d+) bytes \(([^)]+)\)')
+EDGE = re.compile(r'^edge: \{ sourcename: "([^"]+)" targetname: "([^"]+)"')
+INDIRECT = "__indirect_call"
+
+
+class Module:
+    """One object: its code and constants in bytes, its functions, and what is wrong with it."""
+
+    def __init__(self, source, path):
+        self.name = source
+        self.text = self.constants = self.data = 0
+        self.code, self.frame, self.calls, self.problems = {}, {}, {}, []
+        self.read_sections(path)
+        self.read_graph(path.with_suffix(".ci"))
+        undefined = run(NM, "--undefined-only", "--format=posix", path).split()
+        self.problems += [f"uses {name}()" for name in sorted(HEAP.intersection(undefined))]
+        if self.data != 0:
+            self.problems.append(f"{self.data} bytes of variables outside functions")
+
+    def read_sections(self, path):
+        for line in run(SIZE, "-A", path).splitlines():
+            section, size = (line.split() + ["", ""])[:2]
+            if section.startswith((".text", ".literal")):
+                self.text += int(size)
+                self.code[section.removeprefix(".text.")] = int(size)
+            elif section.startswith(".rodata"):
+                self.constants += int(size)
+            elif section.startswith((".data", ".bss")):
+                self.data += int(size)
+
+    def read_graph(self, path):
+        for line in path.read_text(encoding="utf-8").splitlines():
+            if node := NODE.match(line):
+                title, frame, kind = node[1], int(node[2]), node[3]
+                self.frame[title] = frame
+                if kind != "static":
+                    self.problems.append(f"{short(title)}(): its frame has no fixed size ({kind})")
+                if frame > FRAME_LIMIT:
+                    self.problems.append(f"{short(title)}(): {frame} bytes of stack; the limit is {FRAME_LIMIT}")
+            elif edge := EDGE.match(line):
+                self.calls.setdefault(edge[1], set()).add(edge[2])
+
+
+def run(*command):
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+def short(title):
+    """A static function's title is FILE:NAME."""
+    return title.rsplit(":", 1)[-1]
+
+
+class Stacks:
+    """The deepest stack below each function. What is not ours (the ROM) counts as nothing."""
+
+    def __init__(self, modules):
+        self.frame = {title: size for module in modules for title, size in module.frame.items()}
+        self.calls = {}
+        for module in modules:
+            for title, callees in module.calls.items():
+                self.calls.setdefault(title, set()).update(callees)
+        self.known, self.recursive = {}, set()
+
+    def deepest(self, title, above=()):
+        """Return (bytes, whether a call through a pointer comes on top)."""
+        if title in above:
+            self.recursive.add(title)
+            return 0, False
+        if title not in self.known:
+            below = [self.deepest(callee, (*above, title)) for callee in self.calls.get(title, ())]
+            self.known[title] = (self.frame.get(title, 0) + max((size for size, _ in below), default=0),
+                                 title == INDIRECT or any(pointer for _, pointer in below))
+        return self.known[title]
+
+
+def measure(build, folders):
+    """Return the modules of the folders' libraries, and their Stacks."""
+    modules = []
+    for folder in folders:
+        objects = Path(build, folder, "CMakeFiles", f"updraft_{folder}.dir")
+        for path in sorted(objects.rglob("*.obj")):
+            source = path.relative_to(objects).as_posix().removesuffix(".obj")
+            modules.append(Module(f"{folder}/{source}", path))
+    stacks = Stacks(modules)
+    for module in modules:
+        for title in module.frame:
+            stacks.deepest(title)
+        module.problems += [f"{short(title)}() calls itself" for title in module.frame if title in stacks.recursive]
+    return modules, stacks
+
+
+def report(modules, stacks):
+    """Yield the lines of the table: a line for a module, then one for each of its functions."""
+    yield f"{'lx106, bytes':44} {'text':>6} {'const':>6} {'data':>6} {'stack':>6} {'deepest':>8}"
+    for module in modules:
+        deepest = max((stacks.deepest(title) for title in module.frame), default=(0, False))
+        yield (f"{module.name:44} {module.text:6} {module.constants:6} {module.data:6} {'':6} "
+               f"{deepest[0]:7}{'+' if deepest[1] else ' '}")
+        for title, frame in module.frame.items():
+            size, pointer = stacks.deepest(title)
+            code = module.code.get(short(title), 0)
+            yield f"    {short(title):40} {code:6} {'':6} {'':6} {frame:6} {size:7}{'+' if pointer else ' '}"
+    totals = [sum(getattr(module, field) for module in modules) for field in ("text", "constants", "data")]
+    yield f"{'total':44} {totals[0]:6} {totals[1]:6} {totals[2]:6}"
+    yield "deepest: with all that it calls; +: and with what it calls through a pointer on top"
+
+
+def main():
+    modules, stacks = measure(sys.argv[1], sys.argv[2:])
+    print("\n".join(report(modules, stacks)))
+    problems = [f"{module.name}: {problem}" for module in modules for problem in module.problems]
+    print("\n".join([*problems, f"{len(modules)} modules, {len(problems)} problems"]))
+    return 1 if problems or not any(module.frame for module in modules) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,58 @@
+#!/usr/bin/env python3
+"""Sum up JUnit reports, as ctest and pytest write them, in the line that ends each test run of updraft.
+
+Usage: summary.py REPORT...   Prints the names of what failed and what was skipped, then
+"N passed, N failed, N skipped". A program under ctest ends with such a line itself and counts by it;
+without one, or failing without a failed test, it has crashed and counts as a failure.
+"""
+import re
+import sys
+import xml.etree.ElementTree as ElementTree
+
+TOTALS = re.compile(r"^(\d+) passed, (\d+) failed, (\d+) skipped$", re.MULTILINE)
+FAILED = re.compile(r"^FAILED (.+)$", re.MULTILINE)
+SKIPPED = re.compile(r"(?:^skipped: (.*)\n)?^skipped (.+)$", re.MULTILINE)
+
+
+def sum_program(name, output, broken):
+    """Return ([passed, failed, skipped], lines to print) of one program that ctest ran."""
+    totals = TOTALS.findall(output)
+    counts = [int(number) for number in totals[-1]] if totals else [0, 0, 0]
+    lines = [f"FAILED {name}: {test}" for test in FAILED.findall(output)]
+    lines += [f"skipped {name}: {test}: {reason or 'no reason given'}" for reason, test in SKIPPED.findall(output)]
+    if not totals or (broken and counts[1] == 0):
+        counts[1] += 1
+        lines.append(f"FAILED {name}: it ended before its time, or failed without a failed test")
+    return counts, lines
+
+
+def sum_case(case):
+    """The same of one test case of a report."""
+    broken = case.find("failure") is not None or case.find("error") is not None
+    if "status" in case.attrib:     # ctest's, which calls a missing program skipped; that has no totals and fails
+        return sum_program(case.get("name"), case.findtext("system-out") or "", broken)
+    skipped = case.find("skipped")
+    name = f"{case.get('classname')}/{case.get('name')}"
+    if broken:
+        return [0, 1, 0], [f"FAILED {name}"]
+    if skipped is not None:
+        return [0, 0, 1], [f"skipped {name}: {skipped.get('message') or 'no reason given'}"]
+    return [1, 0, 0], []
+
+
+def main():
+    totals = [0, 0, 0]
+    for report in sys.argv[1:]:
+        for case in ElementTree.parse(report).iter("testcase"):
+            counts, lines = sum_case(case)
+            totals = [total + count for total, count in zip(totals, counts)]
+            print("".join(line + "\n" for line in lines), end="")
+    if sum(totals) == 0:
+        print("FAILED: no test ran")
+        totals[1] = 1
+    print(f"{totals[0]} passed, {totals[1]} failed, {totals[2]} skipped")
+    return 1 if totals[1] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
