@@ -23,10 +23,21 @@ struct halves {
     __m128i abef, cdgh;
 };
 
+/* Through void: no alignment is asked of the memory. */
+TARGET static inline __m128i load(const void *at)
+{
+    return _mm_loadu_si128(at);
+}
+
+TARGET static inline void store(void *at, __m128i value)
+{
+    _mm_storeu_si128(at, value);
+}
+
 /* Four rounds: two for each instruction, with the round constants added to the schedule. */
 TARGET static inline void four_rounds(struct halves *s, __m128i words, const uint32_t *constants)
 {
-    __m128i sum = _mm_add_epi32(words, _mm_loadu_si128((const __m128i *)constants));
+    __m128i sum = _mm_add_epi32(words, load(constants));
 
     s->cdgh = _mm_sha256rnds2_epu32(s->cdgh, s->abef, sum);
     s->abef = _mm_sha256rnds2_epu32(s->abef, s->cdgh, _mm_shuffle_epi32(sum, 0x0E));
@@ -44,7 +55,7 @@ TARGET static inline __m128i load_words(const uint8_t *data)
 {
     const __m128i swap = _mm_set_epi8(12, 13, 14, 15, 8, 9, 10, 11, 4, 5, 6, 7, 0, 1, 2, 3);
 
-    return _mm_shuffle_epi8(_mm_loadu_si128((const __m128i *)data), swap);
+    return _mm_shuffle_epi8(load(data), swap);
 }
 
 TARGET static inline void compress(struct halves *s, const uint8_t *block)
@@ -74,8 +85,8 @@ TARGET static inline void compress(struct halves *s, const uint8_t *block)
 
 TARGET void upd_sha256_blocks_x86(uint32_t state[8], const uint8_t *data, uint32_t count)
 {
-    __m128i badc = _mm_shuffle_epi32(_mm_loadu_si128((const __m128i *)&state[0]), 0xB1);
-    __m128i efgh = _mm_shuffle_epi32(_mm_loadu_si128((const __m128i *)&state[4]), 0x1B);
+    __m128i badc = _mm_shuffle_epi32(load(&state[0]), 0xB1);
+    __m128i efgh = _mm_shuffle_epi32(load(&state[4]), 0x1B);
     struct halves s = {_mm_alignr_epi8(badc, efgh, 8), _mm_blend_epi16(efgh, badc, 0xF0)};
 
     for (; count != 0; count--) {
@@ -84,8 +95,8 @@ TARGET void upd_sha256_blocks_x86(uint32_t state[8], const uint8_t *data, uint32
     }
     __m128i feba = _mm_shuffle_epi32(s.abef, 0x1B), dchg = _mm_shuffle_epi32(s.cdgh, 0xB1);
 
-    _mm_storeu_si128((__m128i *)&state[0], _mm_blend_epi16(feba, dchg, 0xF0));
-    _mm_storeu_si128((__m128i *)&state[4], _mm_alignr_epi8(dchg, feba, 8));
+    store(&state[0], _mm_blend_epi16(feba, dchg, 0xF0));
+    store(&state[4], _mm_alignr_epi8(dchg, feba, 8));
 }
 
 #endif
