@@ -55,11 +55,9 @@ struct upd_otadata {
 
 /* --- One record ------------------------------------------------------------------------------- */
 
-/** The CRC that belongs to a sequence number. */
-uint32_t upd_otadata_crc(uint32_t sequence);
 uint32_t upd_otadata_sequence(const uint8_t record[UPD_OTADATA_RECORD_SIZE]);
 uint32_t upd_otadata_state(const uint8_t record[UPD_OTADATA_RECORD_SIZE]);
-/** True when the stored CRC belongs to the stored sequence number. */
+/** True when the stored CRC belongs to the stored sequence number, by upd_crc32_otadata(). */
 bool upd_otadata_crc_is_good(const uint8_t record[UPD_OTADATA_RECORD_SIZE]);
 /** Make a record with an unused label (FF). */
 void upd_otadata_encode(uint8_t record[UPD_OTADATA_RECORD_SIZE], uint32_t sequence, uint32_t state);

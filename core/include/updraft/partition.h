@@ -140,8 +140,8 @@ uint32_t upd_partition_slot_count(const struct upd_partition *rows, uint32_t cou
 
 /** What a boot loader takes out of a table to choose an app; see otadata.h. */
 struct upd_boot_layout {
-    uint32_t otadata_offset; /* bytes; meaningful when otadata_size is not 0 */
-    uint32_t otadata_size;   /* bytes; 0 when there is no data/ota partition */
+    uint32_t otadata_offset; /* bytes; 0 when there is no data/ota partition */
+    uint32_t otadata_size;   /* bytes */
     uint16_t slots;          /* bit i: ota_i is there and not empty */
     uint8_t slot_count;      /* rows that are OTA slots, as a boot loader counts them */
     bool factory;
