@@ -1,0 +1,294 @@
+/*
+ * The SPI flash: a file of the host, program clears bits only, one sector erase or one page program
+ * an operation. The power switch cuts at a chosen operation and tears it as the flash model does.
+ */
+#include "rom.h"
+
+enum { SPI_OK = 0, SPI_ERROR = 1 };
+enum { SECTOR = 4096, PAGE = 256, BLOCK = 65536 };
+#define CHIP_SIZE_AT_POWER_ON 0x400000u /* whatever the chip really has: the header does not tell the ROM */
+#define WINDOW 0x40200000u
+#define WINDOW_SIZE 0x100000u
+#define NEVER 0xFFFFFFFFu
+
+struct flashchip flashchip __attribute__((section(".chip")));
+/* Callers find the structure through this pointer, at 0x3FFFC714. */
+struct flashchip *flashchip_pointer __attribute__((section(".chip.pointer")));
+
+static struct {
+    int32_t file;
+    uint32_t size;
+    uint32_t operations;
+    uint32_t cut_at, cut_how, cut_seed;
+    uint32_t last_read;
+    bool mapped;
+    uint32_t megabyte;
+} spi;
+
+int SPIWrite(uint32_t address, const void *data, uint32_t size);
+int SPIEraseSector(uint32_t sector);
+int SPIEraseBlock(uint32_t block);
+int SPIEraseArea(uint32_t address, uint32_t size);
+int SPIEraseChip(void);
+int SPIUnlock(void);
+int SPILock(void);
+int SPIReadModeCnfig(uint32_t mode);
+int SPIParamCfg(uint32_t device_id, uint32_t chip_size, uint32_t block_size, uint32_t sector_size,
+                uint32_t page_size, uint32_t status_mask);
+int spi_read_status(struct flashchip *chip, uint32_t *status);
+int spi_write_status(struct flashchip *chip, uint32_t status);
+int spi_write_enable(struct flashchip *chip);
+int wait_spi_idle(struct flashchip *chip);
+void spi_flash_attach(void);
+void Cache_Read_Enable(uint8_t odd_even, uint8_t pair, uint8_t size);
+void Cache_Read_Disable(void);
+
+void spi_attach(const char *path)
+{
+    spi.file = host_open(path, HOST_READ_WRITE);
+    if (spi.file < 0) {
+        machine_fail("cannot open the flash file", path);
+    }
+    spi.size = host_size(spi.file);
+    if (spi.size == 0 || spi.size % SECTOR != 0) {
+        machine_fail("not a whole number of sectors:", path);
+    }
+}
+
+void spi_power_on(void)
+{
+    flashchip_pointer = &flashchip;
+    flashchip = (struct flashchip){0x1640EF, CHIP_SIZE_AT_POWER_ON, BLOCK, SECTOR, PAGE, 0xFFFF};
+    spi.operations = 0;
+    spi.last_read = NEVER;
+    Cache_Read_Disable();
+}
+
+void spi_cut_at(uint32_t at, uint32_t how, uint32_t seed)
+{
+    spi.cut_at = at;
+    spi.cut_how = how;
+    spi.cut_seed = seed;
+}
+
+uint32_t spi_operations(void)
+{
+    return spi.operations;
+}
+
+uint32_t spi_last_read(void)
+{
+    return spi.last_read;
+}
+
+/* The ROM believes flashchip.chip_size, the chip its real size. */
+static bool reachable(uint32_t address, uint32_t size)
+{
+    uint32_t limit = flashchip.chip_size < spi.size ? flashchip.chip_size : spi.size;
+    return address <= limit && size <= limit - address;
+}
+
+/* What changed in flash shows in the window, if it lies in the mapped megabyte. */
+static void refresh_window(uint32_t address, uint32_t size)
+{
+    if (spi.mapped && address / WINDOW_SIZE == spi.megabyte) {
+        host_read_at(spi.file, address, (void *)(uintptr_t)(WINDOW + address % WINDOW_SIZE), size);
+    }
+}
+
+/*
+ * The bytes which a cell area holds when power goes during the operation that would turn `before`
+ * into `after`. An erase drives cells to 1 and a program to 0, in any order of cells.
+ */
+static void tear(const uint8_t *before, uint8_t *after, uint32_t size)
+{
+    uint32_t state = spi.cut_seed * 2654435761u + 1;
+    uint32_t done = spi.cut_seed % (size + 1);
+
+    for (uint32_t i = 0; i < size; i++) {
+        state = state * 1664525 + 1013904223;
+        uint8_t chosen = (uint8_t)(state >> 24);
+        if (spi.cut_how == TEAR_PREFIX) {
+            chosen = i < done ? 0xFF : 0;
+        }
+        after[i] = (uint8_t)((before[i] & ~chosen) | (after[i] & chosen));
+    }
+}
+
+/* One operation on [address, address + size): cells end as `after`, unless power is cut. */
+static void operate(uint32_t address, const uint8_t *before, uint8_t *after, uint32_t size)
+{
+    bool cut = spi.operations == spi.cut_at;
+    spi.operations++;
+    if (cut && spi.cut_how == TEAR_BEFORE) {
+        machine_end("cut", address);
+    }
+    if (cut && spi.cut_how != TEAR_AFTER) {
+        tear(before, after, size);
+    }
+    host_write_at(spi.file, address, after, size);
+    if (cut) {
+        machine_end("cut", address);
+    }
+    refresh_window(address, size);
+}
+
+int SPIRead(uint32_t address, void *data, uint32_t size)
+{
+    if (!reachable(address, size)) {
+        return SPI_ERROR;
+    }
+    if (((uintptr_t)data | size) % 4 != 0) {
+        machine_fail("SPIRead to an address or of a size", "that is not a multiple of 4");
+    }
+    spi.last_read = address;
+    host_read_at(spi.file, address, data, size);
+    return SPI_OK;
+}
+
+int SPIWrite(uint32_t address, const void *data, uint32_t size)
+{
+    static uint8_t before[PAGE], after[PAGE];
+    const uint8_t *from = data;
+
+    if (!reachable(address, size)) {
+        return SPI_ERROR;
+    }
+    if ((address | (uintptr_t)data | size) % 4 != 0) {
+        machine_fail("SPIWrite to an address or of a size", "that is not a multiple of 4");
+    }
+    while (size > 0) {
+        uint32_t left_in_page = PAGE - address % PAGE;
+        uint32_t now = size < left_in_page ? size : left_in_page;
+        host_read_at(spi.file, address, before, now);
+        for (uint32_t i = 0; i < now; i++) {
+            after[i] = before[i] & from[i];
+        }
+        operate(address, before, after, now);
+        address += now;
+        from += now;
+        size -= now;
+    }
+    return SPI_OK;
+}
+
+int SPIEraseSector(uint32_t sector)
+{
+    static uint8_t before[SECTOR], after[SECTOR];
+
+    if (sector > NEVER / SECTOR || !reachable(sector * SECTOR, SECTOR)) {
+        return SPI_ERROR;
+    }
+    host_read_at(spi.file, sector * SECTOR, before, SECTOR);
+    memset(after, 0xFF, SECTOR);
+    operate(sector * SECTOR, before, after, SECTOR);
+    return SPI_OK;
+}
+
+int SPIEraseBlock(uint32_t block)
+{
+    return block > NEVER / BLOCK ? SPI_ERROR : SPIEraseArea(block * BLOCK, BLOCK);
+}
+
+int SPIEraseArea(uint32_t address, uint32_t size)
+{
+    if (!reachable(address, size)) {
+        return SPI_ERROR;
+    }
+    for (uint32_t at = address / SECTOR; at < (address + size + SECTOR - 1) / SECTOR; at++) {
+        if (SPIEraseSector(at) != SPI_OK) {
+            return SPI_ERROR;
+        }
+    }
+    return SPI_OK;
+}
+
+int SPIEraseChip(void)
+{
+    return SPIEraseArea(0, spi.size);
+}
+
+int SPIParamCfg(uint32_t device_id, uint32_t chip_size, uint32_t block_size, uint32_t sector_size,
+                uint32_t page_size, uint32_t status_mask)
+{
+    flashchip = (struct flashchip){device_id,   chip_size, block_size,
+                                   sector_size, page_size, status_mask};
+    return SPI_OK;
+}
+
+/* The chip is never busy and never protected here; the calls succeed and change nothing. */
+int SPIUnlock(void)
+{
+    return SPI_OK;
+}
+
+int SPILock(void)
+{
+    return SPI_OK;
+}
+
+int SPIReadModeCnfig(uint32_t mode)
+{
+    (void)mode;
+    return SPI_OK;
+}
+
+int spi_read_status(struct flashchip *chip, uint32_t *status)
+{
+    (void)chip;
+    *status = 0;
+    return SPI_OK;
+}
+
+int spi_write_status(struct flashchip *chip, uint32_t status)
+{
+    (void)chip;
+    (void)status;
+    return SPI_OK;
+}
+
+int spi_write_enable(struct flashchip *chip)
+{
+    (void)chip;
+    return SPI_OK;
+}
+
+int wait_spi_idle(struct flashchip *chip)
+{
+    (void)chip;
+    return SPI_OK;
+}
+
+void spi_flash_attach(void)
+{
+}
+
+/*
+ * One megabyte of flash appears at 0x40200000. Bytes of the window beyond the chip's end are
+ * 0xFF. The 32-bit-loads-only rule of the window cannot be enforced here; the linker scripts of
+ * firmware/ keep byte-wise data out of it.
+ */
+void Cache_Read_Enable(uint8_t odd_even, uint8_t pair, uint8_t size)
+{
+    (void)size;
+    spi.megabyte = 2 * (uint32_t)(pair & 7) + (odd_even == 1);
+    spi.mapped = true;
+    uint32_t first = spi.megabyte * WINDOW_SIZE;
+    uint32_t there = first >= spi.size              ? 0
+                     : spi.size - first < WINDOW_SIZE ? spi.size - first
+                                                      : WINDOW_SIZE;
+    host_read_at(spi.file, first, (void *)(uintptr_t)WINDOW, there);
+    memset((void *)(uintptr_t)(WINDOW + there), 0xFF, WINDOW_SIZE - there);
+}
+
+/* An unmapped window holds illegal instructions: code that runs on there stops at once. */
+void Cache_Read_Disable(void)
+{
+    if (spi.mapped) {
+        uint32_t *word = (uint32_t *)(uintptr_t)WINDOW;
+        for (uint32_t i = 0; i < WINDOW_SIZE / 4; i++) {
+            word[i] = 0;
+        }
+    }
+    spi.mapped = false;
+}
