@@ -82,7 +82,8 @@ void host_write(int32_t file, const void *data, uint32_t size)
 bool host_readable(int32_t file)
 {
     uint32_t no_wait[2] = {0, 0};
-    return host_call(CALL_SELECT_ONE, (uint32_t)file, SELECT_FOR_READING, as_word(no_wait), 0, 0) > 0;
+    return host_call(CALL_SELECT_ONE, (uint32_t)file, SELECT_FOR_READING, as_word(no_wait), 0, 0) >
+           0;
 }
 
 void host_exit(uint32_t status)

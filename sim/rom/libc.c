@@ -79,7 +79,8 @@ int ets_printf(const char *format, ...)
             if (value < 0) {
                 put(&out, '-');
             }
-            put_number(&out, value < 0 ? 0 - (uint32_t)value : (uint32_t)value, 10, width, fill, 'a');
+            put_number(&out, value < 0 ? 0 - (uint32_t)value : (uint32_t)value, 10, width, fill,
+                       'a');
         } else if (*at == 'u') {
             put_number(&out, va_arg(arguments, uint32_t), 10, width, fill, 'a');
         } else if (*at == 'x' || *at == 'p') {

@@ -5,8 +5,8 @@
  * something ends the run, and exits. With them it reads orders, a line each, from the file ORDERS
  * (a FIFO as a rule), and answers each with a line in the file REPORTS:
  *
- *   boot [rtc zero|keep|garbage] [seed N] [cut N before|after|prefix|bits] [pin N LEVEL] [stop ADDRESS]
- *   quit
+ *   boot [rtc zero|keep|garbage] [seed N] [cut N before|after|prefix|bits] [pin N LEVEL] [stop
+ * ADDRESS] quit
  *
  * `boot` is a power-on: nothing but flash survives, and RTC memory with `keep`. The answer is
  *
@@ -19,7 +19,9 @@
 #include "rom.h"
 
 enum { MAX_RESTARTS = 64 };
-#define REPORT_REGISTER 0x60001FFCu /* no register of the chip: a program stores its report here */
+#define REPORT_REGISTER                                                                            \
+    0x60001FFCu /* no register of the chip: a program stores its report here                       \
+                 */
 
 static struct {
     int32_t orders, reports; /* -1: none */
@@ -114,12 +116,17 @@ static const char *next_order(void)
     }
 }
 
+static void skip_blanks(const char **text)
+{
+    while (**text == ' ') {
+        (*text)++;
+    }
+}
+
 static bool take_word(const char **text, const char *word)
 {
+    skip_blanks(text);
     const char *at = *text;
-    while (*at == ' ') {
-        at++;
-    }
     if (!text_starts(at, word)) {
         return false;
     }
@@ -136,9 +143,7 @@ static bool take_word(const char **text, const char *word)
 
 static uint32_t take_number(const char **text)
 {
-    while (**text == ' ') {
-        (*text)++;
-    }
+    skip_blanks(text);
     return text_number(text);
 }
 
@@ -173,7 +178,7 @@ static _Noreturn void power_on(const char *order)
     machine.restarts = 0;
     machine.cause = RESET_POWER;
     mmio_power_on();
-    while (*order != '\0') {
+    for (skip_blanks(&order); *order != '\0'; skip_blanks(&order)) {
         if (take_word(&order, "rtc")) {
             keep = take_choice(&order, kept, 3);
         } else if (take_word(&order, "seed")) {
@@ -278,7 +283,8 @@ void rom_restart(void)
     machine_restart(RESET_SOFTWARE);
 }
 
-/* Time is short here. A loop of delays in front of a starving watchdog ends at once: the original loaders restart so. */
+/* Time is short here. A loop of delays in front of a starving watchdog ends at once: the original
+ * loaders restart so. */
 void ets_delay_us(uint32_t us)
 {
     if (us >= 10000 && mmio_watchdog_enabled()) {
@@ -304,7 +310,8 @@ uint32_t gpio_input_get(void)
 enum { CAUSE_INTERRUPT = 4 };
 enum { FRAME_PC = 17, FRAME_CAUSE = 18, FRAME_ADDRESS = 19 };
 
-/* Do the load or store at pc on a register of the chip. @return size of the instruction, 0 when it is none */
+/* Do the load or store at pc on a register of the chip. @return size of the instruction, 0 when it
+ * is none */
 static uint32_t emulate_access(uint32_t *frame)
 {
     const uint8_t *code = (const uint8_t *)(uintptr_t)frame[FRAME_PC];

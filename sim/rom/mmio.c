@@ -1,7 +1,8 @@
 /*
- * The chip's registers. Nothing is mapped at their addresses in the emulator, so an access raises
- * an exception (rom.S), and rom_exception() does the load or store here. A register without a
- * meaning of its own keeps what was written to it, as most do on the chip.
+ * The chip's registers at 0x60000000. An access raises an exception (rom.S), and rom_exception()
+ * does the load or store here. A register without a meaning of its own keeps what was written to
+ * it, as most do on the chip. The few registers at 0x3FF00000 share a protection region with the
+ * chip's RAM and cannot be served this way: they read as 0.
  */
 #include "rom.h"
 
@@ -28,7 +29,8 @@ static struct {
     bool enabled;
     uint32_t last_fed; /* CPU cycles */
 } watchdog;
-/* About as many cycles as the chip's longest time-out has at 80 MHz; virtual time, not the host's. */
+/* About as many cycles as the chip's longest time-out has at 80 MHz; virtual time, not the host's.
+ */
 #define WATCHDOG_CYCLES 64000000u
 
 static uint32_t cycles(void)
@@ -75,8 +77,7 @@ bool mmio_watchdog_starving(void)
 
 static bool is_register(uint32_t address)
 {
-    return (address >= 0x60000000 && address < 0x60002000) ||
-           (address >= 0x3FF00000 && address < 0x3FF20000);
+    return address >= 0x60000000 && address < 0x60002000;
 }
 
 static uint32_t *rtc_word(uint32_t address)

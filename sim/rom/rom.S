@@ -5,6 +5,8 @@
  */
 #define PS_UM 0x20
 #define PS_NO_IRQ 0x0F
+#define REGISTERS 0x60000000    /* the 512 MiB region of the chip's registers */
+#define NO_ACCESS 15            /* attribute of the CPU's region protection: every access is an exception */
 #define FRAME 96        /* a0..a15, sar, epc1, exccause, excvaddr, ps: 21 words, 16-byte aligned */
 
     .section .power, "ax"
@@ -32,6 +34,7 @@ _reset:
     .org    0x70
     j       double_exception
     entry   0x0080, rom_restart             /* _ResetVector */
+    entry   0x0650, __muldi3
     entry   0x18a4, memset
     entry   0x18b4, memcpy
     entry   0x18c4, memmove
@@ -59,6 +62,9 @@ _reset:
     entry   0x4b44, SPIEraseArea
     entry   0x4c2c, SPIParamCfg
     entry   0x4cf0, gpio_input_get
+    entry   0xdc88, __divsi3
+    entry   0xe21c, __udivsi3
+    entry   0xe268, __umodsi3
     .org    0xFFFC
     .word   0
 
@@ -70,6 +76,10 @@ power_on:
     movi    a2, PS_UM | PS_NO_IRQ
     wsr     a2, ps
     rsync
+    movi    a2, REGISTERS                   /* nothing is mapped there: without this, the emulator */
+    movi    a3, NO_ACCESS                   /* would let loads give 0 and drop stores in silence */
+    wdtlb   a3, a2
+    dsync
     movi    a0, machine_main
     callx0  a0
 

@@ -79,7 +79,8 @@ extern struct flashchip flashchip;
 
 /** Take the flash file; its size is the size of the chip. */
 void spi_attach(const char *path);
-/** As after power on: parameters of the chip to their defaults, window unmapped, operations counted from 0. */
+/** As after power on: parameters of the chip to their defaults, window unmapped, operations counted
+ * from 0. */
 void spi_power_on(void);
 /** How the operation at which power goes is left; `seed` chooses the length or the bits. */
 enum tear { TEAR_BEFORE, TEAR_AFTER, TEAR_PREFIX, TEAR_BITS };

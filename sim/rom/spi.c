@@ -6,7 +6,8 @@
 
 enum { SPI_OK = 0, SPI_ERROR = 1 };
 enum { SECTOR = 4096, PAGE = 256, BLOCK = 65536 };
-#define CHIP_SIZE_AT_POWER_ON 0x400000u /* whatever the chip really has: the header does not tell the ROM */
+#define CHIP_SIZE_AT_POWER_ON                                                                      \
+    0x400000u /* whatever the chip really has: the header does not tell the ROM */
 #define WINDOW 0x40200000u
 #define WINDOW_SIZE 0x100000u
 #define NEVER 0xFFFFFFFFu
@@ -211,8 +212,8 @@ int SPIEraseChip(void)
 int SPIParamCfg(uint32_t device_id, uint32_t chip_size, uint32_t block_size, uint32_t sector_size,
                 uint32_t page_size, uint32_t status_mask)
 {
-    flashchip = (struct flashchip){device_id,   chip_size, block_size,
-                                   sector_size, page_size, status_mask};
+    flashchip =
+        (struct flashchip){device_id, chip_size, block_size, sector_size, page_size, status_mask};
     return SPI_OK;
 }
 
@@ -274,7 +275,7 @@ void Cache_Read_Enable(uint8_t odd_even, uint8_t pair, uint8_t size)
     spi.megabyte = 2 * (uint32_t)(pair & 7) + (odd_even == 1);
     spi.mapped = true;
     uint32_t first = spi.megabyte * WINDOW_SIZE;
-    uint32_t there = first >= spi.size              ? 0
+    uint32_t there = first >= spi.size                ? 0
                      : spi.size - first < WINDOW_SIZE ? spi.size - first
                                                       : WINDOW_SIZE;
     host_read_at(spi.file, first, (void *)(uintptr_t)WINDOW, there);
