@@ -27,7 +27,8 @@ int upd_slice_compare(struct slice one, struct slice other)
 
 struct slice upd_slice_trim(struct slice text)
 {
-    uint32_t point, size;
+    uint32_t point = 0;
+    uint32_t size;
 
     while ((size = upd_utf8_decode(text.at, text.size, &point)) != 0 && upd_is_blank(point)) {
         text.at += size;

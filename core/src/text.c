@@ -79,7 +79,7 @@ void upd_text_hex(struct upd_text *text, int64_t value, uint32_t digits)
         uint32_t digit = (uint32_t)(rest >> (left - 1) * 4) & 0xF;
         started = started || digit != 0 || left <= digits || left == 1;
         if (started) {
-            upd_text_bytes(text, "0123456789abcdef" + digit, 1);
+            upd_text_bytes(text, &"0123456789abcdef"[digit], 1);
         }
     }
 }

@@ -71,9 +71,10 @@ enum upd_err sim_mirror_open(struct sim_mirror **mirror, const char *path, uint3
     struct sim_mirror *new = sim_allocate(sizeof *new);
 
     new->size = size;
-    new->unstable_path = sim_allocate(strlen(path) + sizeof suffix);
-    strcpy(new->unstable_path, path);
-    strcat(new->unstable_path, suffix);
+    size_t length = strlen(path);
+    new->unstable_path = sim_allocate(length + sizeof suffix);
+    memcpy(new->unstable_path, path, length);
+    memcpy(new->unstable_path + length, suffix, sizeof suffix);
 
     enum upd_err err = map_file(path, size, true, 0xFF, &new->bits);
     if (err == UPD_OK) {
