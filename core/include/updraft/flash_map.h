@@ -29,7 +29,7 @@
  */
 enum upd_slot { UPD_SLOT_USER1, UPD_SLOT_USER2 };
 
-/** Map numbers; each is the high nibble of flash byte 3. */
+/** Maps are numbered from 0. */
 enum { UPD_FLASH_MAP_COUNT = 10 };
 
 /** One map. Constants; where `fota` is false there are no slots and `user2` is 0. */
@@ -52,7 +52,7 @@ struct upd_flash_map {
 const struct upd_flash_map *upd_flash_map(uint32_t number);
 
 /*
- * Regions. X(NAME, "name", nested): a nested region lies inside another one.
+ * Regions in the order of their addresses, X(NAME, "name").
  *
  * APP exists on maps without slots only. UNUSED is the gap behind user2 on 1024+1024 maps of larger
  * chips. RF_CAL takes the last sector of the user2 region on maps 0, 2 and 5. SYSPARAM holds
@@ -60,24 +60,24 @@ const struct upd_flash_map *upd_flash_map(uint32_t number);
  * sector of USER_PARAM: master_device_key.bin, or a second blank.bin.
  */
 #define UPD_FLASH_REGIONS(X)                                                                       \
-    X(BOOT, "boot", false)                                                                         \
-    X(APP, "app", false)                                                                           \
-    X(USER1, "user1", false)                                                                       \
-    X(USER_PARAM, "user-param", false)                                                             \
-    X(DEVICE_KEY, "device-key", true)                                                              \
-    X(RESERVED, "reserved", false)                                                                 \
-    X(USER2, "user2", false)                                                                       \
-    X(UNUSED, "unused", false)                                                                     \
-    X(USER_DATA, "user-data", false)                                                               \
-    X(RF_CAL, "rf-cal", true)                                                                      \
-    X(SYSPARAM, "sysparam", false)                                                                 \
-    X(INIT_DATA, "init-data", true)                                                                \
-    X(COPY0, "sysparam-copy0", true)                                                               \
-    X(COPY1, "sysparam-copy1", true)                                                               \
-    X(FLAG, "sysparam-flag", true)
+    X(BOOT, "boot")                                                                                \
+    X(APP, "app")                                                                                  \
+    X(USER1, "user1")                                                                              \
+    X(USER_PARAM, "user-param")                                                                    \
+    X(DEVICE_KEY, "device-key")                                                                    \
+    X(RESERVED, "reserved")                                                                        \
+    X(USER2, "user2")                                                                              \
+    X(UNUSED, "unused")                                                                            \
+    X(USER_DATA, "user-data")                                                                      \
+    X(RF_CAL, "rf-cal")                                                                            \
+    X(SYSPARAM, "sysparam")                                                                        \
+    X(INIT_DATA, "init-data")                                                                      \
+    X(COPY0, "sysparam-copy0")                                                                     \
+    X(COPY1, "sysparam-copy1")                                                                     \
+    X(FLAG, "sysparam-flag")
 
 enum upd_flash_region {
-#define X(name, text, nested) UPD_REGION_##name,
+#define X(name, text) UPD_REGION_##name,
     UPD_FLASH_REGIONS(X)
 #undef X
         UPD_REGION_COUNT
@@ -110,6 +110,15 @@ UPD_MUST_CHECK enum upd_err upd_flash_map_region(const struct upd_flash_map *map
  *         belongs to a region.
  */
 enum upd_flash_region upd_flash_map_region_at(const struct upd_flash_map *map, uint32_t address);
+
+/**
+ * The region that a region lies inside of, for drawing: SYSPARAM for COPY0, USER2 for RF_CAL of
+ * map 2.
+ *
+ * @return a region; UPD_REGION_COUNT when it stands alone, or the map does not have it
+ */
+enum upd_flash_region upd_flash_map_region_parent(const struct upd_flash_map *map,
+                                                  enum upd_flash_region region);
 
 /** Flash address of a slot; 0 when the map has no slots. */
 uint32_t upd_flash_map_slot(const struct upd_flash_map *map, enum upd_slot slot);
@@ -193,14 +202,11 @@ const char *upd_flash_region_name(enum upd_flash_region region);
 /**
  * The region of a name.
  *
- * @param text  `size` bytes, case counts
+ * @param text  `size` bytes, case ignored
  * @return UPD_OK, or UPD_E_NOT_FOUND with *region unchanged
  */
 UPD_MUST_CHECK enum upd_err upd_flash_region_find(const char *text, size_t size,
                                                   enum upd_flash_region *region);
-
-/** True when the region lies inside another one: RF_CAL, COPY0 and so on. */
-bool upd_flash_region_nested(enum upd_flash_region region);
 
 /** Names of one map. Constants; "" where the world has none. */
 struct upd_flash_map_names {
