@@ -138,11 +138,12 @@ UPD_MUST_CHECK enum upd_err upd_eboot_stage(uint32_t running, uint32_t fs_start,
     X(OK, "fits")                                                                                  \
     X(EMPTY, "the file is empty")                                                                  \
     X(NO_SPACE, "the file does not fit between the running sketch and the file system")            \
-    X(TOO_LARGE, "the sketch is longer than the layout allows")                                    \
     X(NOT_GZIP, "shorter than any gzip file")                                                      \
-    X(NO_LENGTH, "the gzip file does not end in its inflated length: eboot would copy nothing")    \
     X(TRAILING, "bytes follow the gzip member: eboot would take a wrong length from them")         \
-    X(OVERLAP, "inflated, the sketch would overwrite the compressed data while it is read")        \
+    X(NO_LENGTH,                                                                                   \
+      "the gzip file ends in a wrong inflated length, or in 0: eboot would copy nothing")          \
+    X(TOO_LARGE, "the sketch is longer than the layout allows")                                    \
+    X(OVERLAP, "inflated, the sketch would overwrite the compressed data before it is read")       \
     X(NOT_REPEATABLE,                                                                              \
       "the sketch overwrites its own staged copy: a reset in the middle leaves no sketch")
 
@@ -161,6 +162,8 @@ struct upd_eboot_question {
     uint32_t free;     /* free-space; running rounded up + free = start of the file system */
     uint32_t limit;    /* longest file: struct upd_arduino_layout.max_file */
     uint32_t file;     /* length of what is sent */
+    uint32_t trailer;  /* of that, bytes behind the image which the device's verifier takes off: its
+                          signature. 0 for a device without verifier, even when the file is signed */
     uint32_t inflated; /* gzip: length of the content, as inflating it gave; raw: not used */
     uint32_t isize;    /* gzip: the last four bytes as a number; raw: not used */
     uint32_t
