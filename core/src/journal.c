@@ -1,0 +1,179 @@
+#include <updraft/journal.h>
+
+#include <updraft/bytes.h>
+#include <updraft/crc32.h>
+
+enum {
+    VERSION = 1,
+    BODY_CRC = UPD_JOURNAL_BODY_SIZE - 4,
+    COVER_CRC = UPD_JOURNAL_COVER_SIZE - 4,
+    FLAG_GZIP = 1,
+    FLAG_RESUMABLE = 2,
+    MARK_IS_SET = 80, /* zero bits; see the header */
+    FIRST_PROGRESS_PAGE = 1,
+};
+
+static const uint8_t cover_magic[8] = {'U', 'P', 'D', 'R', 'A', 'F', 'T', 'J'};
+
+static const struct {
+    uint8_t page;
+    uint8_t place;
+} marks[UPD_MARK_COUNT] = {
+#define X(name, page, place, text) {page, place},
+    UPD_JOURNAL_MARKS(X)
+#undef X
+};
+
+uint32_t upd_journal_mark_offset(enum upd_journal_mark mark)
+{
+    return marks[mark].page * UPD_JOURNAL_PAGE_SIZE + marks[mark].place * UPD_JOURNAL_MARK_SIZE;
+}
+
+bool upd_journal_mark_is_set(const uint8_t mark[UPD_JOURNAL_MARK_SIZE])
+{
+    uint32_t zeros = 0;
+
+    for (uint32_t i = 0; i < UPD_JOURNAL_MARK_SIZE; i++) {
+        for (uint32_t bits = (uint8_t)~mark[i]; bits != 0; bits &= bits - 1) {
+            zeros++;
+        }
+    }
+    return zeros >= MARK_IS_SET;
+}
+
+uint32_t upd_journal_starts(uint32_t set)
+{
+    /* The last one counts, whatever became of those before it. */
+    return (set & UPD_MARK_BIT(UPD_MARK_START_3)) != 0   ? 3
+           : (set & UPD_MARK_BIT(UPD_MARK_START_2)) != 0 ? 2
+           : (set & UPD_MARK_BIT(UPD_MARK_START_1)) != 0 ? 1
+                                                         : 0;
+}
+
+uint32_t upd_journal_frame_offset(uint32_t frame)
+{
+    return UPD_JOURNAL_PAGE_SIZE + frame * UPD_JOURNAL_FRAME_SIZE;
+}
+
+void upd_journal_cover_encode(uint8_t bytes[UPD_JOURNAL_COVER_SIZE])
+{
+    memset(bytes, 0xFF, UPD_JOURNAL_COVER_SIZE);
+    memcpy(bytes, cover_magic, sizeof cover_magic);
+    upd_put_le16(&bytes[8], VERSION);
+    upd_put_le32(&bytes[COVER_CRC], upd_crc32(UPD_CRC32_INIT, bytes, COVER_CRC));
+}
+
+bool upd_journal_cover_is_valid(const uint8_t bytes[UPD_JOURNAL_COVER_SIZE])
+{
+    uint8_t valid[UPD_JOURNAL_COVER_SIZE];
+
+    upd_journal_cover_encode(valid);
+    return memcmp(bytes, valid, sizeof valid) == 0;
+}
+
+/* Begin a body: all FF but its two letters and its version. */
+static void begin(uint8_t bytes[UPD_JOURNAL_BODY_SIZE], char letter)
+{
+    memset(bytes, 0xFF, UPD_JOURNAL_BODY_SIZE);
+    bytes[0] = 'U';
+    bytes[1] = (uint8_t)letter;
+    bytes[2] = VERSION;
+}
+
+static void seal(uint8_t bytes[UPD_JOURNAL_BODY_SIZE])
+{
+    upd_put_le32(&bytes[BODY_CRC], upd_crc32(UPD_CRC32_INIT, bytes, BODY_CRC));
+}
+
+static enum upd_err check(const uint8_t bytes[UPD_JOURNAL_BODY_SIZE], char letter)
+{
+    uint8_t all = 0xFF;
+
+    for (uint32_t i = 0; i < UPD_JOURNAL_BODY_SIZE; i++) {
+        all &= bytes[i];
+    }
+    if (all == 0xFF) {
+        return UPD_E_NOT_FOUND;
+    }
+    if (bytes[0] != 'U' || bytes[1] != (uint8_t)letter || bytes[2] != VERSION ||
+        upd_get_le32(&bytes[BODY_CRC]) != upd_crc32(UPD_CRC32_INIT, bytes, BODY_CRC)) {
+        return UPD_E_FORMAT;
+    }
+    return UPD_OK;
+}
+
+void upd_journal_head_encode(const struct upd_journal_head *head,
+                             uint8_t bytes[UPD_JOURNAL_BODY_SIZE])
+{
+    begin(bytes, 'J');
+    bytes[3] = head->slot;
+    bytes[4] = (uint8_t) ~((head->gzip ? FLAG_GZIP : 0) | (head->resumable ? FLAG_RESUMABLE : 0));
+    bytes[5] = head->stride;
+    upd_put_le32(&bytes[8], head->offset);
+    upd_put_le32(&bytes[12], head->room);
+    upd_put_le32(&bytes[16], head->size);
+    memcpy(&bytes[20], head->validator, UPD_JOURNAL_VALIDATOR_SIZE);
+    seal(bytes);
+}
+
+enum upd_err upd_journal_head_decode(const uint8_t bytes[UPD_JOURNAL_BODY_SIZE],
+                                     struct upd_journal_head *head)
+{
+    enum upd_err err = check(bytes, 'J');
+
+    if (err != UPD_OK) {
+        return err;
+    }
+    if (bytes[5] == 0) {
+        return UPD_E_FORMAT;
+    }
+    head->slot = bytes[3];
+    head->gzip = (bytes[4] & FLAG_GZIP) == 0;
+    head->resumable = (bytes[4] & FLAG_RESUMABLE) == 0;
+    head->stride = bytes[5];
+    head->offset = upd_get_le32(&bytes[8]);
+    head->room = upd_get_le32(&bytes[12]);
+    head->size = upd_get_le32(&bytes[16]);
+    memcpy(head->validator, &bytes[20], UPD_JOURNAL_VALIDATOR_SIZE);
+    return UPD_OK;
+}
+
+void upd_journal_note_encode(const struct upd_journal_note *note,
+                             uint8_t bytes[UPD_JOURNAL_BODY_SIZE])
+{
+    begin(bytes, 'N');
+    upd_put_le32(&bytes[8], note->source);
+    upd_put_le32(&bytes[12], note->size);
+    upd_put_le32(&bytes[16], note->crc32);
+    upd_put_le32(&bytes[20], note->backup);
+    upd_put_le32(&bytes[24], note->backup_size);
+    upd_put_le32(&bytes[28], note->backup_crc32);
+    seal(bytes);
+}
+
+enum upd_err upd_journal_note_decode(const uint8_t bytes[UPD_JOURNAL_BODY_SIZE],
+                                     struct upd_journal_note *note)
+{
+    enum upd_err err = check(bytes, 'N');
+
+    if (err != UPD_OK) {
+        return err;
+    }
+    note->source = upd_get_le32(&bytes[8]);
+    note->size = upd_get_le32(&bytes[12]);
+    note->crc32 = upd_get_le32(&bytes[16]);
+    note->backup = upd_get_le32(&bytes[20]);
+    note->backup_size = upd_get_le32(&bytes[24]);
+    note->backup_crc32 = upd_get_le32(&bytes[28]);
+    return UPD_OK;
+}
+
+uint32_t upd_journal_progress_offset(uint32_t index)
+{
+    return FIRST_PROGRESS_PAGE * UPD_JOURNAL_PAGE_SIZE + UPD_JOURNAL_MARK_SIZE + index;
+}
+
+uint8_t upd_journal_progress_byte(uint32_t crc32)
+{
+    return (uint8_t)(crc32 & 0x7F);
+}
