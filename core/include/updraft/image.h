@@ -73,56 +73,68 @@ enum upd_image_format {
 };
 
 /*
- * X(name, error code, text): everything that can be wrong with an image, first by itself, then for
- * the place that it is meant for. A text is a sentence without its first capital and its full stop.
+ * X(name, word, error code, text): everything that can be wrong with an image, first by itself,
+ * then for the place that it is meant for. The words are the names in the API and in the tool's
+ * JSON; they are stable. A text is a sentence without its first capital and its full stop.
  */
 #define UPD_IMAGE_PROBLEMS(X)                                                                      \
-    X(OK, OK, "ok")                                                                                \
-    X(UNCHECKED, E_STATE, "the image has not been checked to its end")                             \
-    X(EMPTY, E_SHORT, "there are no bytes")                                                        \
-    X(MAGIC, E_FORMAT, "no firmware image begins like this (E9, EA 04 or, with gzip, 1F 8B)")      \
-    X(COMPRESSED, E_FORMAT, "compressed with gzip; what is inside has not been looked at")         \
-    X(EXCLUDED, E_FORMAT, "an image of a kind that this build of updraft leaves out")              \
-    X(SEGMENT_COUNT, E_FORMAT, "the number of segments is not within 1 to 16")                     \
-    X(FLASH_CODE, E_FORMAT, "the flash mode, frequency or size in the header does not exist")      \
-    X(ENTRY, E_FORMAT, "the entry address is not in code memory")                                  \
-    X(CHIP, E_FORMAT, "neither a load address of the ESP8266 nor the id of a known chip")          \
-    X(RESERVED, E_FORMAT, "reserved bytes of the header are not zero")                             \
-    X(HASH_FLAG, E_FORMAT, "the header byte that announces a SHA-256 is neither 0 nor 1")          \
-    X(INNER_MAGIC, E_FORMAT, "the image inside does not begin with E9")                            \
-    X(SEGMENT_ADDRESS, E_FORMAT, "a segment lies outside the memory of the chip")                  \
-    X(SEGMENT_ALIGN, E_FORMAT, "the size of a segment is not a multiple of 4 (irom: 16)")          \
-    X(SEGMENT_SIZE, E_FORMAT, "the size of a segment is 16 MiB or more")                           \
-    X(SEGMENT_MAP, E_FORMAT, "a flash segment's offset and address differ within an MMU page")     \
-    X(FILLER, E_FORMAT, "the bytes between two parts of the image are not filler")                 \
-    X(LENGTH, E_FORMAT, "the length that the image states is not where its segments end")          \
-    X(CHECKSUM, E_AUTH, "the checksum does not match")                                             \
-    X(CRC32, E_AUTH, "the CRC-32 does not match")                                                  \
-    X(SHA256, E_AUTH, "the SHA-256 does not match")                                                \
-    X(SIGNATURE, E_FORMAT, "the signature does not follow its format")                             \
-    X(SIGNATURE_CRC, E_AUTH, "the CRC-32 of a signature block does not match")                     \
-    X(SIGNATURE_DIGEST, E_AUTH, "the digest in a signature block is not that of the image")        \
-    X(TRUNCATED, E_SHORT, "the image ends before it is complete")                                  \
-    X(TRAILING, E_FORMAT, "bytes follow the end of the image")                                     \
-    X(JOINED, E_FORMAT, "another image follows the end of the image; split the file first")        \
-    X(WRONG_FORMAT, E_TARGET, "an image of this format does not belong there")                     \
-    X(WRONG_CHIP, E_TARGET, "made for another chip")                                               \
-    X(CHIP_TOO_OLD, E_TARGET, "needs a newer revision of the chip")                                \
-    X(CHIP_TOO_NEW, E_TARGET, "does not know this revision of the chip")                           \
-    X(EFUSE_REVISION, E_TARGET, "does not suit the chip's revision of the eFuse block")            \
-    X(NOT_AN_APP, E_TARGET, "a boot loader or other RAM image, not an application")                \
-    X(WRONG_SLOT, E_TARGET, "made for the other slot")                                             \
-    X(WRONG_LINK, E_TARGET, "linked for another place in flash")                                   \
-    X(WRONG_MAP, E_TARGET, "made for another flash map")                                           \
-    X(WRONG_FLASH_MODE, E_TARGET, "made for another flash mode")                                   \
-    X(FLASH_TOO_SMALL, E_TARGET, "made for a larger flash chip")                                   \
-    X(UNPROTECTED, E_AUTH, "carries no CRC-32, so its irom part is protected by nothing")          \
-    X(WINDOW, E_SPACE, "reaches beyond the 1 MiB of flash that the chip maps at a time")           \
-    X(TOO_LARGE, E_SPACE, "larger than the place that it is meant for")                            \
-    X(ROLLBACK, E_ROLLBACK, "its secure version is older than the chip allows")
+    X(OK, "ok", OK, "ok")                                                                          \
+    X(UNCHECKED, "unchecked", E_STATE, "the image has not been checked to its end")                \
+    X(EMPTY, "empty", E_SHORT, "there are no bytes")                                               \
+    X(MAGIC, "magic", E_FORMAT,                                                                    \
+      "no firmware image begins like this (E9, EA 04 or, with gzip, 1F 8B)")                       \
+    X(COMPRESSED, "compressed", E_FORMAT,                                                          \
+      "compressed with gzip; what is inside has not been looked at")                               \
+    X(EXCLUDED, "excluded", E_FORMAT, "an image of a kind that this build of updraft leaves out")  \
+    X(SEGMENT_COUNT, "segment-count", E_FORMAT, "the number of segments is not within 1 to 16")    \
+    X(FLASH_CODE, "flash-code", E_FORMAT,                                                          \
+      "the flash mode, frequency or size in the header does not exist")                            \
+    X(ENTRY, "entry", E_FORMAT, "the entry address is not in code memory")                         \
+    X(CHIP, "chip", E_FORMAT, "neither a load address of the ESP8266 nor the id of a known chip")  \
+    X(HASH_FLAG, "hash-flag", E_FORMAT,                                                            \
+      "the header byte that announces a SHA-256 is neither 0 nor 1")                               \
+    X(INNER_MAGIC, "inner-magic", E_FORMAT, "the image inside does not begin with E9")             \
+    X(SEGMENT_ADDRESS, "segment-address", E_FORMAT,                                                \
+      "a segment lies outside the memory of the chip")                                             \
+    X(SEGMENT_ALIGN, "segment-align", E_FORMAT,                                                    \
+      "the size of a segment is not a multiple of 4 (irom: 16)")                                   \
+    X(SEGMENT_SIZE, "segment-size", E_FORMAT, "the size of a segment is 16 MiB or more")           \
+    X(SEGMENT_MAP, "segment-map", E_FORMAT,                                                        \
+      "a flash segment's offset and address differ within an MMU page")                            \
+    X(FILLER, "filler", E_FORMAT, "the bytes between two parts of the image are not filler")       \
+    X(LENGTH, "length", E_FORMAT,                                                                  \
+      "the length that the image states is not where its segments end")                            \
+    X(CHECKSUM, "checksum", E_AUTH, "the checksum does not match")                                 \
+    X(CRC32, "crc32", E_AUTH, "the CRC-32 does not match")                                         \
+    X(SHA256, "sha256", E_AUTH, "the SHA-256 does not match")                                      \
+    X(SIGNATURE, "signature", E_FORMAT, "the signature does not follow its format")                \
+    X(SIGNATURE_CRC, "signature-crc", E_AUTH, "the CRC-32 of a signature block does not match")    \
+    X(SIGNATURE_DIGEST, "signature-digest", E_AUTH,                                                \
+      "the digest in a signature block is not that of the image")                                  \
+    X(TRUNCATED, "truncated", E_SHORT, "the image ends before it is complete")                     \
+    X(TRAILING, "trailing", E_FORMAT, "bytes follow the end of the image")                         \
+    X(JOINED, "joined", E_FORMAT,                                                                  \
+      "another image follows the end of the image; split the file first")                          \
+    X(WRONG_FORMAT, "wrong-format", E_TARGET, "an image of this format does not belong there")     \
+    X(WRONG_CHIP, "wrong-chip", E_TARGET, "made for another chip")                                 \
+    X(CHIP_TOO_OLD, "chip-too-old", E_TARGET, "needs a newer revision of the chip")                \
+    X(CHIP_TOO_NEW, "chip-too-new", E_TARGET, "does not know this revision of the chip")           \
+    X(EFUSE_REVISION, "efuse-revision", E_TARGET,                                                  \
+      "does not suit the chip's revision of the eFuse block")                                      \
+    X(NOT_AN_APP, "not-an-app", E_TARGET, "a boot loader or other RAM image, not an application")  \
+    X(NO_SLOT, "no-slot", E_TARGET,                                                                \
+      "names no slot, as images of other boot loaders than the SDK's do")                          \
+    X(WRONG_SLOT, "wrong-slot", E_TARGET, "made for the other slot")                               \
+    X(WRONG_LINK, "wrong-link", E_TARGET, "linked for another place in flash")                     \
+    X(WRONG_MAP, "wrong-map", E_TARGET, "made for another flash map")                              \
+    X(WRONG_FLASH_MODE, "wrong-flash-mode", E_TARGET, "made for another flash mode")               \
+    X(FLASH_TOO_SMALL, "flash-too-small", E_TARGET, "made for a larger flash chip")                \
+    X(WINDOW, "window", E_SPACE, "reaches beyond the 1 MiB of flash that the chip maps at a time") \
+    X(TOO_LARGE, "too-large", E_SPACE, "larger than the place that it is meant for")               \
+    X(ROLLBACK, "rollback", E_ROLLBACK, "its secure version is older than the chip allows")
 
 enum upd_image_problem {
-#define X(name, err, text) UPD_IMAGE_##name,
+#define X(name, word, err, text) UPD_IMAGE_##name,
     UPD_IMAGE_PROBLEMS(X)
 #undef X
 };
@@ -238,6 +250,7 @@ struct upd_image_info {
     uint8_t descriptor;       /* enum upd_image_descriptor */
     uint8_t signature;        /* enum upd_image_signature */
     uint8_t signature_blocks; /* secure boot v2: 1 to 3 */
+    bool signature_digest;    /* a block's digest is SHA-256, was computed, and matches */
     uint8_t segment_count;    /* of segments[]; all parts together */
     uint8_t loader_segments;  /* Arduino: so many of them, the first, are the boot loader's */
     bool mapped;              /* a segment is executed or read in flash: an application */
@@ -249,24 +262,26 @@ struct upd_image_info {
 /** An image being checked. Plain data: a copy of it goes on by itself. `info` is for reading; the
  *  other fields are the module's own. */
 struct upd_image_checker {
+    uint32_t limit; /* no byte may come at this offset */
+    uint32_t at;    /* bytes consumed */
+    uint32_t left;  /* bytes that the step still takes */
+    uint32_t base;  /* offset of the header read last */
+    uint32_t crc32;
+    uint8_t field[16]; /* the field that is being read */
+    uint8_t got;       /* bytes of it */
+    uint8_t step;
+    uint8_t then; /* the step after filler */
+    uint8_t filler;
+    uint8_t digest; /* which digest runs over the bytes */
+    uint8_t checksum;
+    uint8_t todo; /* segments of this header still to come */
+    bool hashed;  /* a SHA-256 follows the checksum */
+    bool in_flash;
+    bool announced; /* limit is the size that the caller announced */
     struct upd_image_info info;
     const struct upd_image_target *target;
     uint8_t *descriptor;
     struct upd_sha256 sha256;
-    uint32_t expected; /* options.size, or UINT32_MAX */
-    uint32_t at;       /* bytes consumed */
-    uint32_t left;     /* bytes that the step still takes */
-    uint32_t crc32;
-    uint32_t base;     /* offset of the header that is being read */
-    uint8_t field[12]; /* the field that is being read */
-    uint8_t got;       /* bytes of it */
-    uint8_t step;
-    uint8_t digest; /* which digest runs over the bytes */
-    uint8_t todo;   /* segments still to come */
-    uint8_t checksum;
-    uint8_t filler;
-    bool in_flash;
-    bool hashed; /* a SHA-256 follows the checksum */
 };
 _Static_assert(sizeof(struct upd_image_checker) <= 512, "image.h states the size");
 
@@ -338,7 +353,7 @@ bool upd_image_wants_more(const struct upd_image_checker *checker);
 enum upd_image_problem upd_image_fits(const struct upd_image_info *info,
                                       const struct upd_image_target *target, uint32_t *offset);
 
-/** The error code of a problem: the second column of UPD_IMAGE_PROBLEMS. */
+/** The error code of a problem: the third column of UPD_IMAGE_PROBLEMS. */
 enum upd_err upd_image_problem_err(enum upd_image_problem problem);
 
 /**

@@ -15,7 +15,7 @@ const char *upd_image_format_text(enum upd_image_format format);
 /** The sentence of a problem; "unknown problem" for a value that is not in the list. */
 const char *upd_image_problem_text(enum upd_image_problem problem);
 
-/** The name of a problem in the API and in JSON, as "wrong-slot"; "unknown" likewise. */
+/** The word for a problem, as "wrong-slot"; "unknown" for a value that is not in the list. */
 const char *upd_image_problem_name(enum upd_image_problem problem);
 
 /** The name of a signature scheme, as "secure-boot-v2-rsa"; "none" for UPD_IMAGE_UNSIGNED and any
@@ -52,10 +52,11 @@ UPD_MUST_CHECK enum upd_err upd_image_segment_range(const struct upd_image_info 
 
 /**
  * Enumerate the bytes that a digest protects: a change of any one of them is found by
- * upd_image_feed() or upd_image_end(). With a CRC-32 or a SHA-256 that is one range; with the
- * checksum alone it is the data of each segment that the checksum covers.
+ * upd_image_feed() or upd_image_end(). With a CRC-32 or a SHA-256 that is all of the image; with
+ * the checksum alone it is the data of each segment that the checksum covers. Blocks of a secure
+ * boot v2 signature protect what is in front of them, and themselves.
  *
- * @param info   of a checker that ended without a problem, not NULL
+ * @param info   of a checker that ended without a problem, not NULL; with one nothing is covered
  * @param index  0, 1, 2, ... until the answer is UPD_E_NOT_FOUND
  * @param range  out, not NULL
  *
