@@ -23,7 +23,7 @@ enum upd_image_boot {
 
 /** A section of the program; `data` is `size` bytes of the caller's. */
 struct upd_image_section {
-    uint32_t address; /* load address; of irom it is not looked at */
+    uint32_t address; /* load address; that of irom is not looked at */
     uint32_t size;    /* bytes; padded with zeros to a multiple of 4 (irom of a v2 image: 16) */
     const uint8_t *data;
 };
@@ -48,13 +48,14 @@ struct upd_image_recipe {
     X(SLOT, "a user image needs slot 1 or 2, and an image without boot loader needs slot 0")       \
     X(FLASH_MODE, "the flash mode is not within 0 to 3")                                           \
     X(FLASH_FREQ, "the flash frequency is not 0, 1, 2 or 15")                                      \
-    X(FLASH_MAP, "the flash map is not one that the boot mode works with")                         \
-    X(ENTRY, "the entry address is not inside the text section")                                   \
+    X(FLASH_MAP, "the boot mode does not work with this flash map")                                \
     X(TEXT, "the text section is empty, or outside the chip's instruction RAM")                    \
     X(DATA, "the data section is empty, or outside the chip's data RAM")                           \
     X(RODATA, "the rodata section is empty, or outside the chip's data RAM")                       \
-    X(IROM, "the irom section is empty, or longer than the slot of the map")                       \
-    X(RAM_SIZE, "text, data and rodata do not fit in front of the irom part at 0x10000")
+    X(ENTRY, "the entry address is not inside the text section")                                   \
+    X(RAM_SIZE, "text, data and rodata do not fit in front of the irom part at 0x10000")           \
+    X(IROM, "the irom section is empty")                                                           \
+    X(SLOT_SIZE, "the image is larger than a slot of this flash map")
 
 enum upd_image_recipe_fault {
 #define X(name, text) UPD_IMAGE_RECIPE_##name,
@@ -78,10 +79,11 @@ typedef enum upd_err upd_image_write(void *ctx, const void *data, uint32_t size)
  * @param recipe  what to compose, not NULL
  * @param write   takes the bytes in order, not NULL
  * @param ctx     handed to write() untouched
- * @param size    out: bytes of the image, also when nothing was written; may be NULL
+ * @param size    out: bytes of the whole image; may be NULL
  *
  * @return UPD_OK     all bytes were written
- * @return UPD_E_ARG  upd_image_recipe_check() finds a fault; nothing was written, *size is 0
+ * @return UPD_E_ARG  upd_image_recipe_check() finds a fault; nothing was written, *size is
+ * unchanged
  * @return what write() returned, when it was not UPD_OK; some bytes were written
  *
  * Cost: below 200 bytes of stack; no heap.
