@@ -32,7 +32,8 @@ struct sim_chip {
 
     enum sim_reads reads;
     uint32_t reads_turn;
-    uint64_t reads_base; /* the counters' reads when the reads of unstable cells began anew */
+    uint64_t reads_base;   /* the counters' reads when the readings of unstable cells began anew */
+    uint64_t choices_base; /* the counters' operations when the choices of tears began anew */
 
     bool power;
     bool allow_overwrite;
@@ -249,9 +250,10 @@ void sim_flash_cut(struct sim_flash *sim, const struct sim_cut *cuts, uint32_t c
 
 void sim_flash_cut_at(struct sim_flash *sim, uint32_t op, enum sim_tear_kind kind)
 {
+    uint64_t number = sim->counters.operations - sim->chip->choices_base + op;
     const struct sim_cut cut = {
         .op = op,
-        .tear = {kind, SIM_TEAR_SEEDED, sim_random_at(~sim->chip->seed, (uint64_t)kind << 32 | op)},
+        .tear = {kind, SIM_TEAR_SEEDED, sim_random_at(~sim->chip->seed, number)},
     };
 
     sim_flash_cut(sim, &cut, 1, false);
@@ -783,6 +785,13 @@ uint32_t sim_flash_unstable(const struct sim_flash *sim, uint32_t offset, uint32
     return count;
 }
 
+/* From here, all that is left to chance follows from the seed and the calls to come. */
+static void begin_choices(struct sim_flash *sim)
+{
+    sim->chip->reads_base = sim->counters.reads;
+    sim->chip->choices_base = sim->counters.operations;
+}
+
 void sim_flash_set_reads(struct sim_flash *sim, enum sim_reads how, uint32_t first)
 {
     sim->chip->reads = how;
@@ -793,7 +802,7 @@ void sim_flash_set_reads(struct sim_flash *sim, enum sim_reads how, uint32_t fir
 void sim_flash_seed(struct sim_flash *sim, uint64_t seed)
 {
     sim->chip->seed = seed;
-    sim->chip->reads_base = sim->counters.reads;
+    begin_choices(sim);
 }
 
 void sim_flash_cure_by_program(struct sim_flash *sim, bool cure)
@@ -854,5 +863,5 @@ void sim_flash_restore(struct sim_flash *sim, struct sim_snapshot *snapshot)
     sim_flash_cut(sim, NULL, 0, false);
     sim_flash_heal(sim);
     sim_flash_power_on(sim);
-    chip->reads_base = sim->counters.reads;
+    begin_choices(sim);
 }

@@ -40,8 +40,8 @@ static struct sector make_sector(uint64_t seed)
 
     for (uint32_t i = 0; i < SECTOR; i++) {
         uint64_t noise = sim_random_next(&random);
-        sector.unstable[i] = noise % 8 == 0 ? (uint8_t)(1u << (noise >> 8) % 8) : 0;
-        sector.bits[i] = (uint8_t)(noise >> 16) | sector.unstable[i];
+        sector.unstable[i] = (uint8_t)(noise % 8 == 0 ? 1u << (noise >> 8) % 8 : 0);
+        sector.bits[i] = (uint8_t)(noise >> 16 | sector.unstable[i]);
     }
     return sector;
 }

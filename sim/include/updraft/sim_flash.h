@@ -179,7 +179,7 @@ enum sim_reads {
  */
 void sim_flash_set_reads(struct sim_flash *sim, enum sim_reads how, uint32_t first);
 
-/** Start the random readings, and the choices of sim_flash_cut_at(), anew from a seed. */
+/** Start whatever is left to chance anew, from another seed or the same one. */
 void sim_flash_seed(struct sim_flash *sim, uint64_t seed);
 
 /**
@@ -209,7 +209,10 @@ struct sim_cut {
  */
 void sim_flash_cut(struct sim_flash *sim, const struct sim_cut *cuts, uint32_t count, bool repeat);
 
-/** Schedule one cut, at operation `op` from now, with a tear chosen by the seed of the flash. */
+/**
+ * Schedule one cut, at operation `op` from now. What the kind of tear leaves open follows from the
+ * seed of the flash and from the number of that operation since chance last started anew.
+ */
 void sim_flash_cut_at(struct sim_flash *sim, uint32_t op, enum sim_tear_kind kind);
 
 /** Cut power now, between two operations. */
@@ -296,8 +299,9 @@ struct sim_snapshot *sim_flash_snapshot(const struct sim_flash *sim);
 
 /**
  * Make the flash one that has these cells and no past: power is on, no cut and no fault is
- * pending, and the random readings start anew. Counters, log and hook go on. The snapshot stays
- * the caller's, and may come from any flash of the same geometry that is this one or a fork.
+ * pending, and whatever is left to chance starts anew from the seed. Counters, log and hook go on.
+ * The snapshot stays the caller's. It was taken from this flash or from one that is related to it
+ * by sim_flash_fork().
  */
 void sim_flash_restore(struct sim_flash *sim, struct sim_snapshot *snapshot);
 
