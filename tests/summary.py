@@ -5,6 +5,7 @@ Usage: summary.py REPORT...   Prints the names of what failed and what was skipp
 "N passed, N failed, N skipped". A program under ctest ends with such a line itself and counts by it;
 without one, or failing without a failed test, it has crashed and counts as a failure.
 """
+import collections
 import re
 import sys
 import xml.etree.ElementTree as ElementTree
@@ -36,17 +37,21 @@ def sum_case(case):
     if broken:
         return [0, 1, 0], [f"FAILED {name}"]
     if skipped is not None:
+        name = name.split("[")[0]       # the cases of one test are one line
         return [0, 0, 1], [f"skipped {name}: {skipped.get('message') or 'no reason given'}"]
     return [1, 0, 0], []
 
 
 def main():
     totals = [0, 0, 0]
+    said = collections.Counter()
     for report in sys.argv[1:]:
         for case in ElementTree.parse(report).iter("testcase"):
             counts, lines = sum_case(case)
             totals = [total + count for total, count in zip(totals, counts)]
-            print("".join(line + "\n" for line in lines), end="")
+            said.update(lines)
+    for line, times in said.items():
+        print(line if times == 1 else f"{line} ({times} cases)")
     if sum(totals) == 0:
         print("FAILED: no test ran")
         totals[1] = 1

@@ -76,7 +76,7 @@ def test_pytest_counts_by_its_cases(tmp_path):
     lines, totals, status = summarise(report)
     assert (totals, status) == ("1 passed, 2 failed, 2 skipped", 1)
     assert [line.rpartition("/")[2] for line in lines] == [
-        "test_bad", "test_no_files[1]: no files", "test_no_files[2]: no files", "test_teardown"]
+        "test_bad", "test_no_files: no files (2 cases)", "test_teardown"]
 
 
 def test_nothing_is_a_failure(tmp_path):
