@@ -326,6 +326,16 @@ static void test_a_restored_flash_has_no_past(void)
     CHECK(sim_flash_has_power(&sim));
     CHECK(sim.flash.read(&sim, 0, again, 8) == UPD_OK && memcmp(first, again, 8) == 0);
     CHECK(sim.flash.erase(&sim, 0) == UPD_OK && sim.flash.erase(&sim, 128) == UPD_OK);
+
+    /* What a seed leaves to a fault starts anew, too. */
+    for (uint32_t i = 0; i < 20; i++) {
+        const struct sim_fault flip = {.kind = SIM_FAULT_READ_FLIPS, .count = 1};
+        uint8_t *bytes = i == 0 ? first : again;
+        sim_flash_restore(&sim, start);
+        sim_flash_fault(&sim, &flip);
+        CHECK(sim.flash.read(&sim, 128, bytes, 8) == UPD_OK);
+        CHECK(i == 0 || memcmp(first, again, 8) == 0);
+    }
     sim_snapshot_free(start);
     sim_flash_free(&sim);
 }
