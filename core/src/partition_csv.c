@@ -10,8 +10,7 @@
 /* Larger than any number of a table, and small enough that sums of them stay within 64 bits. */
 #define NUMBER_MAX ((int64_t)1 << 48)
 
-/* --- Characters --------------------------------------------------------------------------------
- */
+/* --- Characters ----------------------------------------------------------------------------- */
 
 enum encoding { UTF8, UTF16_LE, UTF16_BE, UTF32_LE, UTF32_BE };
 
@@ -108,8 +107,7 @@ static enum decoded decode(struct decoder *decoder, uint32_t *point)
     return BAD;
 }
 
-/* --- Lines -------------------------------------------------------------------------------------
- */
+/* --- Lines ---------------------------------------------------------------------------------- */
 
 struct parser {
     const struct upd_partition_rules *rules;
@@ -253,8 +251,7 @@ static enum upd_err refuse_variable(struct parser *parser, struct slice line)
     return UPD_E_FORMAT;
 }
 
-/* --- Cells -------------------------------------------------------------------------------------
- */
+/* --- Cells ---------------------------------------------------------------------------------- */
 
 static struct upd_text *row_error(struct parser *parser)
 {
@@ -550,8 +547,7 @@ static enum upd_err read_flags(struct parser *parser, struct slice cell, uint32_
     return UPD_OK;
 }
 
-/* --- Rows --------------------------------------------------------------------------------------
- */
+/* --- Rows ----------------------------------------------------------------------------------- */
 
 static enum upd_err parse_row(struct parser *parser, struct slice line, struct upd_partition *row,
                               struct upd_partition_source *source)
@@ -635,8 +631,7 @@ static enum upd_err parse_line(struct parser *parser, struct slice line)
     return err;
 }
 
-/* --- Places ------------------------------------------------------------------------------------
- */
+/* --- Places --------------------------------------------------------------------------------- */
 
 /* The original compares rows by content, so a copy of the first row counts as the first one. */
 static bool is_first(const struct upd_partition_list *list, uint32_t index)

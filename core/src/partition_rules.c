@@ -10,8 +10,7 @@
 #define OTADATA_SIZE 0x2000u
 #define NVS_WRITABLE_MIN 0x3000u
 
-/* --- Keywords ----------------------------------------------------------------------------------
- */
+/* --- Keywords ------------------------------------------------------------------------------- */
 
 /* One row per keyword, in the order in which the original tools define and list them. */
 static const struct keyword {
@@ -148,8 +147,7 @@ bool upd_partition_flag(const struct upd_partition_rules *rules, uint32_t index,
     return true;
 }
 
-/* --- Rules -------------------------------------------------------------------------------------
- */
+/* --- Rules ---------------------------------------------------------------------------------- */
 
 enum upd_err upd_partition_rules_check(const struct upd_partition_rules *rules,
                                        struct upd_text *error)
@@ -243,8 +241,7 @@ uint32_t upd_partition_alignment(const struct upd_partition_rules *rules, uint8_
     return type == UPD_PARTITION_APP ? 0x10000 : SECTOR;
 }
 
-/* --- CSV output --------------------------------------------------------------------------------
- */
+/* --- CSV output ----------------------------------------------------------------------------- */
 
 static void say_keyword(struct upd_text *text, struct slice keyword, uint8_t value)
 {
@@ -337,8 +334,7 @@ bool upd_partition_name_fits_csv(const struct upd_partition *row)
     return true;
 }
 
-/* --- Binary ------------------------------------------------------------------------------------
- */
+/* --- Binary --------------------------------------------------------------------------------- */
 
 void upd_partition_say_too_long(const struct upd_partition_rules *rules, uint32_t count,
                                 struct upd_partition_log *log)
@@ -512,8 +508,7 @@ enum upd_err upd_partition_table_read(const struct upd_partition_rules *rules, c
     return err;
 }
 
-/* --- Verification ------------------------------------------------------------------------------
- */
+/* --- Verification --------------------------------------------------------------------------- */
 
 /* What the functions below need of a table; `log` gets what they say. */
 struct check {

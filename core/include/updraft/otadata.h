@@ -53,7 +53,7 @@ struct upd_otadata {
     bool rtos;      /* the chip's boot loader is the RTOS SDK's: it knows no states */
 };
 
-/* --- One record ------------------------------------------------------------------------------- */
+/* --- One record ----------------------------------------------------------------------------- */
 
 uint32_t upd_otadata_sequence(const uint8_t record[UPD_OTADATA_RECORD_SIZE]);
 uint32_t upd_otadata_state(const uint8_t record[UPD_OTADATA_RECORD_SIZE]);
@@ -64,8 +64,7 @@ void upd_otadata_encode(uint8_t record[UPD_OTADATA_RECORD_SIZE], uint32_t sequen
 /** "new", "pending", "valid", "invalid", "aborted", "undefined"; NULL for any other value. */
 const char *upd_otadata_state_name(uint32_t state);
 
-/* --- Both records ------------------------------------------------------------------------------
- */
+/* --- Both records --------------------------------------------------------------------------- */
 
 /** True when copy 0 or 1 may be chosen: numbered, CRC good, and neither INVALID nor ABORTED. */
 bool upd_otadata_is_valid(const struct upd_otadata *data, uint32_t copy);
@@ -87,8 +86,7 @@ int8_t upd_otadata_configured(const struct upd_otadata *data, const struct upd_b
 UPD_MUST_CHECK enum upd_err upd_otadata_state_of(const struct upd_otadata *data, int8_t slot,
                                                  uint32_t *state);
 
-/* --- What to write -----------------------------------------------------------------------------
- */
+/* --- What to write -------------------------------------------------------------------------- */
 
 /** One sector: erase, then program. A record of FF bytes means erase only. */
 struct upd_otadata_write {
@@ -134,9 +132,12 @@ UPD_MUST_CHECK enum upd_err upd_otadata_plan_boot(const struct upd_otadata *data
 /**
  * Before a slot is overwritten: make sure that no reset starts what is only half there.
  *
- * SAFE writes only when the active record names the slot: then the running slot becomes the active
- * one. The IDF styles do what esp_ota_begin() of a rollback build does: the inactive copy is erased
- * if it has a good CRC and does not name the running slot. RTOS writes nothing.
+ * SAFE makes otadata name what runs, which it does already unless the boot loader had to fall back
+ * to it or a slot runs that was never recorded. So it writes nothing as a rule. Factory is named by
+ * having no record; when TEST or NONE runs, a record goes only if it names `slot`.
+ *
+ * The IDF styles do what esp_ota_begin() of a rollback build does: the inactive copy is erased if
+ * it has a good CRC and does not name the running slot. RTOS writes nothing.
  *
  * @param slot  0 … slots - 1, and not the running one
  *
@@ -199,8 +200,7 @@ int8_t upd_otadata_last_invalid(const struct upd_otadata *data,
 UPD_MUST_CHECK enum upd_err upd_otadata_plan_forget(const struct upd_otadata *data, int8_t *slot,
                                                     struct upd_otadata_plan *plan);
 
-/* --- Who may change a state --------------------------------------------------------------------
- */
+/* --- Who may change a state ----------------------------------------------------------------- */
 
 enum upd_otadata_event {
     UPD_OTADATA_ON_SELECT,  /* app: set_boot_partition */
@@ -213,8 +213,7 @@ enum upd_otadata_event {
 /** What a record's state becomes; the same state where the event does not change it. */
 uint32_t upd_otadata_state_after(uint32_t state, enum upd_otadata_event event);
 
-/* --- The boot loaders' decision ----------------------------------------------------------------
- */
+/* --- The boot loaders' decision ------------------------------------------------------------- */
 
 enum upd_otadata_loader {
     UPD_OTADATA_LOADER_IDF,

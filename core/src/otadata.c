@@ -1,0 +1,532 @@
+#include <updraft/otadata.h>
+
+#include <updraft/bytes.h>
+#include <updraft/crc32.h>
+
+#define STATE_OFFSET 24
+#define BLANK 0xFFFFFFFFu /* as a sequence number */
+
+/* --- One record ----------------------------------------------------------------------------- */
+
+uint32_t upd_otadata_sequence(const uint8_t record[UPD_OTADATA_RECORD_SIZE])
+{
+    return upd_get_le32(record);
+}
+
+uint32_t upd_otadata_state(const uint8_t record[UPD_OTADATA_RECORD_SIZE])
+{
+    return upd_get_le32(record + STATE_OFFSET);
+}
+
+bool upd_otadata_crc_is_good(const uint8_t record[UPD_OTADATA_RECORD_SIZE])
+{
+    return upd_get_le32(record + UPD_OTADATA_CRC_OFFSET) ==
+           upd_crc32_otadata(upd_otadata_sequence(record));
+}
+
+static void number(uint8_t record[UPD_OTADATA_RECORD_SIZE], uint32_t sequence)
+{
+    upd_put_le32(record, sequence);
+    upd_put_le32(record + UPD_OTADATA_CRC_OFFSET, upd_crc32_otadata(sequence));
+}
+
+void upd_otadata_encode(uint8_t record[UPD_OTADATA_RECORD_SIZE], uint32_t sequence, uint32_t state)
+{
+    memset(record, 0xFF, UPD_OTADATA_RECORD_SIZE);
+    number(record, sequence);
+    upd_put_le32(record + STATE_OFFSET, state);
+}
+
+const char *upd_otadata_state_name(uint32_t state)
+{
+    static const char *const names[] = {"new", "pending", "valid", "invalid", "aborted"};
+
+    if (state < sizeof names / sizeof names[0]) {
+        return names[state];
+    }
+    return state == UPD_OTADATA_UNDEFINED ? "undefined" : NULL;
+}
+
+/* --- Both records --------------------------------------------------------------------------- */
+
+bool upd_otadata_is_valid(const struct upd_otadata *data, uint32_t copy)
+{
+    const uint8_t *record = data->copy[copy];
+    uint32_t state = upd_otadata_state(record);
+
+    if (!data->rtos && (state == UPD_OTADATA_INVALID || state == UPD_OTADATA_ABORTED)) {
+        return false;
+    }
+    return upd_otadata_sequence(record) != BLANK && upd_otadata_crc_is_good(record);
+}
+
+int8_t upd_otadata_active(const struct upd_otadata *data)
+{
+    bool first = upd_otadata_is_valid(data, 0), second = upd_otadata_is_valid(data, 1);
+
+    if (first && second) {
+        return upd_otadata_sequence(data->copy[0]) < upd_otadata_sequence(data->copy[1]);
+    }
+    return first ? 0 : second ? 1 : UPD_OTADATA_NONE;
+}
+
+int8_t upd_otadata_slot(const struct upd_otadata *data, uint32_t copy)
+{
+    if (data->slots == 0) {
+        return UPD_OTADATA_NONE;
+    }
+    return (int8_t)((upd_otadata_sequence(data->copy[copy]) - 1) % data->slots);
+}
+
+int8_t upd_otadata_next_slot(const struct upd_otadata *data, int8_t from)
+{
+    if (data->slots == 0) {
+        return UPD_OTADATA_NONE;
+    }
+    return from >= 0 && from + 1 < data->slots ? (int8_t)(from + 1) : 0;
+}
+
+int8_t upd_otadata_configured(const struct upd_otadata *data, const struct upd_boot_layout *layout)
+{
+    int8_t active = upd_otadata_active(data);
+
+    if (active >= 0 && data->slots != 0) {
+        return upd_otadata_slot(data, (uint32_t)active);
+    }
+    if (layout->factory) {
+        return UPD_OTADATA_FACTORY;
+    }
+    for (int8_t i = 0; i < UPD_PARTITION_SLOT_MAX; i++) {
+        if ((layout->slots >> i & 1) != 0) {
+            return i;
+        }
+    }
+    return layout->test ? UPD_OTADATA_TEST : UPD_OTADATA_NONE;
+}
+
+enum upd_err upd_otadata_state_of(const struct upd_otadata *data, int8_t slot, uint32_t *state)
+{
+    for (uint32_t copy = 0; copy < 2; copy++) {
+        if (slot >= 0 && upd_otadata_slot(data, copy) == slot &&
+            upd_otadata_crc_is_good(data->copy[copy])) {
+            *state = upd_otadata_state(data->copy[copy]);
+            return UPD_OK;
+        }
+    }
+    return UPD_E_NOT_FOUND;
+}
+
+/* --- States --------------------------------------------------------------------------------- */
+
+/*
+ *   any ---select---> NEW ---chosen---> PENDING ---confirm---> VALID
+ *                                          |  \
+ *                                   reset  v   \ reject
+ *                                      ABORTED  `--> INVALID
+ *
+ * Confirm and reject also work on a record that is not on trial: a boot loader without rollback
+ * leaves NEW as it is, and knows UNDEFINED only.
+ */
+static const struct transition {
+    bool from_any;
+    uint8_t from, on, to;
+} transitions[] = {
+    {true, 0, UPD_OTADATA_ON_SELECT, UPD_OTADATA_NEW},
+    {false, UPD_OTADATA_NEW, UPD_OTADATA_ON_CHOSEN, UPD_OTADATA_PENDING},
+    {false, UPD_OTADATA_PENDING, UPD_OTADATA_ON_RESET, UPD_OTADATA_ABORTED},
+    {true, 0, UPD_OTADATA_ON_CONFIRM, UPD_OTADATA_VALID},
+    {true, 0, UPD_OTADATA_ON_REJECT, UPD_OTADATA_INVALID},
+};
+
+uint32_t upd_otadata_state_after(uint32_t state, enum upd_otadata_event event)
+{
+    for (uint32_t i = 0; i < sizeof transitions / sizeof transitions[0]; i++) {
+        const struct transition *row = &transitions[i];
+        if (row->on == event && (row->from_any || row->from == state)) {
+            return row->to;
+        }
+    }
+    return state;
+}
+
+/* --- What to write -------------------------------------------------------------------------- */
+
+/* Add a write of the copy as it is now; the caller changes what has to change. */
+static uint8_t *add_write(struct upd_otadata_plan *plan, const struct upd_otadata *data,
+                          uint32_t copy)
+{
+    struct upd_otadata_write *write = &plan->write[plan->count++];
+
+    write->copy = (uint8_t)copy;
+    memcpy(write->record, data->copy[copy], UPD_OTADATA_RECORD_SIZE);
+    return write->record;
+}
+
+static void add_erase(struct upd_otadata_plan *plan, uint32_t copy)
+{
+    struct upd_otadata_write *write = &plan->write[plan->count++];
+
+    write->copy = (uint8_t)copy;
+    memset(write->record, 0xFF, UPD_OTADATA_RECORD_SIZE);
+}
+
+static void add_record(struct upd_otadata_plan *plan, uint32_t copy, uint32_t sequence,
+                       uint32_t state)
+{
+    struct upd_otadata_write *write = &plan->write[plan->count++];
+
+    write->copy = (uint8_t)copy;
+    upd_otadata_encode(write->record, sequence, state);
+}
+
+static void add_state(struct upd_otadata_plan *plan, const struct upd_otadata *data, uint32_t copy,
+                      uint32_t state)
+{
+    upd_put_le32(add_write(plan, data, copy) + STATE_OFFSET, state);
+}
+
+static bool is_slot(const struct upd_otadata *data, int8_t app)
+{
+    return app >= 0 && app < data->slots;
+}
+
+/*
+ * The least sequence number from `least` on that names the slot.
+ *
+ * @return false when there is none below 0xFFFFFFFF, which means "blank"
+ */
+static bool number_for(const struct upd_otadata *data, int8_t slot, uint32_t least,
+                       uint32_t *sequence)
+{
+    uint32_t slots = data->slots;
+    uint32_t ahead = ((uint32_t)slot + 1 + slots - least % slots) % slots;
+
+    *sequence = least + ahead;
+    return *sequence >= least && *sequence != BLANK;
+}
+
+/* The same, above the sequence of a copy; 1, 2, … when there is no copy. */
+static bool number_above(const struct upd_otadata *data, int8_t slot, int8_t copy,
+                         uint32_t *sequence)
+{
+    uint32_t least = copy < 0 ? 1 : upd_otadata_sequence(data->copy[copy]) + 1;
+
+    return least != 0 && number_for(data, slot, least, sequence);
+}
+
+/* The valid copy that names a slot, the active one first; else NONE. */
+static int8_t copy_naming(const struct upd_otadata *data, int8_t slot)
+{
+    int8_t active = upd_otadata_active(data);
+
+    if (active < 0 || !is_slot(data, slot)) {
+        return UPD_OTADATA_NONE;
+    }
+    if (upd_otadata_slot(data, (uint32_t)active) == slot) {
+        return active;
+    }
+    uint32_t other = 1 - (uint32_t)active;
+    return upd_otadata_is_valid(data, other) && upd_otadata_slot(data, other) == slot
+               ? (int8_t)other
+               : UPD_OTADATA_NONE;
+}
+
+static uint32_t other_than(int8_t copy)
+{
+    return copy < 0 ? 0 : 1 - (uint32_t)copy;
+}
+
+/*
+ * The records as a reset will leave them: a trial that is not the running slot's is over, since the
+ * boot loader had to fall back from it.
+ */
+static struct upd_otadata after_reset(const struct upd_otadata *data)
+{
+    struct upd_otadata settled = *data;
+
+    for (uint32_t copy = 0; !data->rtos && copy < 2; copy++) {
+        uint8_t *record = settled.copy[copy];
+        if (upd_otadata_slot(data, copy) != data->running) {
+            upd_put_le32(record + STATE_OFFSET,
+                         upd_otadata_state_after(upd_otadata_state(record), UPD_OTADATA_ON_RESET));
+        }
+    }
+    return settled;
+}
+
+/* Give the running slot a record above all others; the active copy is not touched. */
+static bool record_running(const struct upd_otadata *data, struct upd_otadata_plan *plan)
+{
+    int8_t active = upd_otadata_active(data);
+    uint32_t sequence;
+
+    if (!number_above(data, data->running, active, &sequence)) {
+        return false;
+    }
+    add_record(plan, other_than(active), sequence,
+               data->rtos ? UPD_OTADATA_UNDEFINED : UPD_OTADATA_VALID);
+    return true;
+}
+
+/*
+ * updraft's way. What stays true after every single write, done or cut:
+ *
+ * (1) The running slot boots until the last write is done: its record is not touched, or, where it
+ *     runs without one, what made the boot loader start it is not touched before it has one.
+ * (2) When all is done, no valid record but the new one names the new slot, so that giving up its
+ *     trial cannot lead back to it.
+ */
+static enum upd_err select_safely(const struct upd_otadata *found, int8_t slot, uint32_t state,
+                                  struct upd_otadata_plan *plan)
+{
+    struct upd_otadata settled = after_reset(found);
+    struct upd_otadata *data = &settled;
+    int8_t keep = copy_naming(data, data->running);
+    uint32_t sequence;
+
+    if (keep < 0 && is_slot(data, data->running) && data->running != slot) {
+        if (!record_running(data, plan)) {
+            return UPD_E_STATE;
+        }
+        keep = (int8_t)plan->write[0].copy;
+        memcpy(data->copy[keep], plan->write[0].record, UPD_OTADATA_RECORD_SIZE);
+    }
+    if (keep < 0) {
+        keep = upd_otadata_active(data);
+        /* Not the running slot's: a record of the slot's old content must not survive. */
+        if (keep >= 0 && upd_otadata_slot(data, (uint32_t)keep) == slot) {
+            uint32_t other = other_than(keep);
+            if (upd_otadata_is_valid(data, other) && upd_otadata_slot(data, other) == slot) {
+                add_erase(plan, other);
+            }
+            add_record(plan, (uint32_t)keep, upd_otadata_sequence(data->copy[keep]), state);
+            return UPD_OK;
+        }
+    }
+    if (!number_above(data, slot, keep, &sequence)) {
+        return UPD_E_STATE;
+    }
+    add_record(plan, other_than(keep), sequence, state);
+    return UPD_OK;
+}
+
+/* The SDKs' ways. They keep the bytes that they do not set. */
+static enum upd_err select_as_sdk(const struct upd_otadata *data, enum upd_otadata_style style,
+                                  int8_t slot, uint32_t state, struct upd_otadata_plan *plan)
+{
+    int8_t active = upd_otadata_active(data);
+    uint32_t copy = other_than(active);
+    uint32_t sequence = (uint32_t)slot + 1;
+    uint8_t *record;
+
+    if (active >= 0) {
+        sequence = upd_otadata_sequence(data->copy[active]);
+        if (style == UPD_OTADATA_AS_IDF && upd_otadata_slot(data, (uint32_t)active) == slot) {
+            copy = (uint32_t)active;
+        } else if (!number_for(data, slot, sequence, &sequence)) {
+            return UPD_E_STATE;
+        }
+    }
+    record = add_write(plan, data, copy);
+    number(record, sequence);
+    if (style != UPD_OTADATA_AS_RTOS) {
+        upd_put_le32(record + STATE_OFFSET, state);
+    }
+    return UPD_OK;
+}
+
+enum upd_err upd_otadata_plan_boot(const struct upd_otadata *data, enum upd_otadata_style style,
+                                   int8_t slot, bool trial, struct upd_otadata_plan *plan)
+{
+    struct upd_otadata_plan made = {0};
+    uint32_t state = trial && !data->rtos ? UPD_OTADATA_NEW : UPD_OTADATA_UNDEFINED;
+    enum upd_err err = UPD_OK;
+
+    if (slot == UPD_OTADATA_FACTORY) {
+        /* The active copy goes last, so that a cut between the two changes nothing. */
+        int8_t active = style == UPD_OTADATA_SAFE ? upd_otadata_active(data) : 1;
+        add_erase(&made, other_than(active));
+        add_erase(&made, 1 - other_than(active));
+    } else if (!is_slot(data, slot)) {
+        return UPD_E_ARG;
+    } else if (style == UPD_OTADATA_SAFE) {
+        err = select_safely(data, slot, state, &made);
+    } else {
+        err = select_as_sdk(data, style, slot, state, &made);
+    }
+    if (err == UPD_OK) {
+        *plan = made;
+    }
+    return err;
+}
+
+/*
+ * Make otadata name what runs, so that neither the half-written slot nor the whole one boots before
+ * it is selected. Otherwise it could, as the boot loader's way past an image that does not verify.
+ */
+static enum upd_err begin_safely(const struct upd_otadata *found, int8_t slot,
+                                 struct upd_otadata_plan *plan)
+{
+    const struct upd_otadata settled = after_reset(found);
+    const struct upd_otadata *data = &settled;
+    int8_t active = upd_otadata_active(data);
+    int8_t named = active < 0 ? UPD_OTADATA_NONE : upd_otadata_slot(data, (uint32_t)active);
+    uint32_t other = other_than(active);
+
+    if (is_slot(data, data->running)) {
+        if (named == data->running) {
+            return UPD_OK;
+        }
+        if (copy_naming(data, data->running) < 0) {
+            return record_running(data, plan) ? UPD_OK : UPD_E_STATE;
+        }
+    } else if (active < 0 || (data->running != UPD_OTADATA_FACTORY && named != slot)) {
+        return UPD_OK;
+    } else if (upd_otadata_is_valid(data, other) &&
+               (data->running == UPD_OTADATA_FACTORY || upd_otadata_slot(data, other) == slot)) {
+        add_erase(plan, other);
+    }
+    add_erase(plan, (uint32_t)active);
+    return UPD_OK;
+}
+
+/* The copy that does not decide, if it holds something that is not the running slot's. */
+static int8_t forgettable(const struct upd_otadata *data)
+{
+    int8_t active = upd_otadata_active(data);
+    uint32_t other = other_than(active);
+
+    if (active < 0 || data->slots == 0 || upd_otadata_sequence(data->copy[other]) == BLANK ||
+        !upd_otadata_crc_is_good(data->copy[other]) ||
+        upd_otadata_slot(data, other) == data->running) {
+        return UPD_OTADATA_NONE;
+    }
+    return (int8_t)other;
+}
+
+enum upd_err upd_otadata_plan_begin(const struct upd_otadata *data, enum upd_otadata_style style,
+                                    int8_t slot, struct upd_otadata_plan *plan)
+{
+    struct upd_otadata_plan made = {0};
+    enum upd_err err = UPD_OK;
+
+    if (!is_slot(data, slot) || slot == data->running) {
+        return UPD_E_ARG;
+    }
+    if (style == UPD_OTADATA_SAFE) {
+        err = begin_safely(data, slot, &made);
+    } else if (style != UPD_OTADATA_AS_RTOS) {
+        int8_t copy = forgettable(data);
+        if (copy >= 0) {
+            add_erase(&made, (uint32_t)copy);
+        }
+    }
+    if (err == UPD_OK) {
+        *plan = made;
+    }
+    return err;
+}
+
+enum upd_err upd_otadata_plan_confirm(const struct upd_otadata *data, enum upd_otadata_style style,
+                                      struct upd_otadata_plan *plan)
+{
+    struct upd_otadata_plan made = {0};
+    int8_t copy = upd_otadata_active(data);
+    uint32_t state, confirmed;
+
+    if (style == UPD_OTADATA_SAFE && data->running != UPD_OTADATA_NONE) {
+        copy = copy_naming(data, data->running);
+    }
+    if (copy < 0 || data->slots == 0) {
+        return UPD_E_STATE;
+    }
+    state = upd_otadata_state(data->copy[copy]);
+    confirmed = upd_otadata_state_after(state, UPD_OTADATA_ON_CONFIRM);
+    /* UNDEFINED was never on trial: rewriting it would risk the record and gain nothing. */
+    if (!data->rtos && state != confirmed &&
+        !(style == UPD_OTADATA_SAFE && state == UPD_OTADATA_UNDEFINED)) {
+        add_state(&made, data, (uint32_t)copy, confirmed);
+    }
+    *plan = made;
+    return UPD_OK;
+}
+
+bool upd_otadata_can_roll_back(const struct upd_otadata *data,
+                               const struct upd_otadata_images *images)
+{
+    int8_t active = upd_otadata_active(data);
+    uint32_t other = other_than(active);
+
+    if (active < 0 || data->slots == 0) {
+        return false;
+    }
+    if (!upd_otadata_is_valid(data, other)) {
+        return images->factory;
+    }
+    return (images->slots >> upd_otadata_slot(data, other) & 1) != 0;
+}
+
+enum upd_err upd_otadata_plan_reject(const struct upd_otadata *data,
+                                     const struct upd_otadata_images *images,
+                                     struct upd_otadata_plan *plan)
+{
+    struct upd_otadata_plan made = {0};
+    int8_t active = upd_otadata_active(data);
+
+    if (active < 0 || data->slots == 0 ||
+        (data->running != UPD_OTADATA_NONE &&
+         upd_otadata_slot(data, (uint32_t)active) != data->running)) {
+        return UPD_E_STATE;
+    }
+    if (!upd_otadata_can_roll_back(data, images)) {
+        return UPD_E_NOT_FOUND;
+    }
+    if (data->rtos) {
+        add_erase(&made, (uint32_t)active);
+    } else {
+        uint32_t state = upd_otadata_state(data->copy[active]);
+        add_state(&made, data, (uint32_t)active,
+                  upd_otadata_state_after(state, UPD_OTADATA_ON_REJECT));
+    }
+    *plan = made;
+    return UPD_OK;
+}
+
+static bool was_given_up(const uint8_t *record)
+{
+    uint32_t state = upd_otadata_state(record);
+
+    return upd_otadata_sequence(record) != BLANK && upd_otadata_crc_is_good(record) &&
+           (state == UPD_OTADATA_INVALID || state == UPD_OTADATA_ABORTED);
+}
+
+int8_t upd_otadata_last_invalid(const struct upd_otadata *data,
+                                const struct upd_otadata_images *images)
+{
+    bool first = was_given_up(data->copy[0]), second = was_given_up(data->copy[1]);
+    int8_t slot;
+
+    if (data->slots == 0 || (!first && !second)) {
+        return UPD_OTADATA_NONE;
+    }
+    /* Of two the SDK takes the smaller number. */
+    if (first && second) {
+        first = upd_otadata_sequence(data->copy[0]) <= upd_otadata_sequence(data->copy[1]);
+    }
+    slot = upd_otadata_slot(data, first ? 0 : 1);
+    return (images->slots >> slot & 1) != 0 ? slot : UPD_OTADATA_NONE;
+}
+
+enum upd_err upd_otadata_plan_forget(const struct upd_otadata *data, int8_t *slot,
+                                     struct upd_otadata_plan *plan)
+{
+    int8_t copy = forgettable(data);
+
+    if (copy < 0) {
+        return UPD_E_STATE;
+    }
+    *slot = upd_otadata_slot(data, (uint32_t)copy);
+    plan->count = 0;
+    add_erase(plan, (uint32_t)copy);
+    return UPD_OK;
+}
