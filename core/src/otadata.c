@@ -304,6 +304,7 @@ static enum upd_err select_safely(const struct upd_otadata *found, int8_t slot, 
         }
     }
     if (!number_above(data, slot, keep, &sequence)) {
+        plan->count = 0;
         return UPD_E_STATE;
     }
     add_record(plan, other_than(keep), sequence, state);
@@ -338,26 +339,21 @@ static enum upd_err select_as_sdk(const struct upd_otadata *data, enum upd_otada
 enum upd_err upd_otadata_plan_boot(const struct upd_otadata *data, enum upd_otadata_style style,
                                    int8_t slot, bool trial, struct upd_otadata_plan *plan)
 {
-    struct upd_otadata_plan made = {0};
     uint32_t state = trial && !data->rtos ? UPD_OTADATA_NEW : UPD_OTADATA_UNDEFINED;
-    enum upd_err err = UPD_OK;
 
+    plan->count = 0;
     if (slot == UPD_OTADATA_FACTORY) {
         /* The active copy goes last, so that a cut between the two changes nothing. */
-        int8_t active = style == UPD_OTADATA_SAFE ? upd_otadata_active(data) : 1;
-        add_erase(&made, other_than(active));
-        add_erase(&made, 1 - other_than(active));
-    } else if (!is_slot(data, slot)) {
+        uint32_t first = style == UPD_OTADATA_SAFE ? other_than(upd_otadata_active(data)) : 0;
+        add_erase(plan, first);
+        add_erase(plan, 1 - first);
+        return UPD_OK;
+    }
+    if (!is_slot(data, slot)) {
         return UPD_E_ARG;
-    } else if (style == UPD_OTADATA_SAFE) {
-        err = select_safely(data, slot, state, &made);
-    } else {
-        err = select_as_sdk(data, style, slot, state, &made);
     }
-    if (err == UPD_OK) {
-        *plan = made;
-    }
-    return err;
+    return style == UPD_OTADATA_SAFE ? select_safely(data, slot, state, plan)
+                                     : select_as_sdk(data, style, slot, state, plan);
 }
 
 /*
@@ -407,33 +403,27 @@ static int8_t forgettable(const struct upd_otadata *data)
 enum upd_err upd_otadata_plan_begin(const struct upd_otadata *data, enum upd_otadata_style style,
                                     int8_t slot, struct upd_otadata_plan *plan)
 {
-    struct upd_otadata_plan made = {0};
-    enum upd_err err = UPD_OK;
-
+    plan->count = 0;
     if (!is_slot(data, slot) || slot == data->running) {
         return UPD_E_ARG;
     }
     if (style == UPD_OTADATA_SAFE) {
-        err = begin_safely(data, slot, &made);
-    } else if (style != UPD_OTADATA_AS_RTOS) {
-        int8_t copy = forgettable(data);
-        if (copy >= 0) {
-            add_erase(&made, (uint32_t)copy);
-        }
+        return begin_safely(data, slot, plan);
     }
-    if (err == UPD_OK) {
-        *plan = made;
+    int8_t copy = style == UPD_OTADATA_AS_RTOS ? UPD_OTADATA_NONE : forgettable(data);
+    if (copy >= 0) {
+        add_erase(plan, (uint32_t)copy);
     }
-    return err;
+    return UPD_OK;
 }
 
 enum upd_err upd_otadata_plan_confirm(const struct upd_otadata *data, enum upd_otadata_style style,
                                       struct upd_otadata_plan *plan)
 {
-    struct upd_otadata_plan made = {0};
     int8_t copy = upd_otadata_active(data);
     uint32_t state, confirmed;
 
+    plan->count = 0;
     if (style == UPD_OTADATA_SAFE && data->running != UPD_OTADATA_NONE) {
         copy = copy_naming(data, data->running);
     }
@@ -445,9 +435,8 @@ enum upd_err upd_otadata_plan_confirm(const struct upd_otadata *data, enum upd_o
     /* UNDEFINED was never on trial: rewriting it would risk the record and gain nothing. */
     if (!data->rtos && state != confirmed &&
         !(style == UPD_OTADATA_SAFE && state == UPD_OTADATA_UNDEFINED)) {
-        add_state(&made, data, (uint32_t)copy, confirmed);
+        add_state(plan, data, (uint32_t)copy, confirmed);
     }
-    *plan = made;
     return UPD_OK;
 }
 
@@ -470,9 +459,9 @@ enum upd_err upd_otadata_plan_reject(const struct upd_otadata *data,
                                      const struct upd_otadata_images *images,
                                      struct upd_otadata_plan *plan)
 {
-    struct upd_otadata_plan made = {0};
     int8_t active = upd_otadata_active(data);
 
+    plan->count = 0;
     if (active < 0 || data->slots == 0 ||
         (data->running != UPD_OTADATA_NONE &&
          upd_otadata_slot(data, (uint32_t)active) != data->running)) {
@@ -482,13 +471,12 @@ enum upd_err upd_otadata_plan_reject(const struct upd_otadata *data,
         return UPD_E_NOT_FOUND;
     }
     if (data->rtos) {
-        add_erase(&made, (uint32_t)active);
+        add_erase(plan, (uint32_t)active);
     } else {
         uint32_t state = upd_otadata_state(data->copy[active]);
-        add_state(&made, data, (uint32_t)active,
+        add_state(plan, data, (uint32_t)active,
                   upd_otadata_state_after(state, UPD_OTADATA_ON_REJECT));
     }
-    *plan = made;
     return UPD_OK;
 }
 
@@ -522,11 +510,11 @@ enum upd_err upd_otadata_plan_forget(const struct upd_otadata *data, int8_t *slo
 {
     int8_t copy = forgettable(data);
 
+    plan->count = 0;
     if (copy < 0) {
         return UPD_E_STATE;
     }
     *slot = upd_otadata_slot(data, (uint32_t)copy);
-    plan->count = 0;
     add_erase(plan, (uint32_t)copy);
     return UPD_OK;
 }

@@ -357,13 +357,13 @@ static void test_a_selection_that_cannot_be_is_refused(void)
         CHECK(upd_otadata_plan_boot(&data, styles[i], 0, true, &plan) == UPD_E_STATE);
         data.slots = 0;
         CHECK(upd_otadata_plan_boot(&data, styles[i], 0, true, &plan) == UPD_E_ARG);
-        CHECK(plan.count == 77);
+        CHECK(plan.count == 0);
     }
     struct upd_otadata data = data_of((struct copy)GOOD(0xFFFFFFFE, VALID), blank, 2, 0);
     struct upd_otadata_plan plan = {.count = 77};
     CHECK(upd_otadata_plan_begin(&data, UPD_OTADATA_SAFE, 1, &plan) == UPD_E_STATE);
     CHECK(upd_otadata_plan_boot(&data, UPD_OTADATA_SAFE, 1, true, &plan) == UPD_E_STATE);
-    CHECK(plan.count == 77);
+    CHECK(plan.count == 0);
 }
 
 static void test_beginning_as_idf_forgets_the_inactive_copy(void)
@@ -418,10 +418,10 @@ static void test_confirming(void)
          GOOD(3, VALID)},
         {"without states", GOOD(3, UNDEF), GOOD(2, VALID), 0, UPD_OK, UPD_OK, 1, 0, GOOD(3, VALID),
          GOOD(3, UNDEF)},
-        {"factory runs", GOOD(3, INVALID), BLANK, F, UPD_E_STATE, UPD_E_STATE, 9, 9,
+        {"factory runs", GOOD(3, INVALID), BLANK, F, UPD_E_STATE, UPD_E_STATE, 0, 0,
          GOOD(3, INVALID), GOOD(3, INVALID)},
         {"the active record is of a slot that did not start", GOOD(3, PENDING), BLANK, 1, UPD_OK,
-         UPD_E_STATE, 1, 9, GOOD(3, VALID), GOOD(3, PENDING)},
+         UPD_E_STATE, 1, 0, GOOD(3, VALID), GOOD(3, PENDING)},
         {"fell back to a slot with a record", GOOD(3, PENDING), GOOD(2, VALID), 1, UPD_OK, UPD_OK,
          1, 0, GOOD(3, VALID), GOOD(3, PENDING)},
         /* clang-format on */
@@ -487,7 +487,7 @@ static void test_rolling_back_needs_something_to_go_to(void)
         } else {
             CHECK_THAT(rows[i].name,
                        err == (upd_otadata_active(&data) < 0 ? UPD_E_STATE : UPD_E_NOT_FOUND));
-            CHECK_THAT(rows[i].name, plan.count == 77);
+            CHECK_THAT(rows[i].name, plan.count == 0);
         }
     }
 }
@@ -499,7 +499,7 @@ static void test_another_slots_record_is_not_given_up(void)
     struct upd_otadata_images images = {3, true};
     struct upd_otadata_plan plan = {.count = 77};
 
-    CHECK(upd_otadata_plan_reject(&data, &images, &plan) == UPD_E_STATE && plan.count == 77);
+    CHECK(upd_otadata_plan_reject(&data, &images, &plan) == UPD_E_STATE && plan.count == 0);
     data.running = UPD_OTADATA_NONE;
     CHECK(upd_otadata_plan_reject(&data, &images, &plan) == UPD_OK && plan.write[0].copy == 1);
     data.slots = 0;
@@ -558,7 +558,7 @@ static void test_forgetting_what_ran_before(void)
         int8_t slot = 55;
         enum upd_err err = upd_otadata_plan_forget(&data, &slot, &plan);
         if (rows[i].slot == UPD_OTADATA_NONE) {
-            CHECK_THAT(rows[i].name, err == UPD_E_STATE && slot == 55 && plan.count == 77);
+            CHECK_THAT(rows[i].name, err == UPD_E_STATE && slot == 55 && plan.count == 0);
         } else {
             CHECK_THAT(rows[i].name, err == UPD_OK && slot == rows[i].slot && plan.count == 1);
             CHECK_THAT(rows[i].name, (int8_t)plan.write[0].copy != upd_otadata_active(&data));
@@ -1202,6 +1202,13 @@ static void check_trial(const struct device *device, int8_t old, int8_t slot)
 
 static uint32_t updates; /* tried; a loop that leaves all of them out proves nothing */
 
+/* An emulated CPU is a hundred times slower: it takes every seventh pair of records. */
+#ifdef __XTENSA__
+#define STRIDE 7
+#else
+#define STRIDE 1
+#endif
+
 static void update(struct device device, int8_t slot)
 {
     int8_t old = device.data.running;
@@ -1271,7 +1278,7 @@ static void test_a_safe_update_cut_anywhere_starts_what_ran(void)
         records[i] = (struct copy){sequences[(i - 3) / 6], states[(i - 3) % 6], false};
     }
     updates = 0;
-    for (uint32_t i = 0; i < count * count; i++) {
+    for (uint32_t i = 0; i < count * count; i += STRIDE) {
         for (uint8_t slots = 1; slots <= 3; slots++) {
             for (uint32_t good = 0; good < 1u << slots; good++) {
                 for (uint32_t factory = 0; factory < 3; factory++) {
@@ -1283,7 +1290,7 @@ static void test_a_safe_update_cut_anywhere_starts_what_ran(void)
             }
         }
     }
-    CHECK(updates > 50000);
+    CHECK(updates > 50000 / STRIDE);
 }
 
 /* Every style: once a selection is carried out, the slot boots if its image is good. */

@@ -88,6 +88,11 @@ UPD_MUST_CHECK enum upd_err upd_otadata_state_of(const struct upd_otadata *data,
 
 /* --- What to write -------------------------------------------------------------------------- */
 
+/*
+ * Each function below makes a plan anew: *plan is not read, and is empty when the call fails. They
+ * cost no heap, and up to 300 bytes of stack.
+ */
+
 /** One sector: erase, then program. A record of FF bytes means erase only. */
 struct upd_otadata_write {
     uint8_t copy; /* 0 or 1 */
@@ -95,7 +100,7 @@ struct upd_otadata_write {
 };
 
 struct upd_otadata_plan {
-    uint8_t count; /* may be 0: nothing has to change */
+    uint8_t count; /* 0: nothing has to change */
     struct upd_otadata_write write[2];
 };
 
@@ -118,12 +123,10 @@ enum upd_otadata_style {
  * @param slot   0 … slots - 1, or FACTORY: then both copies are erased
  * @param trial  true: state NEW, so that a boot loader with rollback starts it once and wants a
  *               confirmation; false: UNDEFINED. The RTOS boot loader has no trial: not looked at
- * @param plan   out
  *
  * @return UPD_OK
- * @return UPD_E_ARG    no such slot; *plan is unchanged
- * @return UPD_E_STATE  the sequence numbers are used up; *plan is unchanged. Erasing otadata cures
- * it
+ * @return UPD_E_ARG    no such slot
+ * @return UPD_E_STATE  the sequence numbers are used up; erasing otadata cures it
  */
 UPD_MUST_CHECK enum upd_err upd_otadata_plan_boot(const struct upd_otadata *data,
                                                   enum upd_otadata_style style, int8_t slot,
@@ -142,8 +145,8 @@ UPD_MUST_CHECK enum upd_err upd_otadata_plan_boot(const struct upd_otadata *data
  * @param slot  0 … slots - 1, and not the running one
  *
  * @return UPD_OK
- * @return UPD_E_ARG    no such slot, or it runs; *plan is unchanged
- * @return UPD_E_STATE  the sequence numbers are used up; *plan is unchanged
+ * @return UPD_E_ARG    no such slot, or it runs
+ * @return UPD_E_STATE  the sequence numbers are used up
  */
 UPD_MUST_CHECK enum upd_err upd_otadata_plan_begin(const struct upd_otadata *data,
                                                    enum upd_otadata_style style, int8_t slot,
@@ -152,10 +155,10 @@ UPD_MUST_CHECK enum upd_err upd_otadata_plan_begin(const struct upd_otadata *dat
 /**
  * The running app is good: end its trial.
  *
- * @return UPD_OK           *plan has one write, or none when the record says so already
- * @return UPD_E_STATE      nothing to confirm: no active copy (factory runs) or no slots
- * (ESP_FAIL). SAFE also: no copy names the running slot, so the active one is another's In both
- * cases *plan is unchanged
+ * @return UPD_OK       one write, or none when the record says so already
+ * @return UPD_E_STATE  nothing to confirm: no slots, or no active copy, as when factory runs
+ *                      (ESP_FAIL). With SAFE also: no copy names the running slot, so that the
+ *                      active one is another's
  */
 UPD_MUST_CHECK enum upd_err upd_otadata_plan_confirm(const struct upd_otadata *data,
                                                      enum upd_otadata_style style,
@@ -174,10 +177,12 @@ bool upd_otadata_can_roll_back(const struct upd_otadata *data,
 /**
  * The running app is bad: give it up.
  *
+ * An active record that names another slot than the running one is left alone; with `running`
+ * NONE it is given up whatever it names, as the SDK does.
+ *
  * @return UPD_OK           one write; a reset then starts what was there before
- * @return UPD_E_STATE      no active copy or no slots (ESP_FAIL); *plan is unchanged
- * @return UPD_E_NOT_FOUND  nothing to fall back to (ESP_ERR_OTA_ROLLBACK_FAILED); *plan is
- * unchanged
+ * @return UPD_E_STATE      no slots, no active copy (ESP_FAIL), or it is another slot's
+ * @return UPD_E_NOT_FOUND  nothing to fall back to (ESP_ERR_OTA_ROLLBACK_FAILED)
  */
 UPD_MUST_CHECK enum upd_err upd_otadata_plan_reject(const struct upd_otadata *data,
                                                     const struct upd_otadata_images *images,
@@ -191,11 +196,11 @@ int8_t upd_otadata_last_invalid(const struct upd_otadata *data,
  * Forget what ran before: esp_ota_erase_last_boot_app_partition(), which erases the slot and then
  * carries out the plan, and esp_ota_invalidate_inactive_ota_data_slot(), which leaves the slot.
  *
- * @param slot  out: the slot that the inactive copy names
+ * @param slot  out: the slot that the inactive copy names; unchanged on failure
  *
  * @return UPD_OK       one write
- * @return UPD_E_STATE  no active copy, no slots, the other copy has nothing, or it names the
- * running slot (ESP_FAIL); the outputs are unchanged
+ * @return UPD_E_STATE  no slots, no active copy, nothing in the other one, or it names the running
+ *                      slot (ESP_FAIL)
  */
 UPD_MUST_CHECK enum upd_err upd_otadata_plan_forget(const struct upd_otadata *data, int8_t *slot,
                                                     struct upd_otadata_plan *plan);

@@ -6,13 +6,13 @@
  * Python traceback, a message of our own says what is wrong; docs/formats/partition.md section 5
  * lists these and the few other differences.
  *
- * The tool's way, with status lines between the steps as in the original:
+ * In the order of the original, whose status lines stand on the left:
  *
- *     "Parsing CSV input..."     upd_partition_csv_read()
- *                                  or "Parsing binary partition input..."
- * upd_partition_table_read() "Verifying table..."       upd_partition_verify()
- *                                upd_partition_fits(), if a flash size was given
- *                                upd_partition_csv_build() or upd_partition_csv_write()
+ *     Parsing CSV input...               upd_partition_csv_read()
+ *     Parsing binary partition input...  upd_partition_table_read()
+ *     Verifying table...                 upd_partition_verify(), unless --no-verify
+ *                                        upd_partition_fits(), with --flash-size
+ *                                        upd_partition_csv_build() or upd_partition_csv_write()
  *
  * Any of them that fails puts one message into log->error, and the original's exit status is 2.
  *
