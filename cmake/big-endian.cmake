@@ -5,3 +5,5 @@ set(CMAKE_C_COMPILER powerpc-linux-gnu-gcc)
 set(CMAKE_EXE_LINKER_FLAGS_INIT -static)
 set(CMAKE_CROSSCOMPILING_EMULATOR qemu-ppc)
 set(UPD_CORE_ONLY ON)
+# Beside core/: what also goes on chips.
+set(UPD_CROSS_FOLDERS device)

@@ -12,4 +12,6 @@ string(APPEND CMAKE_C_FLAGS_INIT " -fstack-usage -fcallgraph-info=su -g")
 set(CMAKE_ASM_FLAGS_INIT "-mlongcalls -mtext-section-literals -g")
 set(CMAKE_CROSSCOMPILING_EMULATOR ${CMAKE_CURRENT_LIST_DIR}/../tests/bare/run)
 set(UPD_CORE_ONLY ON)
+# Beside core/: what also goes on chips.
+set(UPD_CROSS_FOLDERS device)
 set(UPD_BARE ON)
