@@ -203,6 +203,13 @@ static enum upd_image_problem judge_revision(const struct upd_image_info *info,
 
 #define FORMAT(name) (1u << UPD_FORMAT_##name)
 
+/* An image for boot v1.1 is told from a v1 image only by what follows its segments. Until then byte
+ * 3 may be a slot, or codes of the flash chip. */
+static bool may_be_slot(const struct upd_image_info *info)
+{
+    return info->format == UPD_FORMAT_ESP8266_V1 && info->slot != 0;
+}
+
 static enum upd_image_problem judge_place(const struct upd_image_info *info,
                                           const struct upd_image_target *target, uint32_t *offset)
 {
@@ -217,8 +224,7 @@ static enum upd_image_problem judge_place(const struct upd_image_info *info,
     };
     uint32_t formats = 1u << info->format;
 
-    /* An image for boot v1.1 is told from a v1 image only by what follows its segments. */
-    if (info->format == UPD_FORMAT_ESP8266_V1 && info->slot != 0) {
+    if (may_be_slot(info)) {
         formats |= FORMAT(ESP8266_V1_SLOT);
     }
     *offset = 0;
@@ -274,7 +280,7 @@ static enum upd_image_problem judge_flash(const struct upd_image_info *info,
 {
     /* The settings of a v2 image are in its inner header. */
     *offset = info->format == UPD_FORMAT_ESP8266_V2 ? 16 + info->segments[0].size + 3 : 3;
-    if (info->flash_size != UPD_IMAGE_UNTOLD) {
+    if (info->flash_size != UPD_IMAGE_UNTOLD && !may_be_slot(info)) {
         if (upd_image_flash_bytes(info->chip, info->flash_size) > target->flash_size) {
             return UPD_IMAGE_FLASH_TOO_SMALL;
         }
@@ -1261,7 +1267,10 @@ static void ask_target(struct upd_image_checker *checker)
 
     if (checker->target != NULL && checker->info.problem == UPD_IMAGE_OK) {
         enum upd_image_problem problem = judge(&checker->info, checker->target, &offset);
-        refuse(checker, problem, offset);
+
+        if (problem != UPD_IMAGE_OK) {
+            refuse(checker, problem, offset);
+        }
     }
 }
 
