@@ -142,7 +142,7 @@ static enum upd_err covered_image(const struct upd_image_info *info, uint8_t ind
         digest = 0;
     } else if ((info->digests & UPD_IMAGE_HAS_CRC32) != 0) {
         digest = 4;
-    } else {
+    } else if (index < UPD_IMAGE_SEGMENTS) {
         return upd_image_segment_range(info, (uint8_t)(first + index), range);
     }
     if (index > 0) {
