@@ -29,7 +29,6 @@
             ROWS_64(192, __VA_ARGS__)                                                              \
     }
 
-/* clang-format off: one row for each table */
 static const uint32_t lsb[8][256] = {
     TABLE(0x77073096, 0xEE0E612C, 0x076DC419, 0x0EDB8832, 0x1DB71064, 0x3B6E20C8, 0x76DC4190,
           0xEDB88320),
@@ -67,7 +66,6 @@ static const uint32_t msb[8][256] = {
     TABLE(0x5BA1DCCA, 0xB743B994, 0x6A466E9F, 0xD48CDD3E, 0xADD8A7CB, 0x5F705221, 0xBEE0A442,
           0x79005533),
 };
-/* clang-format on */
 
 uint32_t upd_crc32_fast_lsb(uint32_t reg, const uint8_t *data, uint32_t size)
 {

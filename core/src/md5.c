@@ -18,8 +18,7 @@ static const uint32_t sines[64] = {
     0x6FA87E4F, 0xFE2CE6E0, 0xA3014314, 0x4E0811A1, 0xF7537E82, 0xBD3AF235, 0x2AD7D2BB, 0xEB86D391,
 };
 
-/* How far the sum of a step is turned: one byte for each of the four steps that repeat, a word for
- * each round. */
+/* How far the sum of a step is turned: a word for each round, a byte for each of four steps. */
 static const uint32_t turns[4] = {0x16110C07, 0x140E0905, 0x17100B04, 0x150F0A06};
 
 static void compress(uint32_t state[4], const uint8_t block[BLOCK])

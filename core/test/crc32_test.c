@@ -1,7 +1,8 @@
 /*
  * Goal: each form of CRC-32 gives the numbers of its format, whatever the pieces, the alignment and
- * the engine. Method: the check values of docs/formats/crc32.md; the definition of a CRC, one bit
- * at a time, written again below, against both engines at every length, split and alignment.
+ * the engine.
+ * Method: the check values of docs/formats/crc32.md; the definition of a CRC, one bit at a time,
+ * written again below, against both engines at every length, split and alignment.
  */
 #include <updraft/bytes.h>
 #include <updraft/crc32.h>

@@ -1,5 +1,5 @@
 /*
- * Goal: the digest of the standard, whatever the pieces, the alignment and the length and engine.
+ * Goal: the digest of the standard, whatever the pieces, the alignment, the length and the engine.
  * Method: published messages; every length from 0 to 200 against hashlib's digests (lengths.bin,
  * written by make_digest_vectors.py); every split and every piece size of 200 bytes; a forged count
  * of earlier bytes, since nobody can feed 2^61.

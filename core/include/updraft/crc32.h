@@ -13,6 +13,7 @@
  *     uint32_t crc = UPD_CRC32_INIT;
  *     crc = upd_crc32(crc, data, size);      as often as needed
  *
+ * Cost: 16 bytes of stack; tables of 64 bytes for each bit order, 8 KiB unless UPD_SMALL.
  * Format: docs/formats/crc32.md
  */
 #ifndef UPDRAFT_CRC32_H
