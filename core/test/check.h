@@ -1,6 +1,6 @@
 /*
  * The test harness of core/ and boot/: it must run on a bare lx106 too, so it needs nothing but
- * check_print(), check_load() and check_exit(), which check_host.c or the bare runtime supply.
+ * the first functions below, which check_host.c or the bare runtime supply.
  *
  *     static void test_empty_input_is_refused(void) { CHECK(...); }
  *     int main(void) { CHECK_RUN(test_empty_input_is_refused); check_end(); }
@@ -28,6 +28,20 @@ _Noreturn void check_exit(int status);
  * @return bytes read, or -1 when the file is missing or longer than `size`
  */
 int32_t check_load(const char *path, void *data, uint32_t size);
+/**
+ * Read a part of a file, for those that are larger than memory.
+ *
+ * @param path    file
+ * @param offset  byte offset of the part
+ * @param data    buffer of `size` bytes
+ * @return bytes read, fewer than `size` at the end of the file, or -1 when it cannot be read
+ */
+int32_t check_read(const char *path, uint32_t offset, void *data, uint32_t size);
+/**
+ * The folder of real firmware, which is beside the repository and not in it: tests that want it are
+ * skipped where it is absent. On a machine with an environment, UPDRAFT_SHARED names another one.
+ */
+const char *check_shared(void);
 
 struct check_totals {
     uint32_t passed, failed, skipped;

@@ -2,8 +2,8 @@
  * Goal: what the bare runtime supplies behaves as on a chip or on a host, so that a core test which
  * fails here has found a fault of core.
  * Method: the arithmetic helpers against multiplication for operands around every power of two; the
- * memory functions at every small offset and size; check_load() around the end of a known file.
- * Faults, hangs and exit statuses are tried by fault_test, from outside.
+ * memory functions at every small offset and size; check_load() and check_read() around the end of
+ * a known file. Faults, hangs and exit statuses are tried by fault_test, from outside.
  */
 #include "check.h"
 
@@ -140,6 +140,21 @@ static void test_load_tells_missing_and_too_long(void)
     CHECK(check_load(UPD_VECTORS "/ten.txt", data, 11) == 10);
 }
 
+static void test_parts_of_a_file_are_read(void)
+{
+    uint8_t data[12];
+
+    memset(data, 0xEE, sizeof data);
+    CHECK(check_read(UPD_VECTORS "/absent", 0, data, 1) == -1);
+    CHECK(check_read(UPD_VECTORS "/ten.txt", 0, data, 0) == 0 && data[0] == 0xEE);
+    CHECK(check_read(UPD_VECTORS "/ten.txt", 3, data, 4) == 4);
+    CHECK(data[4] == 0xEE && memcmp(data, "3456", 4) == 0);
+    CHECK(check_read(UPD_VECTORS "/ten.txt", 8, data, 12) == 2);
+    CHECK(data[2] == '5' && memcmp(data, "89", 2) == 0);
+    CHECK(check_read(UPD_VECTORS "/ten.txt", 10, data, 12) == 0);
+    CHECK(check_read(UPD_VECTORS "/ten.txt", 99, data, 12) == 0);
+}
+
 int main(void)
 {
     CHECK_RUN(test_quotient_and_rest_make_up_the_number);
@@ -148,5 +163,6 @@ int main(void)
     CHECK_RUN(test_memory_functions_touch_their_bytes_alone);
     CHECK_RUN(test_memory_compares_as_unsigned_bytes);
     CHECK_RUN(test_load_tells_missing_and_too_long);
+    CHECK_RUN(test_parts_of_a_file_are_read);
     check_end();
 }

@@ -4,7 +4,14 @@
  */
 #include <check.h>
 
-enum { CALL_EXIT = 1, CALL_READ = 3, CALL_WRITE = 4, CALL_OPEN = 5, CALL_CLOSE = 6 };
+enum {
+    CALL_EXIT = 1,
+    CALL_READ = 3,
+    CALL_WRITE = 4,
+    CALL_OPEN = 5,
+    CALL_CLOSE = 6,
+    CALL_SEEK = 19
+};
 enum { CONSOLE = 1, EXIT_EXCEPTION = 70, EXIT_DOUBLE_EXCEPTION = 71 };
 
 int32_t bare_call(uint32_t number, uint32_t a, uint32_t b, uint32_t c);
@@ -31,28 +38,57 @@ void check_exit(int status)
     }
 }
 
+/* As many bytes as there are, up to `size`; -1 when the file cannot be read. */
+static int32_t read_all(int32_t file, void *data, uint32_t size)
+{
+    uint8_t *at = data;
+    uint32_t left = size;
+    while (left > 0) {
+        int32_t got = bare_call(CALL_READ, (uint32_t)file, (uint32_t)(uintptr_t)at, left);
+        if (got < 0) {
+            return -1;
+        }
+        if (got == 0) {
+            break;
+        }
+        at += got;
+        left -= (uint32_t)got;
+    }
+    return (int32_t)(size - left);
+}
+
 int32_t check_load(const char *path, void *data, uint32_t size)
 {
     int32_t file = bare_call(CALL_OPEN, (uint32_t)(uintptr_t)path, 0, 0);
     if (file < 0) {
         return -1;
     }
-    uint8_t *at = data;
-    uint32_t left = size;
     uint8_t beyond;
-    int32_t got;
-    do {
-        got = bare_call(CALL_READ, (uint32_t)file, (uint32_t)(uintptr_t)at, left);
-        if (got > 0) {
-            at += got;
-            left -= (uint32_t)got;
-        }
-    } while (got > 0 && left > 0);
-    if (got >= 0 && left == 0) {
-        got = bare_call(CALL_READ, (uint32_t)file, (uint32_t)(uintptr_t)&beyond, 1);
+    int32_t got = read_all(file, data, size);
+    if (got == (int32_t)size && read_all(file, &beyond, 1) != 0) {
+        got = -1;
     }
     bare_call(CALL_CLOSE, (uint32_t)file, 0, 0);
-    return got == 0 ? (int32_t)(size - left) : -1;
+    return got;
+}
+
+int32_t check_read(const char *path, uint32_t offset, void *data, uint32_t size)
+{
+    int32_t file = bare_call(CALL_OPEN, (uint32_t)(uintptr_t)path, 0, 0);
+    if (file < 0) {
+        return -1;
+    }
+    int32_t got = -1;
+    if (bare_call(CALL_SEEK, (uint32_t)file, offset, 0) == (int32_t)offset) {
+        got = read_all(file, data, size);
+    }
+    bare_call(CALL_CLOSE, (uint32_t)file, 0, 0);
+    return got;
+}
+
+const char *check_shared(void)
+{
+    return UPD_SHARED;
 }
 
 static void print_hex(const char *name, uint32_t value)
