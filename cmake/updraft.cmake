@@ -14,10 +14,14 @@ if(UPD_FUZZ)
 endif()
 
 # upd_add_tests(FOLDER name LIBS lib...): each test/NAME_test.c of the current folder becomes the
-# program FOLDER_NAME_test and the ctest FOLDER/NAME. A test reads its vectors below UPD_VECTORS.
+# program FOLDER_NAME_test and the ctest FOLDER/NAME. A test reads its vectors below UPD_VECTORS. What needs
+# more memory or time than the bare CPU has is in test/NAME_host_test.c.
 function(upd_add_tests folder)
     cmake_parse_arguments(arg "" "" "LIBS" ${ARGN})
     file(GLOB sources CONFIGURE_DEPENDS test/*_test.c)
+    if(UPD_BARE)
+        list(FILTER sources EXCLUDE REGEX "_host_test\\.c$")
+    endif()
     foreach(source IN LISTS sources)
         get_filename_component(name ${source} NAME_WE)
         string(REGEX REPLACE "_test$" "" name ${name})
