@@ -69,6 +69,9 @@ static const char *variable(void *ctx, const char *name, uint32_t size)
     if (size == 4 && memcmp(name, "SELF", 4) == 0) {
         return "$SIZE";
     }
+    if (size == 4 && memcmp(name, "JUNK", 4) == 0) {
+        return "a \x80"; /* a variable's value need not be UTF-8 */
+    }
     return size == 5 && memcmp(name, "EMPTY", 5) == 0 ? "" : NULL;
 }
 
@@ -145,11 +148,12 @@ static void test_built_in_tables_have_the_published_digests(void)
 }
 
 static void file_name(char path[200], const struct upd_partition_builtin *builtin,
-                      const char *extension)
+                      const char *folder, const char *extension)
 {
     struct upd_text text = upd_text_on(path, 200);
 
-    upd_text_add(&text, UPD_VECTORS "/partition/");
+    upd_text_add(&text, UPD_VECTORS);
+    upd_text_add(&text, folder);
     upd_text_add(&text, builtin->dialect == IDF ? "idf-" : "rtos-");
     upd_text_add(&text, builtin->name);
     upd_text_add(&text, extension);
@@ -166,13 +170,13 @@ static void test_built_in_tables_round_trip(void)
 
         rules.md5 = builtin->md5;
         rules.table_offset = builtin->table_offset;
-        file_name(path, builtin, ".csv");
+        file_name(path, builtin, "/partition_csv/", ".csv");
         int32_t size = check_load(path, file, sizeof file);
         CHECK_THAT(path, size == (int32_t)length(builtin->csv));
         CHECK_THAT(path, memcmp(file, builtin->csv, length(builtin->csv)) == 0);
         CHECK_THAT(path, convert(&rules, builtin->csv) == UPD_OK);
         CHECK_THAT(path, log_.warnings.length == 0);
-        file_name(path, builtin, ".bin");
+        file_name(path, builtin, "/partition/", ".bin");
         CHECK_THAT(path, check_load(path, file, sizeof file) == sizeof file);
         CHECK_THAT(path, memcmp(file, table, sizeof file) == 0);
 
@@ -617,6 +621,7 @@ static void test_variables(void)
         }
     }
     CHECK(convert(&idf, "a, app, ota_0, , $SIZE") == UPD_E_FORMAT);
+    CHECK(convert(&rules, " $JUNK , app, ota_0, , 1M") == UPD_OK && sources[0].name_size == 3);
 }
 
 static void test_rows_with_a_place_of_their_own(void)

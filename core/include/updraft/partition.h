@@ -143,7 +143,7 @@ struct upd_boot_layout {
     uint32_t otadata_offset; /* bytes; 0 when there is no data/ota partition */
     uint32_t otadata_size;   /* bytes */
     uint16_t slots;          /* bit i: ota_i is there and not empty */
-    uint8_t slot_count;      /* rows that are OTA slots, as a boot loader counts them */
+    uint8_t slot_count;      /* rows that are OTA slots, as a boot loader counts them; at most 95 */
     bool factory;
     bool test;
 };
