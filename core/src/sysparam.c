@@ -283,8 +283,8 @@ enum upd_err upd_sdk_restart_enhance(uint8_t block[BLOCK], const struct upd_flas
 
 /* --- What to write --------------------------------------------------------------------------- */
 
-/* Where a plan keeps its bytes: the block, then the records of a rewritten and of the last flag. */
-enum { BLOCK_AT = 0, REFRESH_AT = BLOCK, RECORD_AT = BLOCK + HEAD };
+/* Where a plan keeps its bytes. */
+enum { BLOCK_AT = 0, RECORD_AT = BLOCK };
 
 const uint8_t *upd_sysparam_data(const struct upd_sysparam_plan *plan,
                                  const struct upd_sysparam_step *step)
@@ -312,22 +312,23 @@ static void add_copy(struct upd_sysparam_plan *plan, uint8_t from, uint8_t to, u
                                          .source = (uint8_t)(UPD_SYSPARAM_SECTOR_COPY0 + from),
                                          .size = size,
                                          .data = BLOCK_AT});
+    plan->flag_from = plan->count;
 }
 
-static void add_flag(struct upd_sysparam_plan *plan, uint8_t data, uint8_t offset, uint8_t size)
+static void add_flag(struct upd_sysparam_plan *plan, uint8_t offset, uint8_t size)
 {
     add(plan, (struct upd_sysparam_step){.action = UPD_SYSPARAM_PROGRAM,
                                          .sector = UPD_SYSPARAM_SECTOR_FLAG,
                                          .offset = offset,
                                          .size = size,
-                                         .data = (uint8_t)(data + offset)});
+                                         .data = (uint8_t)(RECORD_AT + offset)});
 }
 
 /* Byte 0 last: the moment it is there, the record that it belongs to is. */
-static void add_record(struct upd_sysparam_plan *plan, uint8_t data)
+static void add_record(struct upd_sysparam_plan *plan)
 {
-    add_flag(plan, data, MAGIC_AT, HEAD - MAGIC_AT);
-    add_flag(plan, data, 0, MAGIC_AT);
+    add_flag(plan, MAGIC_AT, HEAD - MAGIC_AT);
+    add_flag(plan, 0, MAGIC_AT);
 }
 
 static void describe(struct upd_sysparam_record *record, uint8_t copy, const uint8_t head[HEAD])
@@ -354,6 +355,12 @@ static struct upd_sysparam_record fresh_record(uint32_t counter, uint8_t copy,
     return record;
 }
 
+/* The counter of the record after this one. */
+static uint32_t next_count(const struct upd_sysparam_record *record)
+{
+    return magics_are_right(record) ? record->counter + 1 : 1;
+}
+
 /* Programming clears bits and sets none. */
 static bool can_program(const uint8_t from[HEAD], const uint8_t to[HEAD])
 {
@@ -365,46 +372,73 @@ static bool can_program(const uint8_t from[HEAD], const uint8_t to[HEAD])
     return true;
 }
 
-/* From copy 1 to copy 0 only bits are cleared, as long as copy 0's fields are erased: no erase. */
-static void add_next_record(struct upd_sysparam_plan *plan, const struct upd_sysparam_record *now,
-                            uint8_t copy, const uint8_t head[HEAD])
+/*
+ * The record that follows the one on the chip, and whether it takes an erase. From copy 1 to copy 0
+ * only bits are cleared, as long as copy 0's fields are erased: no erase.
+ */
+static bool next_record(const uint8_t flag[HEAD], uint8_t copy, const uint8_t head[HEAD],
+                        bool fresh, uint8_t bytes[HEAD])
 {
-    struct upd_sysparam_record next = *now;
-    uint8_t from[HEAD];
+    struct upd_sysparam_record now, next;
 
+    upd_sysparam_record_decode(flag, &now);
+    next = magics_are_right(&now) ? now : fresh_record(1, copy, head);
     describe(&next, copy, head);
-    upd_sysparam_record_encode(now, from);
-    upd_sysparam_record_encode(&next, plan->bytes + RECORD_AT);
-    if (!can_program(from, plan->bytes + RECORD_AT)) {
-        next = fresh_record(now->counter + 1, copy, head);
-        upd_sysparam_record_encode(&next, plan->bytes + RECORD_AT);
-        add_erase(plan, UPD_SYSPARAM_SECTOR_FLAG);
+    upd_sysparam_record_encode(&next, bytes);
+    if (!fresh && can_program(flag, bytes)) {
+        return false;
     }
-    add_record(plan, RECORD_AT);
+    next = fresh_record(next_count(&now), copy, head);
+    upd_sysparam_record_encode(&next, bytes);
+    return true;
 }
 
-/* A flag sector in doubt gets a whole record, before a copy is touched: (3) of sysparam.h. */
-static void plan_safe(const struct upd_sysparam *area, uint8_t base, bool doubt,
+bool upd_sysparam_flag_record(const struct upd_sysparam *area, uint8_t copy, bool fresh,
+                              uint8_t record[HEAD])
+{
+    return next_record(area->flag, copy, area->head[copy], fresh, record);
+}
+
+/* Write the flag sector anew, for a copy that is complete. */
+static void plan_repair(const struct upd_sysparam *area, uint8_t copy,
+                        struct upd_sysparam_plan *plan)
+{
+    (void)upd_sysparam_flag_record(area, copy, true, plan->bytes + RECORD_AT);
+    add_erase(plan, UPD_SYSPARAM_SECTOR_FLAG);
+    add_record(plan);
+}
+
+/* The loader of this version starts a slot by this block, or an address that somebody chose. */
+static bool is_sound(const uint8_t block[BLOCK], uint8_t version)
+{
+    uint8_t index = version == VERSION_OLD ? block[0] & NIBBLE : block[0] & INDEX;
+
+    return version_of(block) == version && index <= 1;
+}
+
+static void plan_safe(const struct upd_sysparam *area, uint8_t base, uint8_t version,
                       struct upd_sysparam_plan *plan)
 {
-    struct upd_sysparam_record record;
+    bool doubtful = upd_sysparam_flag(area) == UPD_SYSPARAM_FLAG_DOUBTFUL;
     uint8_t head[HEAD];
 
-    upd_sysparam_record_decode(area->flag, &record);
-    if (doubt || upd_sysparam_flag(area) != UPD_SYSPARAM_FLAG_WHOLE) {
-        record =
-            fresh_record(magics_are_right(&record) ? record.counter : 1, base, area->head[base]);
-        upd_sysparam_record_encode(&record, plan->bytes + REFRESH_AT);
-        add_erase(plan, UPD_SYSPARAM_SECTOR_FLAG);
-        add_record(plan, REFRESH_AT);
-    }
-    if (memcmp(area->head[base], plan->bytes + BLOCK_AT, BLOCK) == 0) {
+    /* Whoever was cut here had both copies complete, or else it was not the flag that was cut. */
+    if (base != upd_sysparam_current(area) ||
+        (doubtful && is_sound(area->head[0], version) && is_sound(area->head[1], version))) {
+        plan_repair(area, base, plan);
         return;
     }
     memcpy(head, area->head[base], HEAD);
     memcpy(head, plan->bytes + BLOCK_AT, BLOCK);
+    if (!doubtful && memcmp(head, area->head[base], BLOCK) == 0) {
+        return;
+    }
     add_copy(plan, base, !base, UPD_FLASH_SECTOR);
-    add_next_record(plan, &record, !base, head);
+    if (next_record(area->flag, !base, head, upd_sysparam_flag(area) != UPD_SYSPARAM_FLAG_WHOLE,
+                    plan->bytes + RECORD_AT)) {
+        add_erase(plan, UPD_SYSPARAM_SECTOR_FLAG);
+    }
+    add_record(plan);
 }
 
 /* What the SDK does not set it writes as it read it, the other copy's fields included. */
@@ -420,7 +454,7 @@ static void plan_as_sdk(const struct upd_sysparam *area, uint8_t base,
     memcpy(head, area->head[base], HEAD);
     memcpy(head, plan->bytes + BLOCK_AT, BLOCK);
     upd_sysparam_record_decode(area->flag, &record);
-    record.counter = magics_are_right(&record) ? record.counter + 1 : 1;
+    record.counter = next_count(&record);
     record.magic = UPD_SYSPARAM_MAGIC;
     record.magic_end = UPD_SYSPARAM_MAGIC_END;
     describe(&record, !base, head);
@@ -428,7 +462,7 @@ static void plan_as_sdk(const struct upd_sysparam *area, uint8_t base,
 
     add_copy(plan, base, !base, UPD_SYSPARAM_SDK_SIZE);
     add_erase(plan, UPD_SYSPARAM_SECTOR_FLAG);
-    add_flag(plan, RECORD_AT, 0, HEAD);
+    add_flag(plan, 0, HEAD);
 }
 
 static void plan_as_boot(const struct upd_sysparam *area, uint8_t base, uint16_t size,
@@ -439,26 +473,25 @@ static void plan_as_boot(const struct upd_sysparam *area, uint8_t base, uint16_t
 
     add_copy(plan, base, !base, size);
     add_erase(plan, UPD_SYSPARAM_SECTOR_FLAG);
-    add_flag(plan, RECORD_AT, 0, MAGIC_AT);
+    add_flag(plan, 0, MAGIC_AT);
 }
 
 /*
- * The copy to start from. It is the current one, unless the flag sector is in doubt and the current
- * copy is not the loader's while the other one is: then the flag reads wrong.
+ * The copy to start from: the current one, unless that is no copy at all while the other one is
+ * sound, and the flag sector is not whole. Then the flag reads wrong.
  */
 static uint8_t base_copy(const struct upd_sysparam *area, enum upd_sysparam_style style,
                          uint8_t version)
 {
     uint8_t current = upd_sysparam_current(area);
     bool wrong = style == UPD_SYSPARAM_SAFE && upd_sysparam_flag(area) != UPD_SYSPARAM_FLAG_WHOLE &&
-                 !belongs_to(area->head[current], version) &&
-                 belongs_to(area->head[!current], version);
+                 !is_sound(area->head[current], version) && is_sound(area->head[!current], version);
 
     return wrong ? !current : current;
 }
 
 void upd_sysparam_plan_block(const struct upd_sysparam *area, enum upd_sysparam_style style,
-                             const uint8_t block[BLOCK], bool doubt, struct upd_sysparam_plan *plan)
+                             const uint8_t block[BLOCK], struct upd_sysparam_plan *plan)
 {
     uint8_t base = base_copy(area, style, version_of(block));
 
@@ -466,7 +499,7 @@ void upd_sysparam_plan_block(const struct upd_sysparam *area, enum upd_sysparam_
     memcpy(plan->bytes + BLOCK_AT, block, BLOCK);
     switch (style) {
     case UPD_SYSPARAM_SAFE:
-        plan_safe(area, base, doubt, plan);
+        plan_safe(area, base, version_of(block), plan);
         break;
     case UPD_SYSPARAM_AS_SDK:
         plan_as_sdk(area, base, plan);
@@ -481,7 +514,7 @@ void upd_sysparam_plan_block(const struct upd_sysparam *area, enum upd_sysparam_
 }
 
 enum upd_err upd_sysparam_plan_slot(const struct upd_sysparam *area, enum upd_sysparam_style style,
-                                    uint8_t version, enum upd_slot slot, bool doubt,
+                                    uint8_t version, enum upd_slot slot,
                                     struct upd_sysparam_plan *plan)
 {
     uint8_t block[BLOCK];
@@ -489,7 +522,33 @@ enum upd_err upd_sysparam_plan_slot(const struct upd_sysparam *area, enum upd_sy
     memcpy(block, area->head[base_copy(area, style, version)], BLOCK);
     enum upd_err err = upd_boot_block_select(block, version, slot);
     if (err == UPD_OK) {
-        upd_sysparam_plan_block(area, style, block, doubt, plan);
+        upd_sysparam_plan_block(area, style, block, plan);
     }
     return err;
+}
+
+/* The block selects the slot and needs no change for it. */
+static bool names(const uint8_t block[BLOCK], uint8_t version, enum upd_slot slot)
+{
+    uint8_t selected[BLOCK];
+
+    memcpy(selected, block, BLOCK);
+    return upd_boot_block_select(selected, version, slot) == UPD_OK &&
+           memcmp(selected, block, BLOCK) == 0;
+}
+
+void upd_sysparam_plan_flag(const struct upd_sysparam *area, uint8_t version, enum upd_slot slot,
+                            struct upd_sysparam_plan *plan)
+{
+    uint8_t copy = upd_sysparam_current(area);
+
+    memset(plan, 0, sizeof *plan);
+    if (!is_sound(area->head[0], version) || !is_sound(area->head[1], version) ||
+        !area->same_settings) {
+        return;
+    }
+    if (!names(area->head[copy], version, slot) && names(area->head[!copy], version, slot)) {
+        copy = !copy;
+    }
+    plan_repair(area, copy, plan);
 }

@@ -10,16 +10,27 @@
  * A copy begins with the boot block, eight bytes for the boot loader; the Wi-Fi settings follow.
  * Nothing here touches flash: functions look at what was read and say what is to be written.
  *
- * What a write keeps true, and why a power cut anywhere is harmless:
- * (1) The copy that the flag selects is never touched.
- * (2) The other copy is complete before the flag sector is.
- * (3) UPD_SYSPARAM_SAFE touches a copy only while the flag sector holds a whole record that selects
- *     the other one. A flag sector that a cut left in doubt (its cells may read differently each
- *     time) is written anew first, while both copies are complete.
+ * What a write in updraft's own style keeps true, and why a power cut anywhere is harmless:
+ * (1) A copy is touched only while the flag sector is sure to select the other one.
+ * (2) The flag sector is touched only while both copies are complete and hold the same settings, so
+ *     that it does not matter which one a torn flag sector selects.
+ * (3) So after a cut at most one of the two is torn: the copy that is not selected, which is erased
+ *     and written again, or the flag sector, which may read differently each time and must be
+ *     repaired before (1) holds again. The bytes cannot always tell; the caller's journal does: it
+ *     says so before the first step on the flag sector, `flag_from`, and until the last is done.
  * (4) A slot is set, not toggled: what is written follows from what is wanted and what is there, so
  *     it can be begun again after a cut, and doing it twice writes nothing the second time.
  *
- * Cost: no heap; a plan takes 144 bytes.                          Format: docs/formats/sysparam.md
+ *     for (;;) {
+ *         read the area;
+ *         the journal says that the flag sector is being written
+ *             ? upd_sysparam_plan_flag(...) : upd_sysparam_plan_slot(...);
+ *         carry out plan.step[i] for i = 0 .. count - 1, telling the journal at i == flag_from;
+ *         tell the journal that the flag sector is written;
+ *         when count was 0 and plan_slot made the plan: done;
+ *     }
+ *
+ * Cost: no heap; a plan takes 84 bytes.                          Format: docs/formats/sysparam.md
  */
 #ifndef UPDRAFT_SYSPARAM_H
 #define UPDRAFT_SYSPARAM_H
@@ -48,6 +59,11 @@ enum {
 struct upd_sysparam {
     uint8_t flag[UPD_SYSPARAM_HEAD_SIZE];
     uint8_t head[2][UPD_SYSPARAM_HEAD_SIZE];
+    /*
+     * The two copies are equal from byte UPD_BOOT_BLOCK_SIZE to the end of their sectors. Only
+     * upd_sysparam_plan_flag() looks at it; false where it is not known.
+     */
+    bool same_settings;
 };
 
 /* --- What is there --------------------------------------------------------------------------- */
@@ -224,9 +240,10 @@ struct upd_sysparam_step {
  * before the next one begins. Programming bytes that are 0xFF already may be left out.
  */
 struct upd_sysparam_plan {
-    uint8_t count; /* 0: nothing has to change */
-    struct upd_sysparam_step step[8];
-    uint8_t bytes[UPD_BOOT_BLOCK_SIZE + 2 * UPD_SYSPARAM_HEAD_SIZE];
+    uint8_t count;     /* 0: nothing has to change */
+    uint8_t flag_from; /* first step on the flag sector; all before it are on the other copy */
+    struct upd_sysparam_step step[5];
+    uint8_t bytes[UPD_BOOT_BLOCK_SIZE + UPD_SYSPARAM_HEAD_SIZE];
 };
 
 /** The bytes of a COPY or PROGRAM step, inside *plan. */
@@ -234,26 +251,24 @@ const uint8_t *upd_sysparam_data(const struct upd_sysparam_plan *plan,
                                  const struct upd_sysparam_step *step);
 
 /**
- * Plan the writes that make a boot block the current one.
+ * Plan the writes that make a boot block the current one, trusting the flag sector.
+ *
+ * With UPD_SYSPARAM_SAFE a flag sector that reads torn is repaired first, by a plan of its own:
+ * read and plan again after it, until a plan is empty. That makes two plans at most.
  *
  * @param area   as read from flash just now
- * @param style  see there. The AS_ styles toggle the copy as the originals do and look at nothing
- *               but byte 0 of the flag sector; AS_BOOT also writes when nothing changed
+ * @param style  see there. The AS_ styles toggle the copy as the originals do, and AS_BOOT writes
+ *               even when nothing changed
  * @param block  wanted
- * @param doubt  true: the flag sector may have been torn although it reads well (a journal says
- *               that a write was under way when power went): SAFE writes it anew. Others ignore it
  * @param plan   out; all of it is written
  */
 void upd_sysparam_plan_block(const struct upd_sysparam *area, enum upd_sysparam_style style,
-                             const uint8_t block[UPD_BOOT_BLOCK_SIZE], bool doubt,
+                             const uint8_t block[UPD_BOOT_BLOCK_SIZE],
                              struct upd_sysparam_plan *plan);
 
 /**
  * Plan the writes that make a slot the one that starts from now on: upd_boot_block_select() on the
  * current block, then upd_sysparam_plan_block().
- *
- * After a power cut read the area and plan again; with UPD_SYSPARAM_SAFE that leads to the same end
- * from everywhere, and a plan for the slot that is selected already has no steps.
  *
  * @param version  loader that is on the chip, 2..30
  *
@@ -262,7 +277,36 @@ void upd_sysparam_plan_block(const struct upd_sysparam *area, enum upd_sysparam_
  */
 UPD_MUST_CHECK enum upd_err upd_sysparam_plan_slot(const struct upd_sysparam *area,
                                                    enum upd_sysparam_style style, uint8_t version,
-                                                   enum upd_slot slot, bool doubt,
+                                                   enum upd_slot slot,
                                                    struct upd_sysparam_plan *plan);
+
+/**
+ * Plan the repair of a flag sector that was being written when power went, whatever it reads now.
+ *
+ * It is written anew, to select the copy that names the slot, or the current one when neither does.
+ * When the copies are not both complete and equal in their settings, the flag sector cannot have
+ * been touched by (2), and the plan is empty: go on with upd_sysparam_plan_slot().
+ *
+ * @param area     as read from flash just now, same_settings included
+ * @param version  loader that is on the chip
+ * @param slot     wanted
+ * @param plan     out; all of it is written
+ */
+void upd_sysparam_plan_flag(const struct upd_sysparam *area, uint8_t version, enum upd_slot slot,
+                            struct upd_sysparam_plan *plan);
+
+/**
+ * The record of a flag sector that makes one of two complete copies the current one. No copy is
+ * touched. For who writes copy and flag sector apart.
+ *
+ * @param copy    0 or 1: the one to be current
+ * @param fresh   true: the record for a sector that is erased before
+ * @param record  out: the 32 bytes
+ *
+ * @return true   the flag sector must be erased before it is programmed
+ * @return false  programming is enough: only bits are cleared
+ */
+bool upd_sysparam_flag_record(const struct upd_sysparam *area, uint8_t copy, bool fresh,
+                              uint8_t record[UPD_SYSPARAM_HEAD_SIZE]);
 
 #endif
