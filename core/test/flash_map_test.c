@@ -386,6 +386,20 @@ static void test_names_lead_back_to_their_map(void)
     CHECK(upd_flash_map_find("flash_size_2m", 13) == upd_flash_map(1));
 }
 
+static void test_stored_names(void)
+{
+    char text[40];
+    enum upd_flash_region region = UPD_REGION_COUNT;
+    int32_t size = check_load(UPD_VECTORS "/flash_map/esptool.txt", text, sizeof text);
+
+    CHECK(size > 0 && upd_flash_map_find(text, (size_t)size) == upd_flash_map(5));
+    size = check_load(UPD_VECTORS "/flash_map/sdk.txt", text, sizeof text);
+    CHECK(size > 0 && upd_flash_map_find(text, (size_t)size) == upd_flash_map(6));
+    size = check_load(UPD_VECTORS "/flash_map/region.txt", text, sizeof text);
+    CHECK(size > 0 && upd_flash_region_find(text, (size_t)size, &region) == UPD_OK);
+    CHECK(region == UPD_REGION_USER_PARAM);
+}
+
 static void test_names_that_are_none(void)
 {
     static const char *const lies[] = {
@@ -435,6 +449,7 @@ int main(void)
     CHECK_RUN(test_link_addresses);
     CHECK_RUN(test_addresses_as_the_loaders_reckon_them);
     CHECK_RUN(test_names_lead_back_to_their_map);
+    CHECK_RUN(test_stored_names);
     CHECK_RUN(test_names_that_are_none);
     CHECK_RUN(test_region_names);
     check_end();
