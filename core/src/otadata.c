@@ -205,13 +205,20 @@ static bool number_for(const struct upd_otadata *data, int8_t slot, uint32_t lea
     return *sequence >= least && *sequence != BLANK;
 }
 
-/* The same, above the sequence of a copy; 1, 2, … when there is no copy. */
-static bool number_above(const struct upd_otadata *data, int8_t slot, int8_t copy,
-                         uint32_t *sequence)
+/*
+ * The number for a record in `copy`: above the other copy's, whatever state that is in, so that no
+ * boot loader and no flipped bit of a state prefers it.
+ */
+static bool number_in(const struct upd_otadata *data, int8_t slot, uint32_t copy,
+                      uint32_t *sequence)
 {
-    uint32_t least = copy < 0 ? 1 : upd_otadata_sequence(data->copy[copy]) + 1;
+    const uint8_t *other = data->copy[1 - copy];
+    uint32_t least = 1;
 
-    return least != 0 && number_for(data, slot, least, sequence);
+    if (upd_otadata_sequence(other) != BLANK && upd_otadata_crc_is_good(other)) {
+        least = upd_otadata_sequence(other) + 1;
+    }
+    return number_for(data, slot, least, sequence);
 }
 
 /* The valid copy that names a slot, the active one first; else NONE. */
@@ -254,17 +261,16 @@ static struct upd_otadata after_reset(const struct upd_otadata *data)
     return settled;
 }
 
-/* Give the running slot a record above all others; the active copy is not touched. */
+/* Give the running slot a record; the active copy is not touched. */
 static bool record_running(const struct upd_otadata *data, struct upd_otadata_plan *plan)
 {
-    int8_t active = upd_otadata_active(data);
+    uint32_t copy = other_than(upd_otadata_active(data));
     uint32_t sequence;
 
-    if (!number_above(data, data->running, active, &sequence)) {
+    if (!number_in(data, data->running, copy, &sequence)) {
         return false;
     }
-    add_record(plan, other_than(active), sequence,
-               data->rtos ? UPD_OTADATA_UNDEFINED : UPD_OTADATA_VALID);
+    add_record(plan, copy, sequence, data->rtos ? UPD_OTADATA_UNDEFINED : UPD_OTADATA_VALID);
     return true;
 }
 
@@ -279,35 +285,33 @@ static bool record_running(const struct upd_otadata *data, struct upd_otadata_pl
 static enum upd_err select_safely(const struct upd_otadata *found, int8_t slot, uint32_t state,
                                   struct upd_otadata_plan *plan)
 {
-    struct upd_otadata settled = after_reset(found);
-    struct upd_otadata *data = &settled;
-    int8_t keep = copy_naming(data, data->running);
-    uint32_t sequence;
+    struct upd_otadata now = after_reset(found);
+    int8_t keep = copy_naming(&now, now.running);
+    uint32_t copy, sequence;
 
-    if (keep < 0 && is_slot(data, data->running) && data->running != slot) {
-        if (!record_running(data, plan)) {
+    if (keep < 0 && is_slot(&now, now.running) && now.running != slot) {
+        if (!record_running(&now, plan)) {
             return UPD_E_STATE;
         }
         keep = (int8_t)plan->write[0].copy;
-        memcpy(data->copy[keep], plan->write[0].record, UPD_OTADATA_RECORD_SIZE);
+        memcpy(now.copy[keep], plan->write[0].record, UPD_OTADATA_RECORD_SIZE);
     }
     if (keep < 0) {
-        keep = upd_otadata_active(data);
-        /* Not the running slot's: a record of the slot's old content must not survive. */
-        if (keep >= 0 && upd_otadata_slot(data, (uint32_t)keep) == slot) {
-            uint32_t other = other_than(keep);
-            if (upd_otadata_is_valid(data, other) && upd_otadata_slot(data, other) == slot) {
-                add_erase(plan, other);
-            }
-            add_record(plan, (uint32_t)keep, upd_otadata_sequence(data->copy[keep]), state);
-            return UPD_OK;
-        }
+        keep = upd_otadata_active(&now);
     }
-    if (!number_above(data, slot, keep, &sequence)) {
+    copy = other_than(keep);
+    if (keep >= 0 && now.running != slot && upd_otadata_slot(&now, (uint32_t)keep) == slot) {
+        /* A record of what the slot held before: it goes, and so does a second one. */
+        if (upd_otadata_is_valid(&now, copy) && upd_otadata_slot(&now, copy) == slot) {
+            add_erase(plan, copy);
+        }
+        copy = (uint32_t)keep;
+    }
+    if (!number_in(&now, slot, copy, &sequence)) {
         plan->count = 0;
         return UPD_E_STATE;
     }
-    add_record(plan, other_than(keep), sequence, state);
+    add_record(plan, copy, sequence, state);
     return UPD_OK;
 }
 

@@ -299,6 +299,8 @@ static void test_selecting_by_style(void)
          BLANK, F, 0, true, GOOD(1, NEW), BLANK},
         {"safe: from factory, both old records of the slot go", UPD_OTADATA_SAFE, GOOD(1, VALID),
          GOOD(3, VALID), F, 0, true, BLANK, GOOD(3, NEW)},
+        {"safe: a trial that failed stays behind, below the new number", UPD_OTADATA_SAFE,
+         GOOD(1, VALID), GOOD(2, PENDING), F, 0, true, GOOD(3, NEW), GOOD(2, PENDING)},
         {"safe: a slot without record gets one first", UPD_OTADATA_SAFE, BLANK, BLANK, 0, 1, true,
          GOOD(1, VALID), GOOD(2, NEW)},
         {"safe: back to the running slot", UPD_OTADATA_SAFE, GOOD(1, VALID), GOOD(2, NEW), 0, 0,
