@@ -2,7 +2,7 @@
 for the mask ROM, over a flash image in a file. docs/emulator.md tells what it is and is not.
 
     with Emulator("flash.bin", rom="build/lx106/sim/rom/rom.elf") as chip:
-        run = chip.boot("cut 3 bits seed 7")
+        run = chip.boot("cut 3 BITS seed 7")
         run.event, run.value, run.console
 
 A run ends with an event (sim/rom/machine.c lists them). The flash file may be changed between two
@@ -94,7 +94,7 @@ class Emulator:
         raise EmulatorError(f"{why}: {text[-500:]}{errors[-500:]}")
 
     def boot(self, order=""):
-        """Power on; `order` as in machine.c ("rtc keep", "cut 3 bits", "pin 4 0", "stop 0x40100004")."""
+        """Power on; `order` as in machine.c ("rtc keep", "cut 3 BITS seed 7", "pin 4 0", "stop 0x40100004")."""
         os.write(self.orders, f"boot {order}\n".encode())
         line = b""
         while not line.endswith(b"\n"):

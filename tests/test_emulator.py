@@ -107,7 +107,7 @@ def test_power_cut_inside_an_erase_leaves_a_mixed_sector(tmp_path):
     flash.select(b"\xFC\xE6" + b"\xFF" * 6)     # another loader's version: copies are written anew
     other = (flash.parameters + 2) * SECTOR
     flash.put(other, b"\x00" * SECTOR)
-    result = run(tmp_path, flash, "cut 0 prefix seed 100")
+    result = run(tmp_path, flash, "cut 0 PREFIX amount 100")
     assert (result.event, result.value) == ("cut", other)
     assert set(flash.sector(flash.parameters + 2)) == {0x00, 0xFF}
 
@@ -120,10 +120,10 @@ def test_rtc_memory_is_lost_with_power_and_kept_on_demand(tmp_path):
     flash.write(path)
     with Emulator(path, ROM) as chip:
         # Three of four attempts are counted in RTC memory when power goes at the first flash operation.
-        assert chip.boot("cut 0 before").restarts == 3
-        assert chip.boot("rtc keep cut 0 before").restarts == 0
-        assert chip.boot("rtc zero cut 0 before").restarts == 3
-        assert chip.boot("rtc garbage seed 5 cut 0 before").restarts == 3
+        assert chip.boot("cut 0 BEFORE").restarts == 3
+        assert chip.boot("rtc keep cut 0 BEFORE").restarts == 0
+        assert chip.boot("rtc zero cut 0 BEFORE").restarts == 3
+        assert chip.boot("rtc garbage seed 5 cut 0 BEFORE").restarts == 3
 
 
 def test_a_breakpoint_stops_at_the_entry_of_a_genuine_image(tmp_path):

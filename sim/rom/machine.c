@@ -8,7 +8,9 @@
  *   boot [rtc zero|keep|garbage] [seed N] [cut N before|after|prefix|bits] [pin N LEVEL] [stop
  * ADDRESS] quit
  *
- * `boot` is a power-on: nothing but flash survives, and RTC memory with `keep`. The answer is
+ * `boot` is a power-on: nothing but flash survives, and RTC memory with `keep`. TEAR is a kind of
+ * sim_tear.h. Cells that a tear left unstable stay so until `new` says that the flash is another
+ * one. The answer is
  *
  *   EVENT VALUE ops=N read=ADDRESS restarts=N cycles=N
  *
@@ -168,11 +170,16 @@ static _Noreturn void restart(void)
 static _Noreturn void power_on(const char *order)
 {
     static const char *const kept[] = {"zero", "keep", "garbage"};
-    static const char *const tears[] = {"before", "after", "prefix", "bits"};
+    static const char *const tears[] = {
+#define X(name, erase, program, text) #name,
+        SIM_TEARS(X)
+#undef X
+    };
     uint32_t keep = 0;
     uint32_t seed = 1;
     uint32_t cut = UINT32_MAX;
-    uint32_t how = TEAR_BEFORE;
+    enum sim_tear_kind kind = SIM_TEAR_ANY;
+    uint32_t amount = SIM_TEAR_SEEDED;
 
     machine.stop = 0;
     machine.restarts = 0;
@@ -185,7 +192,11 @@ static _Noreturn void power_on(const char *order)
             seed = take_number(&order);
         } else if (take_word(&order, "cut")) {
             cut = take_number(&order);
-            how = take_choice(&order, tears, 4);
+            kind = (enum sim_tear_kind)take_choice(&order, tears, SIM_TEAR_COUNT);
+        } else if (take_word(&order, "amount")) {
+            amount = take_number(&order);
+        } else if (take_word(&order, "new")) {
+            spi_new_flash();
         } else if (take_word(&order, "pin")) {
             uint32_t pin = take_number(&order);
             mmio_pin(pin & 15, take_number(&order) & 1);
@@ -198,7 +209,7 @@ static _Noreturn void power_on(const char *order)
     spoil_memory();
     mmio_rtc(keep, seed);
     spi_power_on();
-    spi_cut_at(cut, how, seed);
+    spi_cut_at(cut, kind, amount, seed);
     __asm__ volatile("wsr %0, ibreaka0" ::"r"(machine.stop));
     __asm__ volatile("wsr %0, ibreakenable" ::"r"(machine.stop != 0));
     machine.first_cycle = cycles();

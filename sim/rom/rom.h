@@ -17,6 +17,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <updraft/sim_tear.h>
+
 /* --- host.c: files of the host --- */
 
 enum { HOST_READ = 0, HOST_WRITE = 1, HOST_READ_WRITE = 2 };
@@ -82,10 +84,10 @@ void spi_attach(const char *path);
 /** As after power on: parameters of the chip to their defaults, window unmapped, operations counted
  * from 0. */
 void spi_power_on(void);
-/** How the operation at which power goes is left; `seed` chooses the length or the bits. */
-enum tear { TEAR_BEFORE, TEAR_AFTER, TEAR_PREFIX, TEAR_BITS };
-/** Cut power at operation `at` (0 is the first; UINT32_MAX never). */
-void spi_cut_at(uint32_t at, uint32_t how, uint32_t seed);
+/** Cut power at operation `at` (0 is the first; UINT32_MAX never), torn as sim_tear.h says. */
+void spi_cut_at(uint32_t at, enum sim_tear_kind kind, uint32_t amount, uint32_t seed);
+/** The host put another flash into the file: no cell is unstable any more. */
+void spi_new_flash(void);
 /** Erases and page programs since power on. */
 uint32_t spi_operations(void);
 /** Flash address of the last SPIRead. */

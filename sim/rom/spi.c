@@ -4,8 +4,11 @@
  */
 #include "rom.h"
 
+#include <updraft/sim_random.h>
+
 enum { SPI_OK = 0, SPI_ERROR = 1 };
 enum { SECTOR = 4096, PAGE = 256, BLOCK = 65536 };
+enum { WEAK_SECTORS = 16 };
 #define CHIP_SIZE_AT_POWER_ON                                                                      \
     0x400000u /* whatever the chip really has: the header does not tell the ROM */
 #define WINDOW 0x40200000u
@@ -20,7 +23,14 @@ static struct {
     int32_t file;
     uint32_t size;
     uint32_t operations;
-    uint32_t cut_at, cut_how, cut_seed;
+    uint32_t cut_at;
+    struct sim_tear tear;
+    struct weak {
+        uint32_t sector;
+        bool used;
+        uint8_t mask[SECTOR]; /* a 1 for each unstable cell */
+    } weak[WEAK_SECTORS];
+    struct sim_random noise;
     uint32_t last_read;
     bool mapped;
     uint32_t megabyte;
@@ -65,11 +75,11 @@ void spi_power_on(void)
     Cache_Read_Disable();
 }
 
-void spi_cut_at(uint32_t at, uint32_t how, uint32_t seed)
+void spi_cut_at(uint32_t at, enum sim_tear_kind kind, uint32_t amount, uint32_t seed)
 {
     spi.cut_at = at;
-    spi.cut_how = how;
-    spi.cut_seed = seed;
+    spi.tear = (struct sim_tear){kind, amount, seed};
+    spi.noise = (struct sim_random){seed};
 }
 
 uint32_t spi_operations(void)
@@ -97,41 +107,91 @@ static void refresh_window(uint32_t address, uint32_t size)
     }
 }
 
-/*
- * The bytes which a cell area holds when power goes during the operation that would turn `before`
- * into `after`. An erase drives cells to 1 and a program to 0, in any order of cells.
- */
-static void tear(const uint8_t *before, uint8_t *after, uint32_t size)
+/* The mask of the sector's unstable cells; NULL when it has none, unless `make` asks for one. */
+static uint8_t *weak_cells(uint32_t sector, bool make)
 {
-    uint32_t state = spi.cut_seed * 2654435761u + 1;
-    uint32_t done = spi.cut_seed % (size + 1);
-
-    for (uint32_t i = 0; i < size; i++) {
-        state = state * 1664525 + 1013904223;
-        uint8_t chosen = (uint8_t)(state >> 24);
-        if (spi.cut_how == TEAR_PREFIX) {
-            chosen = i < done ? 0xFF : 0;
+    struct weak *free = NULL;
+    for (uint32_t i = 0; i < WEAK_SECTORS; i++) {
+        if (spi.weak[i].used && spi.weak[i].sector == sector) {
+            return spi.weak[i].mask;
         }
-        after[i] = (uint8_t)((before[i] & ~chosen) | (after[i] & chosen));
+        if (!spi.weak[i].used) {
+            free = &spi.weak[i];
+        }
+    }
+    if (!make) {
+        return NULL;
+    }
+    if (free == NULL) {
+        machine_fail("more torn sectors than", "spi.c keeps");
+    }
+    free->used = true;
+    free->sector = sector;
+    memset(free->mask, 0, SECTOR);
+    return free->mask;
+}
+
+static void forget_weak_cells(uint32_t sector)
+{
+    for (uint32_t i = 0; i < WEAK_SECTORS; i++) {
+        if (spi.weak[i].sector == sector) {
+            spi.weak[i].used = false;
+        }
     }
 }
 
-/* One operation on [address, address + size): cells end as `after`, unless power is cut. */
-static void operate(uint32_t address, const uint8_t *before, uint8_t *after, uint32_t size)
+void spi_new_flash(void)
 {
+    for (uint32_t i = 0; i < WEAK_SECTORS; i++) {
+        spi.weak[i].used = false;
+    }
+}
+
+/* Unstable cells read anew each time. */
+static void add_noise(uint32_t address, uint8_t *data, uint32_t size)
+{
+    for (uint32_t i = 0; i < size; i++) {
+        uint8_t *mask = weak_cells((address + i) / SECTOR, false);
+        if (mask == NULL) { /* go on in the next sector */
+            i += SECTOR - 1 - (address + i) % SECTOR;
+        } else if (mask[(address + i) % SECTOR] != 0) {
+            data[i] ^= (uint8_t)(sim_random_next(&spi.noise) & mask[(address + i) % SECTOR]);
+        }
+    }
+}
+
+/*
+ * One operation: an erase when `data` is NULL, else the program of `size` bytes within a page. The
+ * cells are torn by the same functions as those of the flash model (sim_tear.h).
+ */
+static void operate(uint32_t address, const uint8_t *data, uint32_t size)
+{
+    static uint8_t bits[SECTOR];
+    uint32_t sector = address / SECTOR;
+    uint32_t offset = address % SECTOR;
     bool cut = spi.operations == spi.cut_at;
+    struct sim_cells cells = {bits, weak_cells(sector, cut), SECTOR};
+    const struct sim_tear *tear = cut ? &spi.tear : NULL;
+
     spi.operations++;
-    if (cut && spi.cut_how == TEAR_BEFORE) {
-        machine_end("cut", address);
+    host_read_at(spi.file, sector * SECTOR, bits, SECTOR);
+    if (data == NULL) {
+        sim_cells_erase(&cells, tear);
+    } else {
+        sim_cells_program(&cells, PAGE, offset, data, size, tear);
     }
-    if (cut && spi.cut_how != TEAR_AFTER) {
-        tear(before, after, size);
+    if (data == NULL && !cut) {
+        forget_weak_cells(sector);
     }
-    host_write_at(spi.file, address, after, size);
+    if (data == NULL || cut) { /* a tear may change more than the bytes that were to be written */
+        offset = 0;
+        size = SECTOR;
+    }
+    host_write_at(spi.file, sector * SECTOR + offset, bits + offset, size);
     if (cut) {
         machine_end("cut", address);
     }
-    refresh_window(address, size);
+    refresh_window(sector * SECTOR + offset, size);
 }
 
 int SPIRead(uint32_t address, void *data, uint32_t size)
@@ -144,12 +204,12 @@ int SPIRead(uint32_t address, void *data, uint32_t size)
     }
     spi.last_read = address;
     host_read_at(spi.file, address, data, size);
+    add_noise(address, data, size);
     return SPI_OK;
 }
 
 int SPIWrite(uint32_t address, const void *data, uint32_t size)
 {
-    static uint8_t before[PAGE], after[PAGE];
     const uint8_t *from = data;
 
     if (!reachable(address, size)) {
@@ -161,11 +221,7 @@ int SPIWrite(uint32_t address, const void *data, uint32_t size)
     while (size > 0) {
         uint32_t left_in_page = PAGE - address % PAGE;
         uint32_t now = size < left_in_page ? size : left_in_page;
-        host_read_at(spi.file, address, before, now);
-        for (uint32_t i = 0; i < now; i++) {
-            after[i] = before[i] & from[i];
-        }
-        operate(address, before, after, now);
+        operate(address, from, now);
         address += now;
         from += now;
         size -= now;
@@ -175,14 +231,10 @@ int SPIWrite(uint32_t address, const void *data, uint32_t size)
 
 int SPIEraseSector(uint32_t sector)
 {
-    static uint8_t before[SECTOR], after[SECTOR];
-
     if (sector > NEVER / SECTOR || !reachable(sector * SECTOR, SECTOR)) {
         return SPI_ERROR;
     }
-    host_read_at(spi.file, sector * SECTOR, before, SECTOR);
-    memset(after, 0xFF, SECTOR);
-    operate(sector * SECTOR, before, after, SECTOR);
+    operate(sector * SECTOR, NULL, SECTOR);
     return SPI_OK;
 }
 
