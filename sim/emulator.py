@@ -8,8 +8,10 @@ for the mask ROM, over a flash image in a file. docs/emulator.md tells what it i
 A run ends with an event (sim/rom/machine.c lists them). The flash file may be changed between two
 runs, never during one.
 """
+import ctypes
 import os
 import select
+import signal
 import subprocess
 import tempfile
 from dataclasses import dataclass
@@ -26,6 +28,11 @@ class Run:
     restarts: int
     cycles: int     # of the emulated CPU, in steps of its clock; exact only for equal programs
     console: str    # what this run printed
+
+
+def _die_with_parent():
+    """In the emulator's process: a program that spins must not outlive a test that was killed."""
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)      # PR_SET_PDEATHSIG
 
 
 class EmulatorError(Exception):
@@ -51,7 +58,8 @@ class Emulator:
              # Virtual time follows instructions, so that a run is the same on a busy machine.
              "-icount", "shift=0,sleep=off", "-monitor", "none", "-display", "none",
              "-serial", f"file:{self.log}", "-kernel", self.rom],
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+            preexec_fn=_die_with_parent)
         # Opening a FIFO to write waits for its reader; without one the machine has failed.
         self.reports = os.open(path("reports"), os.O_RDONLY | os.O_NONBLOCK)
         self.orders = None
