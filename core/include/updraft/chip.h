@@ -2,6 +2,8 @@
 #ifndef UPDRAFT_CHIP_H
 #define UPDRAFT_CHIP_H
 
+#include <stdint.h>
+
 /*
  * X(name, image id, text). The id is what bytes 12 and 13 of an image of the ESP32 family say; the
  * ESP8266 has none. Values of the enumerators may change; texts do not: they are the names in the
@@ -36,5 +38,12 @@ const char *upd_chip_text(enum upd_chip chip);
 
 /** The chip of a name, as "esp32c3", letter by letter; UPD_CHIP_NONE when there is none. */
 enum upd_chip upd_chip_find(const char *text);
+
+/**
+ * Where the chip's ROM looks for the boot loader.
+ *
+ * @return flash offset, bytes; 0xFFFFFFFF for UPD_CHIP_NONE and any other value
+ */
+uint32_t upd_chip_boot_offset(enum upd_chip chip);
 
 #endif
