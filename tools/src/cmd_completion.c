@@ -267,6 +267,16 @@ static void print_zsh(void)
           stdout);
 }
 
+/* Text in single quotes for fish, which takes backslashes there. */
+static void fish_quoted(const char *text)
+{
+    putchar('\'');
+    for (; *text != '\0'; text++) {
+        printf("%s%c", *text == '\'' || *text == '\\' ? "\\" : "", *text);
+    }
+    putchar('\'');
+}
+
 static void fish_option(const char *words, const struct option *option)
 {
     printf("complete -c updraft -n '__updraft_is %s' -l %s", words, option->name);
@@ -282,11 +292,9 @@ static void fish_option(const char *words, const struct option *option)
     } else if (option->kind != VALUE_FLAG) {
         fputs(takes_file(option->kind) ? " -r -F" : " -x", stdout);
     }
-    fputs(" -d '", stdout);
-    for (const char *at = option->help; *at != '\0'; at++) {
-        printf("%s%c", *at == '\'' || *at == '\\' ? "\\" : "", *at);
-    }
-    fputs("'\n", stdout);
+    fputs(" -d ", stdout);
+    fish_quoted(option->help);
+    putchar('\n');
 }
 
 static void fish_command(const struct command *command)
@@ -297,8 +305,10 @@ static void fish_command(const struct command *command)
 
     snprintf(words, sizeof words, "%s%s%s", command->group != NULL ? command->group : "",
              command->group != NULL ? " " : "", command->name);
-    printf("complete -c updraft -n '__updraft_next %s' -a %s -d '%s'\n",
-           command->group != NULL ? command->group : "", command->name, command->summary);
+    printf("complete -c updraft -n '__updraft_next %s' -a %s -d ",
+           command->group != NULL ? command->group : "", command->name);
+    fish_quoted(command->summary);
+    putchar('\n');
     if (operand != NULL && operand->kind == VALUE_CHOICE) {
         printf("complete -c updraft -n '__updraft_is %s' -a '", words);
         put_choices(operand->choices);
@@ -315,18 +325,19 @@ static void print_fish(void)
 {
     fputs("# fish completion for updraft\n"
           "function __updraft_is\n    set -l words (commandline -opc)\n"
-          "    test (count $words) -gt (count $argv)\n"
-          "    and test \"$words[2..(math 1 + (count $argv))]\" = \"$argv\"\nend\n"
+          "    set -l last (math 1 + (count $argv))\n"
+          "    test (count $words) -ge $last; and test \"$words[2..$last]\" = \"$argv\"\nend\n"
           "function __updraft_next\n    set -l words (commandline -opc)\n"
-          "    test (count $words) -eq (math 1 + (count $argv))\n"
-          "    and test \"$words[2..-1]\" = \"$argv\"\nend\n"
+          "    test (count $words) -eq (math 1 + (count $argv)); or return 1\n"
+          "    test (count $argv) -eq 0; or test \"$words[2..-1]\" = \"$argv\"\nend\n"
           "complete -c updraft -f\n"
           "complete -c updraft -n __updraft_next -l version -d 'print the version and exit'\n"
           "complete -c updraft -n __updraft_next -l help -d 'show help and exit'\n",
           stdout);
     for (const struct group *group = groups; group->name != NULL; group++) {
-        printf("complete -c updraft -n __updraft_next -a %s -d '%s'\n", group->name,
-               group->summary);
+        printf("complete -c updraft -n __updraft_next -a %s -d ", group->name);
+        fish_quoted(group->summary);
+        putchar('\n');
     }
     for (size_t i = 0; commands[i] != NULL; i++) {
         fish_command(commands[i]);

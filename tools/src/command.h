@@ -113,7 +113,7 @@ struct call {
     const void *arguments; /* the command's struct, filled by the parser */
     json_t *json;          /* object to fill when --json was given, else NULL: print text */
     json_t *problem;       /* first failure as JSON, NULL when none or when text is wanted */
-    bool failed;           /* a failure was reported */
+    enum exit_code code;   /* of the first failure; EXIT_DONE when there was none */
 };
 
 /**
@@ -132,6 +132,9 @@ enum exit_code fail(struct call *call, enum exit_code code, const char *reason, 
 /** As fail(), but the line stands on standard error as it is, with nothing in front. */
 enum exit_code fail_plainly(struct call *call, enum exit_code code, const char *reason,
                             const char *format, ...) __attribute__((format(printf, 4, 5)));
+
+/** Add a key to the failure just reported. Takes over `value`; drops it when text is wanted. */
+void problem_add(struct call *call, const char *key, json_t *value);
 
 /** Say on standard error, and in `warnings` of the JSON object, what does not stop the command. */
 void warn(struct call *call, const char *format, ...) __attribute__((format(printf, 2, 3)));

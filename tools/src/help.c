@@ -115,28 +115,61 @@ static void append(char *line, size_t size, const char *before, const char *text
              value != NULL && *value != '\0' ? " " : "", value != NULL ? value : "", after);
 }
 
-void usage_line(char *line, size_t size, const struct command *command)
+/* The command's name, its options, its operands: one of them a call, until there are no more. */
+static bool usage_part(const struct command *command, size_t index, char *part, size_t size)
 {
     const struct option *option;
+    const struct operand *operand = command->operands;
 
-    snprintf(line, size, "%s%s%s", command->group != NULL ? command->group : "",
-             command->group != NULL ? " " : "", command->name);
+    part[0] = '\0';
+    if (index-- == 0) {
+        append(part, size, "", command->group != NULL ? command->group : command->name,
+               command->group != NULL ? command->name : NULL, "");
+        return true;
+    }
     for (size_t i = 0; (option = option_at(command, i)) != NULL; i++) {
-        if (strcmp(option->name, "help") != 0) {
-            append(line, size, option->required ? " --" : " [--", option->name,
+        if (strcmp(option->name, "help") != 0 && index-- == 0) {
+            append(part, size, option->required ? "--" : "[--", option->name,
                    option->kind != VALUE_FLAG ? option->value : NULL,
                    option->required           ? ""
                    : repeatable(option->kind) ? " ...]"
                                               : "]");
+            return true;
         }
     }
-    for (const struct operand *operand = command->operands;
-         operand != NULL && operand->name != NULL; operand++) {
-        append(line, size, operand->optional ? " [" : " ", operand->name, NULL,
-               repeatable(operand->kind) ? operand->optional ? " ...]" : " ..."
-               : operand->optional       ? "]"
-                                         : "");
+    for (; operand != NULL && operand->name != NULL; operand++) {
+        if (index-- == 0) {
+            append(part, size, operand->optional ? "[" : "", operand->name,
+                   repeatable(operand->kind) ? "..." : NULL, operand->optional ? "]" : "");
+            return true;
+        }
     }
+    return false;
+}
+
+void usage_line(char *line, size_t size, const struct command *command)
+{
+    char part[128];
+
+    line[0] = '\0';
+    for (size_t i = 0; usage_part(command, i, part, sizeof part); i++) {
+        append(line, size, i > 0 ? " " : "", part, NULL, "");
+    }
+}
+
+/* The same, broken between the parts and not inside them. */
+static void print_usage(FILE *to, const struct command *command)
+{
+    size_t column = (size_t)fprintf(to, "Usage: updraft");
+    char part[128];
+
+    for (size_t i = 0; usage_part(command, i, part, sizeof part); i++) {
+        if (column + 1 + strlen(part) > WIDTH) {
+            column = (size_t)fprintf(to, "\n          ") - 1;
+        }
+        column += (size_t)fprintf(to, " %s", part);
+    }
+    fputs("\n\n", to);
 }
 
 static void print_row(FILE *to, const char *label, const char *text)
@@ -174,17 +207,12 @@ static void print_examples(FILE *to, const struct example *examples)
 void help_print_command(FILE *to, const struct command *command)
 {
     const struct option *option;
-    char line[1024];
+    char name[64];
 
-    usage_line(line, sizeof line, command);
-    fprintf(
-        to, "updraft %.*s: %s\n\n",
-        (int)(strlen(command->name) + (command->group != NULL ? strlen(command->group) + 1 : 0)),
-        line, command->summary);
+    usage_part(command, 0, name, sizeof name);
+    fprintf(to, "updraft %s: %s\n\n", name, command->summary);
     print_examples(to, command->examples);
-    fputs("Usage: updraft ", to);
-    print_wrapped(to, line, 11, 15);
-    fputc('\n', to);
+    print_usage(to, command);
     print_paragraphs(to, command->text, 0);
     if (command->operands != NULL) {
         fputs("\nOperands:\n", to);
@@ -267,11 +295,12 @@ static json_t *command_json(const struct command *command)
     for (size_t i = 0; (option = option_at(command, i)) != NULL; i++) {
         char letter[2] = {option->letter, '\0'};
         json_array_append_new(
-            options, json_pack("{s:s, s:s, s:s*, s:b, s:b, s:o, s:s}", "name", option->name,
-                               "letter", letter, "value", option->value, "required",
-                               option->required, "repeatable", repeatable(option->kind), "choices",
-                               words_json(option->kind == VALUE_CHOICE ? option->choices : NULL),
-                               "help", option->help));
+            options,
+            json_pack("{s:s, s:s, s:s*, s:b, s:b, s:I, s:o, s:s}", "name", option->name, "letter",
+                      letter, "value", option->value, "required", option->required, "repeatable",
+                      repeatable(option->kind), "min", (json_int_t)option->min, "choices",
+                      words_json(option->kind == VALUE_CHOICE ? option->choices : NULL), "help",
+                      option->help));
     }
     for (const struct operand *operand = command->operands;
          operand != NULL && operand->name != NULL; operand++) {

@@ -32,26 +32,25 @@ static enum exit_code unknown(const char *group, const char *word)
 }
 
 /*
- * The command's object goes to standard output whatever happened, completed by the three keys that
- * every object has. `problem` stays what the command made it when the command succeeded.
+ * The command's object goes to standard output whatever happened, with the three keys that every
+ * object has. A command that was done may say itself what is ok and what the problem is.
  */
 static void print_json(struct call *call, enum exit_code code)
 {
-    json_object_set_new(call->json, "schema", json_integer(1));
-    if (json_object_get(call->json, "ok") == NULL || code != EXIT_DONE) {
+    json_t *whole = json_pack("{s:i}", "schema", 1);
+
+    if (code != EXIT_DONE || json_object_get(call->json, "ok") == NULL) {
         json_object_set_new(call->json, "ok", json_boolean(code == EXIT_DONE));
     }
-    if (call->problem != NULL) {
-        json_t *problem = json_object_get(call->json, "problem");
-        if (!json_is_object(problem)) {
-            json_object_set_new(call->json, "problem", call->problem);
-        } else {
-            json_decref(call->problem);
-        }
+    if (call->problem != NULL && !json_is_object(json_object_get(call->json, "problem"))) {
+        json_object_set(call->json, "problem", call->problem);
     }
-    json_dumpf(call->json, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
+    json_object_update(whole, call->json);
+    json_dumpf(whole, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
     putchar('\n');
+    json_decref(whole);
     json_decref(call->json);
+    json_decref(call->problem);
 }
 
 static enum exit_code run(const struct command *command, char **words, int count)

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #define LINE_SIZE 512
 
@@ -74,12 +75,11 @@ bool number_parse(const char *text, uint32_t *value)
     if (at == text) {
         return false;
     }
-    if (*at == 'K' || *at == 'k') {
-        sum *= 1024;
+    bool kilo = *at == 'K' || *at == 'k', mega = *at == 'M' || *at == 'm';
+    if (kilo || mega) {
+        sum *= kilo ? 1024 : 1048576;
         at++;
-    } else if (*at == 'M' || *at == 'm') {
-        sum *= 1048576;
-        at++;
+        at += *at == 'B'; /* as flash sizes are called: 4MB */
     }
     if (*at != '\0' || sum > UINT32_MAX) {
         return false;
@@ -91,7 +91,7 @@ bool number_parse(const char *text, uint32_t *value)
 bool word_in(const char *word, const char *const *list, uint32_t *index)
 {
     for (uint32_t i = 0; list[i] != NULL; i++) {
-        if (strcmp(word, list[i]) == 0) {
+        if (strcasecmp(word, list[i]) == 0) {
             *index = i;
             return true;
         }

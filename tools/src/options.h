@@ -31,14 +31,14 @@ void options_free(const struct command *command, void *arguments);
 const struct option *option_at(const struct command *command, size_t index);
 
 /**
- * Read a number: decimal or 0x…, with K (1024) or M (1048576) behind it.
+ * Read a number: decimal or 0x…, with K or KB (1024), M or MB (1048576) behind it.
  *
  * @return true   *value is the number
  * @return false  not a number, or larger than 32 bits; *value is unchanged
  */
 bool number_parse(const char *text, uint32_t *value);
 
-/** True for one word of a NULL-terminated list; *index is its place. */
+/** True for one word of a NULL-terminated list, case ignored; *index is its place. */
 bool word_in(const char *word, const char *const *list, uint32_t *index);
 
 /**

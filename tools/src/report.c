@@ -7,7 +7,8 @@
 
 #define LINE_SIZE 4096
 
-static void add_problem(struct call *call, const char *reason, const char *text)
+static void add_problem(struct call *call, enum exit_code code, const char *reason,
+                        const char *text)
 {
     if (call->json != NULL && call->problem == NULL) {
         call->problem = json_pack("{s:s, s:s%}", "reason", reason, "text", text, strlen(text));
@@ -16,7 +17,7 @@ static void add_problem(struct call *call, const char *reason, const char *text)
                                       "see standard error: the text is not UTF-8");
         }
     }
-    call->failed = true;
+    call->code = call->code == EXIT_DONE ? code : call->code;
 }
 
 enum exit_code fail(struct call *call, enum exit_code code, const char *reason, const char *format,
@@ -30,7 +31,7 @@ enum exit_code fail(struct call *call, enum exit_code code, const char *reason, 
     va_end(list);
     progress_clear();
     fprintf(stderr, "updraft: %s\n", line);
-    add_problem(call, reason, line);
+    add_problem(call, code, reason, line);
     return code;
 }
 
@@ -45,8 +46,17 @@ enum exit_code fail_plainly(struct call *call, enum exit_code code, const char *
     va_end(list);
     progress_clear();
     fprintf(stderr, "%s\n", line);
-    add_problem(call, reason, line);
+    add_problem(call, code, reason, line);
     return code;
+}
+
+void problem_add(struct call *call, const char *key, json_t *value)
+{
+    if (call->problem != NULL) {
+        json_object_set_new(call->problem, key, value);
+    } else {
+        json_decref(value);
+    }
 }
 
 static void add_warning(struct call *call, const char *text)
