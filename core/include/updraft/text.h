@@ -5,7 +5,7 @@
  * buffer, keeps the text NUL-terminated after every call, and remembers how long the whole text
  * would have been, so a caller that gave too little can tell, and can ask again with enough.
  *
- * Cost: no heap; at most 32 bytes of stack.
+ * Cost: no heap; at most 112 bytes of stack.
  */
 #ifndef UPDRAFT_TEXT_H
 #define UPDRAFT_TEXT_H
