@@ -1,0 +1,39 @@
+/*
+ * Flash as the engine uses it: every write is read back, and after an error device->trouble names
+ * the sector. Private to device/.
+ *
+ * All functions return an error of the flash port as it is. Cost: 64 bytes of stack and the port's.
+ */
+#ifndef UPDRAFT_FLASH_OPS_H
+#define UPDRAFT_FLASH_OPS_H
+
+#include <stdint.h>
+
+#include <updraft/scheme.h>
+
+/** Read `size` bytes. */
+UPD_MUST_CHECK enum upd_err upd_flash_read(struct upd_device *device, uint32_t offset, void *data,
+                                           uint32_t size);
+
+/** Erase the sector at a sector-aligned offset. What it holds then is found out by
+ * upd_flash_program(). */
+UPD_MUST_CHECK enum upd_err upd_flash_erase(struct upd_device *device, uint32_t offset);
+
+/**
+ * Program bytes, and read them back. Offset and size are multiples of the flash's write_size.
+ *
+ * @return UPD_E_VERIFY  the flash does not hold `data` afterwards
+ */
+UPD_MUST_CHECK enum upd_err upd_flash_program(struct upd_device *device, uint32_t offset,
+                                              const void *data, uint32_t size);
+
+/**
+ * Program bytes to 0, for marks and to wipe: cells that a cut left unstable may stay so, and are
+ * not an error; any other one that reads as 1 is.
+ *
+ * @param most_ones  bits that may read as 1 afterwards
+ */
+UPD_MUST_CHECK enum upd_err upd_flash_clear(struct upd_device *device, uint32_t offset,
+                                            uint32_t size, uint32_t most_ones);
+
+#endif

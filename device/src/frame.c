@@ -1,0 +1,243 @@
+#include "frame.h"
+
+#include <updraft/bytes.h>
+
+#include "flash_ops.h"
+
+/* Ones that a wiped body may keep where a cut left unstable cells: its magic and CRC are gone. */
+enum { WIPED_ONES = UPD_JOURNAL_BODY_SIZE };
+/* Bits of a mark that must read as 0, at the least, when it was just set: the decoder asks for 80.
+ */
+enum { MARK_ONES = 8 * UPD_JOURNAL_MARK_SIZE - 160 };
+
+static uint32_t frame_offset(const struct upd_frame *frame)
+{
+    return frame->sector + upd_journal_frame_offset(frame->index);
+}
+
+static enum upd_err read_cover(struct upd_device *device, uint32_t sector, bool *valid)
+{
+    uint8_t cover[UPD_JOURNAL_COVER_SIZE];
+    enum upd_err err =
+        upd_flash_read(device, sector + UPD_JOURNAL_COVER_OFFSET, cover, sizeof cover);
+
+    *valid = err == UPD_OK && upd_journal_cover_is_valid(cover);
+    return err;
+}
+
+static enum upd_err read_mark(struct upd_device *device, uint32_t frame, enum upd_journal_mark mark,
+                              bool *set)
+{
+    uint8_t bytes[UPD_JOURNAL_MARK_SIZE];
+    enum upd_err err =
+        upd_flash_read(device, frame + upd_journal_mark_offset(mark), bytes, sizeof bytes);
+
+    *set = err == UPD_OK && upd_journal_mark_is_set(bytes);
+    return err;
+}
+
+static enum upd_err read_marks(struct upd_device *device, uint16_t *marks)
+{
+    *marks = 0;
+    for (uint32_t mark = 0; mark < UPD_MARK_COUNT; mark++) {
+        bool set;
+        enum upd_err err =
+            read_mark(device, frame_offset(&device->frame), (enum upd_journal_mark)mark, &set);
+        if (err != UPD_OK) {
+            return err;
+        }
+        if (set) {
+            *marks |= (uint16_t)UPD_MARK_BIT(mark);
+        }
+    }
+    return UPD_OK;
+}
+
+enum upd_err upd_frame_find(struct upd_device *device, uint32_t sector)
+{
+    struct upd_frame *frame = &device->frame;
+    uint8_t body[UPD_JOURNAL_BODY_SIZE];
+    bool covered;
+    uint32_t index = UPD_JOURNAL_FRAMES;
+    bool same = frame->sector == sector;
+
+    enum upd_err err = read_cover(device, sector, &covered);
+    for (uint32_t i = covered ? UPD_JOURNAL_FRAMES : 0; i > 0 && index == UPD_JOURNAL_FRAMES; i--) {
+        err = upd_flash_read(device, sector + upd_journal_frame_offset(i - 1), body, sizeof body);
+        if (err != UPD_OK) {
+            return err;
+        }
+        if (upd_journal_head_decode(body, &frame->head) == UPD_OK) {
+            index = i - 1;
+        }
+    }
+    if (err != UPD_OK) {
+        return err;
+    }
+    if (!same || index != frame->index) {
+        frame->sure = 0;
+    }
+    frame->sector = sector;
+    frame->index = (uint8_t)index;
+    frame->marks = 0;
+    return upd_frame_exists(frame) ? read_marks(device, &frame->marks) : UPD_OK;
+}
+
+static enum upd_err read_blank(struct upd_device *device, uint32_t offset, uint32_t size,
+                               bool *blank)
+{
+    uint8_t body[UPD_JOURNAL_BODY_SIZE];
+    enum upd_err err = upd_flash_read(device, offset, body, size);
+
+    *blank = err == UPD_OK;
+    for (uint32_t i = 0; i < size && err == UPD_OK; i++) {
+        *blank = *blank && body[i] == 0xFF;
+    }
+    return err;
+}
+
+enum upd_err upd_frame_clear(struct upd_device *device, uint32_t sector)
+{
+    uint8_t cover[UPD_JOURNAL_COVER_SIZE];
+    enum upd_err err = UPD_OK;
+
+    device->frame.index = UPD_JOURNAL_FRAMES;
+    device->frame.sector = sector;
+    device->frame.marks = device->frame.sure = 0;
+    /* Whatever looks like a body or a cover is made to look like none, whether it is sound or not.
+     */
+    for (uint32_t i = 0; i <= UPD_JOURNAL_FRAMES && err == UPD_OK; i++) {
+        uint32_t at = i == 0 ? UPD_JOURNAL_COVER_OFFSET : upd_journal_frame_offset(i - 1);
+        uint32_t size = i == 0 ? UPD_JOURNAL_COVER_SIZE : UPD_JOURNAL_BODY_SIZE;
+        bool blank;
+        err = read_blank(device, sector + at, size, &blank);
+        if (err == UPD_OK && !blank) {
+            err = upd_flash_clear(device, sector + at, size, WIPED_ONES);
+        }
+    }
+    if (err == UPD_OK) {
+        err = upd_flash_erase(device, sector);
+    }
+    if (err == UPD_OK) {
+        upd_journal_cover_encode(cover);
+        err = upd_flash_program(device, sector + UPD_JOURNAL_COVER_OFFSET, cover, sizeof cover);
+    }
+    return err;
+}
+
+/* The first frame that was never touched. (J2) A head of which the mark before it is missing counts
+ * as touched too: somebody else's bytes. */
+static enum upd_err first_free(struct upd_device *device, uint32_t sector, uint32_t *index)
+{
+    for (*index = UPD_JOURNAL_FRAMES; *index > 0; (*index)--) {
+        uint32_t frame = sector + upd_journal_frame_offset(*index - 1);
+        struct upd_journal_head head;
+        uint8_t body[UPD_JOURNAL_BODY_SIZE];
+        bool taken;
+        enum upd_err err = read_mark(device, frame, UPD_MARK_TAKEN, &taken);
+        if (err == UPD_OK) {
+            err = upd_flash_read(device, frame, body, sizeof body);
+        }
+        if (err != UPD_OK) {
+            return err;
+        }
+        if (taken || upd_journal_head_decode(body, &head) != UPD_E_NOT_FOUND) {
+            break;
+        }
+    }
+    return UPD_OK;
+}
+
+enum upd_err upd_frame_take(struct upd_device *device, uint32_t sector,
+                            const struct upd_journal_head *head)
+{
+    struct upd_frame *frame = &device->frame;
+    uint8_t body[UPD_JOURNAL_BODY_SIZE];
+    bool covered;
+    uint32_t index = UPD_JOURNAL_FRAMES;
+
+    enum upd_err err = read_cover(device, sector, &covered);
+    if (err == UPD_OK && covered) {
+        err = first_free(device, sector, &index);
+    }
+    if (err == UPD_OK && index == UPD_JOURNAL_FRAMES) {
+        err = upd_frame_clear(device, sector);
+        index = 0;
+    }
+    if (err != UPD_OK) {
+        return err;
+    }
+    frame->sector = sector;
+    frame->index = (uint8_t)index;
+    frame->head = *head;
+    frame->marks = frame->sure = 0;
+    err = upd_frame_mark(device, UPD_MARK_TAKEN);
+    if (err == UPD_OK) {
+        upd_journal_head_encode(head, body);
+        err = upd_flash_program(device, frame_offset(frame), body, sizeof body);
+    }
+    if (err != UPD_OK) {
+        frame->index = UPD_JOURNAL_FRAMES;
+    }
+    return err;
+}
+
+enum upd_err upd_frame_mark(struct upd_device *device, enum upd_journal_mark mark)
+{
+    struct upd_frame *frame = &device->frame;
+    enum upd_err err = upd_flash_clear(device, frame_offset(frame) + upd_journal_mark_offset(mark),
+                                       UPD_JOURNAL_MARK_SIZE, MARK_ONES);
+
+    if (err == UPD_OK) {
+        frame->marks |= (uint16_t)UPD_MARK_BIT(mark);
+        frame->sure |= (uint16_t)UPD_MARK_BIT(mark);
+    }
+    return err;
+}
+
+enum upd_err upd_frame_progress(struct upd_device *device, uint32_t first, uint8_t *bytes,
+                                uint32_t count)
+{
+    return upd_flash_read(device, frame_offset(&device->frame) + upd_journal_progress_offset(first),
+                          bytes, count);
+}
+
+enum upd_err upd_frame_advance(struct upd_device *device, uint32_t unit, uint8_t byte)
+{
+    uint32_t at = frame_offset(&device->frame) + upd_journal_progress_offset(unit);
+    uint32_t write_size = device->flash->write_size;
+    uint32_t within = at % write_size;
+    uint8_t word[16];
+
+    /* The flash is written in words: bytes before this one are there, those behind stay blank. */
+    if (write_size > sizeof word) {
+        return UPD_E_ARG;
+    }
+    enum upd_err err = upd_flash_read(device, at - within, word, write_size);
+    if (err == UPD_OK) {
+        word[within] &= byte;
+        err = upd_flash_program(device, at - within, word, write_size);
+    }
+    return err;
+}
+
+static uint32_t note_offset(const struct upd_device *device)
+{
+    return frame_offset(&device->frame) + UPD_JOURNAL_NOTE_OFFSET;
+}
+
+enum upd_err upd_frame_read_note(struct upd_device *device, struct upd_journal_note *note)
+{
+    uint8_t body[UPD_JOURNAL_BODY_SIZE];
+    enum upd_err err = upd_flash_read(device, note_offset(device), body, sizeof body);
+
+    return err == UPD_OK ? upd_journal_note_decode(body, note) : err;
+}
+
+enum upd_err upd_frame_write_note(struct upd_device *device, const struct upd_journal_note *note)
+{
+    uint8_t body[UPD_JOURNAL_BODY_SIZE];
+
+    upd_journal_note_encode(note, body);
+    return upd_flash_program(device, note_offset(device), body, sizeof body);
+}

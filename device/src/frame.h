@@ -1,0 +1,70 @@
+/*
+ * The journal in flash: docs/formats/journal.md says what it is and core/journal.h what holds.
+ * Here it is read and written. Private to device/.
+ *
+ * device->frame is the frame that counts: the highest one with a valid head. Errors are those of
+ * flash_ops.h. Cost: 160 bytes of stack and the port's.
+ */
+#ifndef UPDRAFT_FRAME_H
+#define UPDRAFT_FRAME_H
+
+#include <stdint.h>
+
+#include <updraft/scheme.h>
+
+/** True when device->frame holds a frame. */
+static inline bool upd_frame_exists(const struct upd_frame *frame)
+{
+    return frame->index < UPD_JOURNAL_FRAMES;
+}
+
+/** True when a mark was read, or set by this session. */
+static inline bool upd_frame_has(const struct upd_frame *frame, enum upd_journal_mark mark)
+{
+    return (frame->marks & UPD_MARK_BIT(mark)) != 0;
+}
+
+/**
+ * Find the frame that counts in the journal at flash offset `sector`, and read its marks. What this
+ * session knows for sure of the same frame is kept.
+ *
+ * @return UPD_OK  device->frame is it; its index is UPD_JOURNAL_FRAMES when there is none
+ */
+UPD_MUST_CHECK enum upd_err upd_frame_find(struct upd_device *device, uint32_t sector);
+
+/**
+ * Empty a journal: wipe the cover and all heads, erase the sector, write the cover. (J3)
+ *
+ * `sector` may be one that never was a journal. Afterwards device->frame holds none.
+ */
+UPD_MUST_CHECK enum upd_err upd_frame_clear(struct upd_device *device, uint32_t sector);
+
+/**
+ * Take the next free frame of the journal in `sector`, for `head`; a journal that is full or not
+ * sound is emptied first. (J2) Frames before it count no more.
+ */
+UPD_MUST_CHECK enum upd_err upd_frame_take(struct upd_device *device, uint32_t sector,
+                                           const struct upd_journal_head *head);
+
+/** Set a mark of device->frame, which exists. Setting it again makes a torn one whole. */
+UPD_MUST_CHECK enum upd_err upd_frame_mark(struct upd_device *device, enum upd_journal_mark mark);
+
+/** Read `count` bytes of progress from unit `first` on. */
+UPD_MUST_CHECK enum upd_err upd_frame_progress(struct upd_device *device, uint32_t first,
+                                               uint8_t *bytes, uint32_t count);
+
+/** Write the progress byte of one unit; those before it have been written. */
+UPD_MUST_CHECK enum upd_err upd_frame_advance(struct upd_device *device, uint32_t unit,
+                                              uint8_t byte);
+
+/**
+ * Read and write eboot's note of device->frame.
+ *
+ * @return UPD_E_NOT_FOUND, UPD_E_FORMAT  of the read: as upd_journal_note_decode()
+ */
+UPD_MUST_CHECK enum upd_err upd_frame_read_note(struct upd_device *device,
+                                                struct upd_journal_note *note);
+UPD_MUST_CHECK enum upd_err upd_frame_write_note(struct upd_device *device,
+                                                 const struct upd_journal_note *note);
+
+#endif
