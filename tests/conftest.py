@@ -90,7 +90,7 @@ def programs(tmp_path_factory):
     if not shutil.which(XTENSA):
         pytest.skip(f"{XTENSA} is not installed")
     folder = tmp_path_factory.mktemp("programs")
-    source = ROOT / "tests" / "fixtures" / "nonos"
+    source = ROOT / "tests" / "nonos_app"
     for name, link in LINKS.items():
         subprocess.run([XTENSA, "-Os", "-nostdlib", "-ffreestanding", "-mlongcalls", "-mtext-section-literals", "-g",
                         f"-Wl,--defsym=IROM={link:#x}", "-T", source / "app.ld", source / "app.c", "-o", folder / name],

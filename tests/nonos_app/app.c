@@ -3,9 +3,9 @@
  * and constants in RAM, no SDK. It prints a line through the mask ROM and stands still.
  *
  *     xtensa-lx106-elf-gcc -Os -ffreestanding -nostdlib -mlongcalls -mtext-section-literals \
- *         -Wl,--defsym=irom_address=0x40201010 -T app.ld app.c -o user1.elf
+ *         -Wl,--defsym=IROM=0x40201010 -T app.ld app.c -o user1.elf
  *
- * irom_address is 0x40200000 + (the slot's address in flash modulo 1 MiB) + 0x10.
+ * IROM is 0x40200000 + (the slot's address in flash modulo 1 MiB) + 0x10.
  */
 #include <stdint.h>
 
