@@ -118,11 +118,11 @@ enum upd_partition_reader {
  *
  * @return UPD_OK
  * @return UPD_E_SPACE      a partition does not fit the flash (ESP_ERR_INVALID_SIZE, 0x104)
- * @return UPD_E_FORMAT     bad magic, a second MD5 row, nothing in it, or no end
- * (ESP_ERR_INVALID_STATE, 0x103)
+ * @return UPD_E_FORMAT     bad magic, a second MD5 row, no rows, or no end (ESP_ERR_INVALID_STATE,
+ *                          0x103)
  * @return UPD_E_AUTH       the MD5 does not match (0x103)
  * @return UPD_E_NOT_FOUND  the MD5 row is missing although the reader demands it (0x105)
- *         On each of these the chip sees nothing: *count is 0.
+ *         After a failure the chip sees nothing: *count is 0.
  *
  * Cost: no heap; 352 bytes of stack on lx106.
  */
