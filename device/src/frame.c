@@ -221,6 +221,21 @@ enum upd_err upd_frame_advance(struct upd_device *device, uint32_t unit, uint8_t
     return err;
 }
 
+uint32_t upd_frame_progress_room(uint32_t first)
+{
+    return UPD_JOURNAL_PAGE_SIZE - upd_journal_progress_offset(first) % UPD_JOURNAL_PAGE_SIZE;
+}
+
+enum upd_err upd_frame_restore(struct upd_device *device, uint32_t first, const uint8_t *bytes,
+                               uint32_t count)
+{
+    uint32_t word = device->flash->write_size;
+
+    return upd_flash_program(device,
+                             frame_offset(&device->frame) + upd_journal_progress_offset(first),
+                             bytes, (count + word - 1) / word * word);
+}
+
 static uint32_t note_offset(const struct upd_device *device)
 {
     return frame_offset(&device->frame) + UPD_JOURNAL_NOTE_OFFSET;

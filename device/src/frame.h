@@ -57,6 +57,17 @@ UPD_MUST_CHECK enum upd_err upd_frame_progress(struct upd_device *device, uint32
 UPD_MUST_CHECK enum upd_err upd_frame_advance(struct upd_device *device, uint32_t unit,
                                               uint8_t byte);
 
+/** Units from `first` on whose progress lies in the same page as that of `first`. */
+uint32_t upd_frame_progress_room(uint32_t first);
+
+/**
+ * Write the progress of `count` units of one page at once, `first` being the page's first unit.
+ *
+ * @param bytes  as many as fill the last word, the rest of them FF
+ */
+UPD_MUST_CHECK enum upd_err upd_frame_restore(struct upd_device *device, uint32_t first,
+                                              const uint8_t *bytes, uint32_t count);
+
 /**
  * Read and write eboot's note of device->frame.
  *

@@ -1,0 +1,484 @@
+#include <updraft/writer.h>
+
+#include <updraft/bytes.h>
+#include <updraft/crc32.h>
+
+#include "flash_ops.h"
+#include "frame.h"
+
+/*
+ *            begin, resume            end                  activate
+ *     IDLE --------------> OPEN ------------> VERIFIED --------------> ACTIVE
+ *      ^                    |                    |
+ *      +---- any error, abort ------------------+
+ *
+ * (1) No byte is programmed that the image checker has not seen and accepted.
+ * (2) A sector is erased only when the first byte for it is there.
+ * (3) The journal says of a unit of sectors that it is complete only after each of its pages was
+ *     read back.
+ * (4) VERIFIED is about the bytes that the flash holds, read anew.
+ */
+
+enum { CHUNK = 64 };
+
+/* The first 4 KiB of an Arduino image are its boot loader, which updraft's own may stand in for. */
+enum { LOADER_PART = 0x1000 };
+
+static uint32_t smaller(uint32_t one, uint32_t other)
+{
+    return one < other ? one : other;
+}
+
+static enum upd_err fail(struct upd_writer *writer, enum upd_err err)
+{
+    writer->state = UPD_WRITER_IDLE;
+    writer->err = err;
+    return err;
+}
+
+/* The download is worth nothing: nobody shall go on with it. */
+static enum upd_err give_up(struct upd_writer *writer, enum upd_err err)
+{
+    /* Whether or not the mark can be written, the first error is the one to tell. */
+    (void)(upd_frame_mark(writer->device, UPD_MARK_CLOSED) == UPD_OK);
+    return fail(writer, err);
+}
+
+/* Bytes of a unit, of which the journal knows one by one whether they are complete. */
+static uint32_t unit_size(const struct upd_writer *writer)
+{
+    return writer->device->frame.head.stride * writer->device->flash->sector_size;
+}
+
+/* --- Begin, resume ---------------------------------------------------------------------------- */
+
+static uint32_t size_of(const struct upd_update *update)
+{
+    return update->size == 0 ? UPD_SIZE_UNKNOWN : update->size;
+}
+
+static void make_validator(const struct upd_update *update, struct upd_journal_head *head)
+{
+    struct upd_sha256 sha256;
+    uint8_t digest[UPD_SHA256_SIZE];
+
+    head->resumable = update->validator != NULL && update->validator_size > 0;
+    memset(head->validator, 0xFF, sizeof head->validator);
+    if (head->resumable) {
+        upd_sha256_init(&sha256);
+        upd_sha256_update(&sha256, update->validator, update->validator_size);
+        upd_sha256_final(&sha256, digest);
+        memcpy(head->validator, digest, sizeof head->validator);
+    }
+}
+
+/* Everything that is needed before the journal is touched. */
+static enum upd_err open(struct upd_writer *writer, struct upd_device *device,
+                         const struct upd_update *update, bool fresh, uint32_t *journal,
+                         uint8_t *slot)
+{
+    struct upd_image_options options = {.target = &device->target};
+    struct upd_view view;
+
+    enum upd_err err = upd_device_view(device, &view);
+    if (err != UPD_OK) {
+        return err;
+    }
+    if (view.on_trial || view.pending) {
+        return UPD_E_STATE;
+    }
+    if (view.target == UPD_SLOT_NONE) {
+        return UPD_E_NOT_FOUND;
+    }
+    *slot = (uint8_t)view.target;
+    err = device->scheme->prepare(device, size_of(update), fresh, &writer->area, journal);
+    if (err != UPD_OK) {
+        return err;
+    }
+    writer->device = device;
+    writer->size = size_of(update);
+    writer->md5 = update->md5;
+    writer->sha256 = update->sha256;
+    options.size = writer->size == UPD_SIZE_UNKNOWN ? 0 : writer->size;
+    return upd_image_begin(&writer->checker, &options);
+}
+
+/* The frame of this update: what is known of it, and where it goes. */
+static struct upd_journal_head make_head(const struct upd_writer *writer,
+                                         const struct upd_update *update, uint8_t slot)
+{
+    const struct upd_device *device = writer->device;
+    uint32_t sectors = writer->area.size / device->flash->sector_size;
+    struct upd_journal_head head = {
+        .offset = writer->area.offset,
+        .room = writer->area.size,
+        .size = writer->size,
+        .slot = slot,
+        .stride =
+            (uint8_t)((sectors + UPD_JOURNAL_PROGRESS_COUNT - 1) / UPD_JOURNAL_PROGRESS_COUNT),
+        .gzip = update->gzip,
+    };
+
+    make_validator(update, &head);
+    return head;
+}
+
+static void reset(struct upd_writer *writer)
+{
+    memset(writer, 0, sizeof *writer);
+    writer->crc32 = UPD_CRC32_INIT;
+}
+
+enum upd_err upd_writer_begin(struct upd_writer *writer, struct upd_device *device,
+                              const struct upd_update *update)
+{
+    uint32_t journal = 0;
+    uint8_t slot = 0;
+
+    reset(writer);
+    device->trouble = UPD_SIZE_UNKNOWN;
+    enum upd_err err = open(writer, device, update, true, &journal, &slot);
+    if (err == UPD_OK) {
+        struct upd_journal_head head = make_head(writer, update, slot);
+        err = upd_frame_take(device, journal, &head);
+    }
+    if (err != UPD_OK) {
+        return fail(writer, err);
+    }
+    writer->state = UPD_WRITER_OPEN;
+    return UPD_OK;
+}
+
+/* Read one unit of the flash: its CRC-32, or through the image checker. */
+static enum upd_err read_unit(struct upd_writer *writer, uint32_t unit, bool check, uint32_t *crc32)
+{
+    uint32_t offset = writer->area.offset + unit * unit_size(writer);
+    uint8_t chunk[CHUNK];
+    enum upd_err err = UPD_OK;
+
+    *crc32 = UPD_CRC32_INIT;
+    for (uint32_t done = 0; done < unit_size(writer) && err == UPD_OK; done += CHUNK) {
+        err = upd_flash_read(writer->device, offset + done, chunk, CHUNK);
+        if (err == UPD_OK && check) {
+            err = upd_image_feed(&writer->checker, chunk, CHUNK);
+        } else if (err == UPD_OK) {
+            *crc32 = upd_crc32(*crc32, chunk, CHUNK);
+        }
+    }
+    return err;
+}
+
+/* Units from the first one on that are complete, as far as the old frame and the flash agree. */
+static enum upd_err find_kept(struct upd_writer *writer, bool gzip)
+{
+    uint32_t limit = smaller(writer->size, writer->area.size) / unit_size(writer);
+
+    for (uint32_t unit = 0; unit < limit; unit++) {
+        uint8_t progress;
+        uint32_t crc32;
+        enum upd_err err = upd_frame_progress(writer->device, unit, &progress, 1);
+        if (err == UPD_OK) {
+            err = read_unit(writer, unit, false, &crc32);
+        }
+        if (err != UPD_OK || progress != upd_journal_progress_byte(crc32)) {
+            return err;
+        }
+        if (!gzip) {
+            err = read_unit(writer, unit, true, &crc32);
+        }
+        if (err != UPD_OK) {
+            return err;
+        }
+        writer->kept = (unit + 1) * unit_size(writer);
+    }
+    return UPD_OK;
+}
+
+/* The progress of the old frame into the new one, a program for each page of it. */
+static enum upd_err keep_progress(struct upd_writer *writer)
+{
+    uint32_t units = writer->kept / unit_size(writer);
+    enum upd_err err = UPD_OK;
+
+    for (uint32_t first = 0; first < units && err == UPD_OK;) {
+        uint32_t count = smaller(units - first, upd_frame_progress_room(first));
+        memset(writer->work.page, 0xFF, sizeof writer->work.page);
+        for (uint32_t i = 0; i < count && err == UPD_OK; i++) {
+            uint32_t crc32;
+            err = read_unit(writer, first + i, false, &crc32);
+            writer->work.page[i] = upd_journal_progress_byte(crc32);
+        }
+        if (err == UPD_OK) {
+            err = upd_frame_restore(writer->device, first, writer->work.page, count);
+        }
+        first += count;
+    }
+    return err;
+}
+
+/* The interrupted update is this one, as far as can be told without touching the flash. */
+static bool is_same(const struct upd_journal_head *old, const struct upd_update *update,
+                    const struct upd_view *view)
+{
+    struct upd_journal_head now;
+
+    make_validator(update, &now);
+    return old->size == size_of(update) && old->gzip == update->gzip && old->slot == view->target &&
+           now.resumable && memcmp(old->validator, now.validator, sizeof now.validator) == 0;
+}
+
+enum upd_err upd_writer_resume(struct upd_writer *writer, struct upd_device *device,
+                               const struct upd_update *update, uint32_t *from)
+{
+    const uint32_t over = UPD_MARKS_GIVEN_UP | UPD_MARK_BIT(UPD_MARK_CLOSED);
+    struct upd_view view;
+    uint32_t journal = 0;
+    uint8_t slot = 0;
+
+    reset(writer);
+    device->trouble = UPD_SIZE_UNKNOWN;
+    enum upd_err err = upd_device_view(device, &view);
+    if (err != UPD_OK) {
+        return fail(writer, err);
+    }
+    if (!upd_frame_exists(&device->frame) || (device->frame.marks & over) != 0 ||
+        !device->frame.head.resumable) {
+        return fail(writer, UPD_E_NOT_FOUND);
+    }
+    struct upd_journal_head old = device->frame.head;
+    if (!is_same(&old, update, &view)) {
+        return fail(writer, UPD_E_CHANGED);
+    }
+    err = open(writer, device, update, false, &journal, &slot);
+    if (err != UPD_OK) {
+        return fail(writer, err);
+    }
+    struct upd_journal_head head = make_head(writer, update, slot);
+    if (old.offset != head.offset || old.room != head.room || old.stride != head.stride) {
+        return fail(writer, UPD_E_CHANGED);
+    }
+    err = find_kept(writer, update->gzip);
+    if (err != UPD_OK) {
+        return give_up(writer, err);
+    }
+    /* A cut may have torn the page of the progress: what is known goes into a new frame. */
+    err = upd_frame_take(device, journal, &head);
+    if (err == UPD_OK) {
+        err = keep_progress(writer);
+    }
+    if (err != UPD_OK) {
+        return fail(writer, err);
+    }
+    writer->written = update->gzip ? 0 : writer->kept;
+    *from = writer->written;
+    writer->state = UPD_WRITER_OPEN;
+    return UPD_OK;
+}
+
+/* --- Bytes ------------------------------------------------------------------------------------ */
+
+/* Program the page that ends at `written`, of which `size` bytes are there. */
+static enum upd_err program_page(struct upd_writer *writer, uint32_t size)
+{
+    struct upd_device *device = writer->device;
+    uint32_t first = writer->written - size;
+    uint32_t offset = writer->area.offset + first;
+    enum upd_err err = UPD_OK;
+
+    memset(&writer->work.page[size], 0xFF, UPD_JOURNAL_PAGE_SIZE - size);
+    if (first % device->flash->sector_size == 0) {
+        err = upd_flash_erase(device, offset);
+    }
+    if (err == UPD_OK) {
+        uint32_t word = device->flash->write_size;
+        err = upd_flash_program(device, offset, writer->work.page, (size + word - 1) / word * word);
+    }
+    if (err != UPD_OK) {
+        return err;
+    }
+    writer->crc32 = upd_crc32(writer->crc32, writer->work.page, size);
+    if (writer->written % unit_size(writer) == 0) {
+        err = upd_frame_advance(device, writer->written / unit_size(writer) - 1,
+                                upd_journal_progress_byte(writer->crc32));
+        writer->crc32 = UPD_CRC32_INIT;
+    }
+    return err;
+}
+
+/* Bytes that are in flash already must be the same. */
+static enum upd_err compare(struct upd_writer *writer, const uint8_t *data, uint32_t size)
+{
+    uint8_t found[CHUNK];
+
+    for (uint32_t done = 0; done < size;) {
+        uint32_t now = smaller(size - done, CHUNK);
+        enum upd_err err = upd_flash_read(writer->device,
+                                          writer->area.offset + writer->written + done, found, now);
+        if (err != UPD_OK) {
+            return err;
+        }
+        if (memcmp(found, data + done, now) != 0) {
+            return UPD_E_CHANGED;
+        }
+        done += now;
+    }
+    writer->written += size;
+    return UPD_OK;
+}
+
+static enum upd_err store(struct upd_writer *writer, const uint8_t *data, uint32_t size)
+{
+    uint32_t within = writer->written % UPD_JOURNAL_PAGE_SIZE;
+
+    memcpy(&writer->work.page[within], data, size);
+    writer->written += size;
+    return within + size == UPD_JOURNAL_PAGE_SIZE ? program_page(writer, UPD_JOURNAL_PAGE_SIZE)
+                                                  : UPD_OK;
+}
+
+enum upd_err upd_writer_write(struct upd_writer *writer, const void *data, uint32_t size)
+{
+    const uint8_t *at = data;
+
+    if (writer->state != UPD_WRITER_OPEN) {
+        return UPD_E_STATE;
+    }
+    while (size > 0) {
+        bool kept = writer->written < writer->kept;
+        uint32_t limit = kept ? writer->kept : smaller(writer->size, writer->area.size);
+        uint32_t now =
+            smaller(size, UPD_JOURNAL_PAGE_SIZE - writer->written % UPD_JOURNAL_PAGE_SIZE);
+        now = smaller(now, limit - writer->written);
+        if (now == 0) {
+            return give_up(writer, UPD_E_SPACE);
+        }
+        enum upd_err err = upd_image_feed(&writer->checker, at, now);
+        if (err != UPD_OK) {
+            return give_up(writer, err);
+        }
+        err = kept ? compare(writer, at, now) : store(writer, at, now);
+        if (err != UPD_OK) {
+            return err == UPD_E_CHANGED ? give_up(writer, err) : fail(writer, err);
+        }
+        at += now;
+        size -= now;
+    }
+    return UPD_OK;
+}
+
+/* --- The end ---------------------------------------------------------------------------------- */
+
+static bool matches(const uint8_t *wanted, const uint8_t *digest, uint32_t size)
+{
+    return wanted == NULL || memcmp(wanted, digest, size) == 0;
+}
+
+/* Read the image from flash: through the checker, and for the digests that were given. */
+static enum upd_err verify(struct upd_writer *writer)
+{
+    struct upd_image_options options = {.target = &writer->device->target, .size = writer->written};
+    uint8_t chunk[CHUNK];
+    uint8_t digest[UPD_SHA256_SIZE];
+
+    upd_md5_init(&writer->work.digest.md5);
+    upd_sha256_init(&writer->work.digest.sha256);
+    enum upd_err err = upd_image_begin(&writer->checker, &options);
+    for (uint32_t done = 0; done < writer->written && err == UPD_OK;) {
+        uint32_t now = smaller(writer->written - done, CHUNK);
+        err = upd_flash_read(writer->device, writer->area.offset + done, chunk, now);
+        if (err != UPD_OK) {
+            return err;
+        }
+        err = upd_image_feed(&writer->checker, chunk, now);
+        if (writer->md5 != NULL) {
+            upd_md5_update(&writer->work.digest.md5, chunk, now);
+        }
+        if (writer->sha256 != NULL) {
+            upd_sha256_update(&writer->work.digest.sha256, chunk, now);
+        }
+        if (done >= LOADER_PART) {
+            writer->crc32 = upd_crc32(writer->crc32, chunk, now);
+        }
+        done += now;
+    }
+    if (err == UPD_OK) {
+        err = upd_image_end(&writer->checker);
+    }
+    if (err != UPD_OK) {
+        return err;
+    }
+    upd_md5_final(&writer->work.digest.md5, digest);
+    if (!matches(writer->md5, digest, UPD_MD5_SIZE)) {
+        return UPD_E_AUTH;
+    }
+    upd_sha256_final(&writer->work.digest.sha256, digest);
+    return matches(writer->sha256, digest, UPD_SHA256_SIZE) ? UPD_OK : UPD_E_AUTH;
+}
+
+/* Some digest covers every byte: the image's own, or one that came with the update. */
+static bool is_protected(const struct upd_writer *writer)
+{
+    return writer->md5 != NULL || writer->sha256 != NULL ||
+           (writer->checker.info.digests & (UPD_IMAGE_HAS_CRC32 | UPD_IMAGE_HAS_SHA256)) != 0;
+}
+
+enum upd_err upd_writer_end(struct upd_writer *writer)
+{
+    if (writer->state != UPD_WRITER_OPEN) {
+        return UPD_E_STATE;
+    }
+    if ((writer->size != UPD_SIZE_UNKNOWN && writer->written != writer->size) ||
+        writer->written < writer->kept) {
+        return fail(writer, UPD_E_SHORT);
+    }
+    enum upd_err err = upd_image_end(&writer->checker);
+    if (err != UPD_OK) {
+        return err == UPD_E_SHORT ? fail(writer, err) : give_up(writer, err);
+    }
+    uint32_t rest = writer->written % UPD_JOURNAL_PAGE_SIZE;
+    if (rest > 0) {
+        err = program_page(writer, rest);
+        if (err != UPD_OK) {
+            return fail(writer, err);
+        }
+    }
+    writer->crc32 = UPD_CRC32_INIT;
+    err = is_protected(writer) ? verify(writer) : UPD_E_AUTH;
+    if (err != UPD_OK) {
+        return give_up(writer, err);
+    }
+    writer->state = UPD_WRITER_VERIFIED;
+    return UPD_OK;
+}
+
+enum upd_err upd_writer_activate(struct upd_writer *writer)
+{
+    struct upd_install install = {
+        .area = writer->area, .size = writer->written, .crc32 = writer->crc32};
+
+    if (writer->state != UPD_WRITER_VERIFIED) {
+        return UPD_E_STATE;
+    }
+    enum upd_err err = writer->device->scheme->activate(writer->device, &install);
+    if (err != UPD_OK) {
+        return fail(writer, err);
+    }
+    writer->state = UPD_WRITER_ACTIVE;
+    return UPD_OK;
+}
+
+enum upd_err upd_writer_abort(struct upd_writer *writer)
+{
+    if (writer->state == UPD_WRITER_ACTIVE) {
+        return UPD_E_STATE;
+    }
+    if (writer->state == UPD_WRITER_OPEN || writer->state == UPD_WRITER_VERIFIED) {
+        enum upd_err err = upd_frame_mark(writer->device, UPD_MARK_CLOSED);
+        if (err != UPD_OK) {
+            return fail(writer, err);
+        }
+    }
+    writer->state = UPD_WRITER_IDLE;
+    writer->err = UPD_OK;
+    return UPD_OK;
+}
