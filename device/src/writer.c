@@ -80,7 +80,7 @@ static enum upd_err open(struct upd_writer *writer, struct upd_device *device,
     struct upd_image_options options = {.target = &device->target};
     struct upd_view view;
 
-    enum upd_err err = upd_device_view(device, &view);
+    enum upd_err err = device->scheme->view(device, &view);
     if (err != UPD_OK) {
         return err;
     }
@@ -237,7 +237,7 @@ enum upd_err upd_writer_resume(struct upd_writer *writer, struct upd_device *dev
 
     reset(writer);
     device->trouble = UPD_SIZE_UNKNOWN;
-    enum upd_err err = upd_device_view(device, &view);
+    enum upd_err err = device->scheme->view(device, &view);
     if (err != UPD_OK) {
         return fail(writer, err);
     }
