@@ -732,7 +732,7 @@ static void check_end_state(struct chip *at, uint8_t version, uint8_t slot)
 /* Every state that make_chip() knows; `run` gets each wanted slot too. */
 static void for_every_chip(void (*run)(uint8_t version, uint8_t slot))
 {
-    static const uint8_t all[] = {2, 4, 6, 7, 30};
+    static const uint8_t all[] = {2, 7};
 
     for (uint32_t writer = 0; writer < WRITERS; writer++) {
         for (uint32_t i = 0; i < COUNT(all) * 8; i++) {
@@ -989,7 +989,8 @@ static void test_the_worked_byte_sequences(void)
     CHECK(area_is(UPD_VECTORS "/sysparam/1-erased.bin"));
     run_plan(UPD_SYSPARAM_AS_BOOT, fresh);
     CHECK(area_is(UPD_VECTORS "/sysparam/2-first-boot.bin"));
-    CHECK(sector_is(COPY0, fresh, 8) && sector_is(COPY0 + 1, NULL, 0) && sector_is(FLAG, flag0, 4));
+    CHECK(sector_is(COPY0, fresh, 8) && sector_is(COPY0 + 1, fresh, 0) &&
+          sector_is(FLAG, flag0, 4));
 
     memcpy(block, fresh, sizeof block);
     upd_sdk_upgrade_reboot(block);
