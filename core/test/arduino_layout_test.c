@@ -75,7 +75,7 @@ static void check_row(size_t i, const struct upd_arduino_layout *layout)
 static void test_every_cell_of_the_table(void)
 {
     char text[8];
-    struct upd_arduino_layout stored;
+    struct upd_arduino_layout stored = {.name = ""};
     int32_t size = check_load(UPD_VECTORS "/arduino_layout/4m2m.txt", text, sizeof text);
 
     CHECK(size > 0 && upd_arduino_layout_find(text, (size_t)size, &stored) == UPD_OK);

@@ -5,7 +5,7 @@
  * The new sketch is staged right below the file system; eboot copies it over the old one at the
  * next start, inflating it when it is gzip. RTC memory survives a reset and not a power cut.
  *
- * Cost: no heap; at most 160 bytes of stack.                          Format: docs/formats/eboot.md
+ * Cost: no heap; at most 64 bytes of stack.                           Format: docs/formats/eboot.md
  */
 #ifndef UPDRAFT_EBOOT_H
 #define UPDRAFT_EBOOT_H

@@ -7,7 +7,7 @@
  * Names that people give are read strictly; names that devices report are read leniently, by
  * another function, which tells what it repaired.
  *
- * Cost: no heap; at most 100 bytes of stack.                    Format: docs/formats/rom_version.md
+ * Cost: no heap; at most 256 bytes of stack.                    Format: docs/formats/rom_version.md
  */
 #ifndef UPDRAFT_ROM_VERSION_H
 #define UPDRAFT_ROM_VERSION_H
