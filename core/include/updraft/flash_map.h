@@ -2,8 +2,8 @@
  * updraft: flash maps of the ESP8266 NONOS SDK.
  *
  * The high nibble of byte 3 of flash is the number of a map: the size of the chip and where the two
- * slots, the parameters and the radio calibration lie. ROM, boot loader
- * and application all read it.
+ * slots, the parameters and the radio calibration lie. ROM, boot loader and application all
+ * read it.
  *
  * Cost: no heap, 160 bytes of stack. The table of maps is 120 bytes; names are in tables of their
  * own, which are linked only where they are used.             Format: docs/formats/flash_map.md

@@ -30,7 +30,7 @@
  *         when count was 0 and plan_slot made the plan: done;
  *     }
  *
- * Cost: no heap; a plan takes 84 bytes, making it 350 bytes of stack.
+ * Cost: no heap; a plan is 82 bytes, making one takes 350 bytes of stack.
  * Format: docs/formats/sysparam.md
  */
 #ifndef UPDRAFT_SYSPARAM_H
