@@ -293,15 +293,20 @@ def test_a_place_that_is_none_is_a_usage_error(updraft, tmp_path, words):
 # --- split -----------------------------------------------------------------------------------------------------------
 
 
-def test_a_real_image_is_built_again_from_its_two_parts(updraft, real, tmp_path):
-    info = updraft("image", "info", "--json", real).json
-    if info["format"] != "esp8266-v2" or info["slot"] is None:
-        pytest.skip("not an image of the NONOS SDK")
-    updraft("image", "split", "-d", tmp_path / "parts", real)
-    stem = tmp_path / "parts" / real.stem
-    updraft("image", "build", "--slot", info["slot"], "--flash-bin", f"{stem}.flash.bin", "--irom-bin",
-            f"{stem}.irom0text.bin", "-o", tmp_path / "again.bin")
-    assert (tmp_path / "again.bin").read_bytes() == real.read_bytes()
+def test_real_images_are_built_again_from_their_two_parts(updraft, shared, tmp_path):
+    """Images of the NONOS SDK, that is: they name their slot."""
+    built = 0
+    for path in sorted((shared / "corpus" / "img").glob("*.bin")):
+        info = updraft("image", "info", "--json", path).json
+        if info["slot"] is None:
+            continue
+        updraft("image", "split", "-d", tmp_path / "parts", path)
+        stem = tmp_path / "parts" / path.stem
+        updraft("image", "build", "--slot", info["slot"], "--flash-bin", f"{stem}.flash.bin", "--irom-bin",
+                f"{stem}.irom0text.bin", "-o", tmp_path / "again.bin")
+        assert (tmp_path / "again.bin").read_bytes() == path.read_bytes(), path
+        built += 1
+    assert built >= 20
 
 
 def test_segments_are_written_as_they_are(updraft, made, tmp_path):

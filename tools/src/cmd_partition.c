@@ -192,17 +192,18 @@ static enum exit_code run_build(struct call *call)
                  "%s: is a binary table already; 'updraft partition show --csv' makes text of it",
                  table->rules.input);
     }
+    if (code == EXIT_DONE && table->size == 0) { /* no error to the original either */
+        warn(call, "%s: is empty: it gives a table without partitions", table->rules.input);
+    }
     if (code == EXIT_DONE) {
         code = table_build(call, table, data);
     }
-    if (code == EXIT_DONE &&
-        !output_store(call, arguments->output != NULL ? arguments->output : "-", data,
-                      sizeof data)) {
-        code = EXIT_FAILED;
+    if (code == EXIT_DONE) {
+        output_store(call, arguments->output != NULL ? arguments->output : "-", data, sizeof data);
     }
     table_free(table);
     free(extra);
-    return code;
+    return call->code;
 }
 
 const struct command partition_build_command = {
@@ -243,6 +244,18 @@ static const struct operand table_operands[] = {
      .help = "the table, binary or CSV; '-' is standard input"},
     {0},
 };
+/* Looking at nothing is a mistake, unlike building an empty table. */
+static enum exit_code load_table(struct call *call, const struct show_arguments *arguments,
+                                 struct upd_partition_subtype **extra, struct table **table)
+{
+    enum exit_code code = load(call, &arguments->rules, arguments->file, true, extra, table);
+
+    if (code == EXIT_DONE && (*table)->size == 0) {
+        code = fail(call, EXIT_USAGE, "empty", "%s: is empty", (*table)->rules.input);
+    }
+    return code;
+}
+
 static const struct example show_examples[] = {
     {"updraft partition show partitions.bin", "the rows, readable"},
     {"updraft partition show --csv partitions.bin", "back to text"},
@@ -308,7 +321,7 @@ static enum exit_code run_show(struct call *call)
     const struct show_arguments *arguments = call->arguments;
     struct upd_partition_subtype *extra = NULL;
     struct table *table = NULL;
-    enum exit_code code = load(call, &arguments->rules, arguments->file, true, &extra, &table);
+    enum exit_code code = load_table(call, arguments, &extra, &table);
 
     if (code == EXIT_DONE && arguments->csv && call->json != NULL) {
         code = fail(call, EXIT_USAGE, "usage", "--csv and --json cannot be had together");
@@ -417,7 +430,7 @@ static enum exit_code run_check(struct call *call)
     const struct show_arguments *arguments = call->arguments;
     struct upd_partition_subtype *extra = NULL;
     struct table *table = NULL;
-    enum exit_code code = load(call, &arguments->rules, arguments->file, true, &extra, &table);
+    enum exit_code code = load_table(call, arguments, &extra, &table);
 
     if (code != EXIT_DONE) {
         goto out;
