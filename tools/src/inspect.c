@@ -204,10 +204,13 @@ enum exit_code inspect(struct call *call, const char *path, bool digests, struct
 {
     enum exit_code code = EXIT_FAILED;
     struct input input;
-    struct work *work = malloc(sizeof *work);
+    struct work *work = calloc(1, sizeof *work);
 
     *found = (struct inspection){.path = path};
-    if (!input_open(call, path, &input) || work == NULL) {
+    if (work == NULL) {
+        return fail(call, EXIT_FAILED, "memory", "out of memory");
+    }
+    if (!input_open(call, path, &input)) {
         goto out;
     }
     found->path = input.path;
@@ -230,10 +233,8 @@ enum exit_code inspect(struct call *call, const char *path, bool digests, struct
         code = found->problem.name == NULL ? EXIT_DONE : EXIT_VERIFY;
     }
 out:
-    if (work != NULL) {
-        free(work->piece);
-        free(work->window);
-    }
+    free(work->piece);
+    free(work->window);
     free(work);
     input_close(&input);
     return code;
