@@ -53,16 +53,16 @@ static enum upd_err read_marks(struct upd_device *device, uint16_t *marks)
     return UPD_OK;
 }
 
-enum upd_err upd_frame_find(struct upd_device *device, uint32_t sector)
+/* The highest of the first `count` frames with a valid head. */
+static enum upd_err find(struct upd_device *device, uint32_t sector, uint32_t count)
 {
     struct upd_frame *frame = &device->frame;
     uint8_t body[UPD_JOURNAL_BODY_SIZE];
-    bool covered;
     uint32_t index = UPD_JOURNAL_FRAMES;
     bool same = frame->sector == sector;
+    enum upd_err err = UPD_OK;
 
-    enum upd_err err = read_cover(device, sector, &covered);
-    for (uint32_t i = covered ? UPD_JOURNAL_FRAMES : 0; i > 0 && index == UPD_JOURNAL_FRAMES; i--) {
+    for (uint32_t i = count; i > 0 && index == UPD_JOURNAL_FRAMES; i--) {
         err = upd_flash_read(device, sector + upd_journal_frame_offset(i - 1), body, sizeof body);
         if (err != UPD_OK) {
             return err;
@@ -71,9 +71,6 @@ enum upd_err upd_frame_find(struct upd_device *device, uint32_t sector)
             index = i - 1;
         }
     }
-    if (err != UPD_OK) {
-        return err;
-    }
     if (!same || index != frame->index) {
         frame->sure = 0;
     }
@@ -81,6 +78,30 @@ enum upd_err upd_frame_find(struct upd_device *device, uint32_t sector)
     frame->index = (uint8_t)index;
     frame->marks = 0;
     return upd_frame_exists(frame) ? read_marks(device, &frame->marks) : UPD_OK;
+}
+
+enum upd_err upd_frame_find(struct upd_device *device, uint32_t sector)
+{
+    bool covered;
+    enum upd_err err = read_cover(device, sector, &covered);
+
+    return err == UPD_OK ? find(device, sector, covered ? UPD_JOURNAL_FRAMES : 0) : err;
+}
+
+enum upd_err upd_frame_find_in(struct upd_device *device, uint32_t sector)
+{
+    return find(device, sector, UPD_JOURNAL_FRAMES);
+}
+
+enum upd_err upd_frame_any_armed(struct upd_device *device, uint32_t sector, bool *armed)
+{
+    enum upd_err err = UPD_OK;
+
+    *armed = false;
+    for (uint32_t i = 0; i < UPD_JOURNAL_FRAMES && err == UPD_OK && !*armed; i++) {
+        err = read_mark(device, sector + upd_journal_frame_offset(i), UPD_MARK_ARMED, armed);
+    }
+    return err;
 }
 
 static enum upd_err read_blank(struct upd_device *device, uint32_t offset, uint32_t size,

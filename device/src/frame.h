@@ -33,6 +33,16 @@ static inline bool upd_frame_has(const struct upd_frame *frame, enum upd_journal
 UPD_MUST_CHECK enum upd_err upd_frame_find(struct upd_device *device, uint32_t sector);
 
 /**
+ * The same, where the caller knows by another proof than the cover that the sector's last erase was
+ * complete.
+ */
+UPD_MUST_CHECK enum upd_err upd_frame_find_in(struct upd_device *device, uint32_t sector);
+
+/** Tell whether any frame in `sector`, valid or not, has the mark ARMED. */
+UPD_MUST_CHECK enum upd_err upd_frame_any_armed(struct upd_device *device, uint32_t sector,
+                                                bool *armed);
+
+/**
  * Empty a journal: wipe the cover and all heads, erase the sector, write the cover. (J3)
  *
  * `sector` may be one that never was a journal. Afterwards device->frame holds none.

@@ -179,7 +179,8 @@ struct upd_device {
     int8_t slot_count;
     int8_t running;
     bool loader_counts;
-    bool settled; /* this session made the selection sure */
+    bool settled;   /* this session made the selection sure */
+    bool activated; /* this session selected another image: the next reset starts that */
     union {
         struct {
             const struct upd_flash_map *map;

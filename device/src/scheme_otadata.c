@@ -1,0 +1,560 @@
+/*
+ * ESP-IDF and the RTOS SDK: two records, each in a sector of its own, name the slot.
+ *
+ *     sector of the copy that names what runs     never touched by an update
+ *     the other sector, "staging"                 erased by prepare(); then the update's journal;
+ * at last, in its first 32 bytes, the record that names the new slot
+ *
+ * So an update costs one erase here, and one more where IDF wants a confirmation written.
+ *
+ * Who keeps the trial:
+ *   - IDF with rollback: the state in the record. The boot loader starts a NEW image once and gives
+ *     it up at the next reset unless the application confirmed it.
+ *   - IDF without rollback, RTOS: the journal beside the record; the library counts the starts.
+ *
+ * (O1) Before the target is touched, a record names what runs (or none does, and factory runs), in
+ *      a sector that no cut has touched since it was written.
+ * (O2) The record of the new slot is written last, its CRC after everything else.
+ * (O3) Its 32 bytes are programmed without an erase only where this power session erased them, or
+ * no earlier attempt can have touched them: no frame in that sector is ARMED.
+ */
+#include <updraft/bytes.h>
+#include <updraft/scheme.h>
+
+#include "flash_ops.h"
+#include "flash_verify.h"
+#include "frame.h"
+
+/* Of an application of the ESP32 family: its descriptor's second field. docs/formats/image.md */
+enum { IMAGE_SECURE_VERSION = 32 + 4 };
+
+static const struct upd_otadata_config *config_of(const struct upd_device *device)
+{
+    return device->of.otadata;
+}
+
+static struct upd_boot_layout layout_of(const struct upd_device *device)
+{
+    return upd_partition_layout(config_of(device)->rows, config_of(device)->count);
+}
+
+static uint32_t copy_sector(const struct upd_device *device, int8_t copy)
+{
+    return layout_of(device).otadata_offset + (copy == 1 ? UPD_OTADATA_COPY_DISTANCE : 0);
+}
+
+static enum upd_err read_records(struct upd_device *device, struct upd_otadata *data)
+{
+    enum upd_err err = UPD_OK;
+
+    *data = (struct upd_otadata){.slots = (uint8_t)device->slot_count,
+                                 .running = device->running,
+                                 .rtos = config_of(device)->loader == UPD_OTADATA_LOADER_RTOS};
+    for (int8_t copy = 0; copy < 2 && err == UPD_OK; copy++) {
+        err = upd_flash_read(device, copy_sector(device, copy), data->copy[copy],
+                             UPD_OTADATA_RECORD_SIZE);
+    }
+    return err;
+}
+
+/* The copy whose sector the next update takes. After plan_begin() the active one names what runs.
+ */
+static int8_t staging_copy(const struct upd_otadata *data)
+{
+    int8_t active = upd_otadata_active(data);
+
+    return active == UPD_OTADATA_NONE ? 0 : (int8_t)!active;
+}
+
+/* Carry a plan out. The sectors' journals go with them. */
+static enum upd_err carry_out(struct upd_device *device, const struct upd_otadata_plan *plan)
+{
+    enum upd_err err = UPD_OK;
+
+    for (uint32_t i = 0; i < plan->count && err == UPD_OK; i++) {
+        const struct upd_otadata_write *write = &plan->write[i];
+        uint32_t sector = copy_sector(device, (int8_t)write->copy);
+        err = upd_flash_erase(device, sector);
+        if (err == UPD_OK && upd_otadata_sequence(write->record) != UINT32_MAX) {
+            err = upd_flash_program(device, sector, write->record, UPD_OTADATA_CRC_OFFSET);
+            if (err == UPD_OK) {
+                err = upd_flash_program(device, sector + UPD_OTADATA_CRC_OFFSET,
+                                        write->record + UPD_OTADATA_CRC_OFFSET,
+                                        UPD_OTADATA_RECORD_SIZE - UPD_OTADATA_CRC_OFFSET);
+            }
+        }
+    }
+    return err;
+}
+
+static bool loader_counts(enum upd_otadata_loader loader)
+{
+    return loader == UPD_OTADATA_LOADER_IDF_ROLLBACK ||
+           loader == UPD_OTADATA_LOADER_IDF_ANTI_ROLLBACK;
+}
+
+static bool loader_has_trial(const struct upd_device *device)
+{
+    return device->loader_counts;
+}
+
+/* The trial of the image that runs, where the library keeps it: in the sector of its record. */
+static enum upd_err find_trial(struct upd_device *device, const struct upd_otadata *data,
+                               bool *on_trial)
+{
+    int8_t active = upd_otadata_active(data);
+
+    *on_trial = false;
+    if (loader_has_trial(device) || active == UPD_OTADATA_NONE || device->running < 0 ||
+        upd_otadata_slot(data, (uint32_t)active) != device->running) {
+        return UPD_OK;
+    }
+    /* The record is good, so the sector's erase was complete: (O2). */
+    enum upd_err err = upd_frame_find_in(device, copy_sector(device, active));
+    const struct upd_frame *frame = &device->frame;
+    *on_trial = err == UPD_OK && upd_frame_exists(frame) &&
+                frame->head.slot == (uint8_t)device->running &&
+                upd_frame_has(frame, UPD_MARK_ARMED) && !upd_frame_has(frame, UPD_MARK_CLOSED);
+    return err;
+}
+
+/* Why the image that the staging sector tells of does not run any more. */
+static enum upd_err find_fall(struct upd_device *device, const struct upd_otadata *data,
+                              struct upd_view *view)
+{
+    int8_t copy = staging_copy(data);
+    const uint8_t *record = data->copy[copy];
+    enum upd_err err = upd_frame_find_in(device, copy_sector(device, copy));
+    const struct upd_frame *frame = &device->frame;
+
+    view->fall = UPD_FALL_NONE;
+    view->fallen = UPD_SLOT_NONE;
+    if (err != UPD_OK || !upd_otadata_crc_is_good(record) ||
+        upd_otadata_sequence(record) == UINT32_MAX) {
+        return err;
+    }
+    int8_t slot = upd_otadata_slot(data, (uint32_t)copy);
+    if (slot == device->running || view->pending) {
+        return UPD_OK;
+    }
+    if (loader_has_trial(device)) {
+        uint32_t state = upd_otadata_state(record);
+        view->fall = state == UPD_OTADATA_ABORTED   ? UPD_FALL_UNCONFIRMED
+                     : state == UPD_OTADATA_INVALID ? UPD_FALL_REFUSED
+                                                    : UPD_FALL_NONE;
+    } else if (upd_frame_exists(frame) && !upd_frame_has(frame, UPD_MARK_REPORTED)) {
+        view->fall = upd_frame_has(frame, UPD_MARK_EXHAUSTED) ? UPD_FALL_EXHAUSTED
+                     : upd_frame_has(frame, UPD_MARK_DAMAGED) ? UPD_FALL_DAMAGED
+                     : upd_frame_has(frame, UPD_MARK_REFUSED) ? UPD_FALL_REFUSED
+                                                              : UPD_FALL_NONE;
+    }
+    view->fallen = view->fall == UPD_FALL_NONE ? UPD_SLOT_NONE : slot;
+    return UPD_OK;
+}
+
+static enum upd_err otadata_view(struct upd_device *device, struct upd_view *view)
+{
+    struct upd_boot_layout layout = layout_of(device);
+    struct upd_otadata data;
+    bool on_trial;
+
+    enum upd_err err = read_records(device, &data);
+    if (err == UPD_OK) {
+        err = find_trial(device, &data, &on_trial);
+    }
+    if (err != UPD_OK) {
+        return err;
+    }
+    int8_t active = upd_otadata_active(&data);
+    uint32_t state =
+        active == UPD_OTADATA_NONE ? UPD_OTADATA_UNDEFINED : upd_otadata_state(data.copy[active]);
+    int8_t selected = upd_otadata_configured(&data, &layout);
+    int8_t target = upd_otadata_next_slot(&data, device->running);
+    *view = (struct upd_view){
+        .running = device->running,
+        .selected = selected,
+        .target = target == device->running ? UPD_SLOT_NONE : target,
+        .loader_counts = device->loader_counts,
+        .on_trial = on_trial,
+        .starts = on_trial ? (uint8_t)upd_journal_starts(device->frame.marks) : 0,
+    };
+    if (loader_has_trial(device)) {
+        view->on_trial = selected == device->running && state == UPD_OTADATA_PENDING;
+        view->starts = view->on_trial ? 1 : 0;
+    }
+    view->pending = device->activated;
+    /* The last one to read the journal: device->frame is that of the staging sector then. */
+    err = find_fall(device, &data, view);
+    if (err == UPD_OK && !view->pending && selected != device->running && selected >= 0 &&
+        view->fall == UPD_FALL_NONE) {
+        view->fall = UPD_FALL_LOADER; /* a reset since has not started what was selected */
+        view->fallen = selected;
+    }
+    return err;
+}
+
+/*
+ * Make the record in the staging sector invalid for good. Its CRC does not cover the state: a torn
+ * erase could make a record that was given up look as if it never was.
+ */
+static enum upd_err forget_record(struct upd_device *device, const struct upd_otadata *data)
+{
+    int8_t copy = staging_copy(data);
+    uint32_t sequence = upd_otadata_sequence(data->copy[copy]);
+    uint32_t crc = copy_sector(device, copy) + UPD_OTADATA_CRC_OFFSET;
+
+    return sequence == UINT32_MAX
+               ? UPD_OK
+               : upd_flash_clear(device, crc, UPD_OTADATA_RECORD_SIZE - UPD_OTADATA_CRC_OFFSET, 8);
+}
+
+/* --- Before and after a download ----------------------------------------------------------------
+ */
+
+static enum upd_err otadata_prepare(struct upd_device *device, uint32_t size, bool fresh,
+                                    struct upd_area *area, uint32_t *journal)
+{
+    struct upd_otadata_plan plan;
+    struct upd_otadata data;
+
+    enum upd_err err = read_records(device, &data);
+    if (err != UPD_OK) {
+        return err;
+    }
+    int8_t target = upd_otadata_next_slot(&data, device->running);
+    if (target < 0 || target == device->running) {
+        return UPD_E_NOT_FOUND;
+    }
+    *area = device->slots[target];
+    if (size != UPD_SIZE_UNKNOWN && size > area->size) {
+        return UPD_E_SPACE;
+    }
+    err = upd_otadata_plan_begin(&data, UPD_OTADATA_SAFE, target, &plan);
+    if (err == UPD_OK) {
+        err = carry_out(device, &plan);
+    }
+    if (err == UPD_OK && plan.count > 0) {
+        err = read_records(device, &data);
+    }
+    if (err == UPD_OK && config_of(device)->fuse_read != NULL) {
+        err = config_of(device)->fuse_read(config_of(device)->ctx, &device->target.secure_version);
+    }
+    if (err != UPD_OK) {
+        return err;
+    }
+    device->target.offset = area->offset;
+    device->target.size = area->size;
+    *journal = copy_sector(device, staging_copy(&data));
+    if (!fresh) {
+        return UPD_OK;
+    }
+    err = forget_record(device, &data);
+    return err == UPD_OK ? upd_frame_clear(device, *journal) : err;
+}
+
+/* The frame, with room for the record in front of it: (O3). */
+static enum upd_err make_room(struct upd_device *device)
+{
+    struct upd_journal_head head = device->frame.head;
+    uint32_t sector = device->frame.sector;
+    bool armed;
+
+    enum upd_err err = upd_frame_any_armed(device, sector, &armed);
+    if (err == UPD_OK && armed) {
+        err = upd_frame_clear(device, sector);
+        if (err == UPD_OK) {
+            err = upd_frame_take(device, sector, &head);
+        }
+    }
+    return err;
+}
+
+static enum upd_err otadata_activate(struct upd_device *device, const struct upd_install *install)
+{
+    struct upd_otadata_plan plan;
+    struct upd_otadata data;
+
+    (void)install;
+    enum upd_err err = make_room(device);
+    if (err == UPD_OK) {
+        err = read_records(device, &data);
+    }
+    if (err == UPD_OK) {
+        err = upd_otadata_plan_boot(&data, UPD_OTADATA_SAFE, (int8_t)device->frame.head.slot,
+                                    loader_has_trial(device), &plan);
+    }
+    if (err != UPD_OK) {
+        return err;
+    }
+    uint32_t sector = device->frame.sector;
+    if (plan.count != 1 || copy_sector(device, (int8_t)plan.write[0].copy) != sector) {
+        return UPD_E_STATE; /* otadata was changed by somebody else since prepare() */
+    }
+    err = upd_frame_mark(device, UPD_MARK_ARMED);
+    if (err == UPD_OK) {
+        err = upd_flash_program(device, sector, plan.write[0].record, UPD_OTADATA_CRC_OFFSET);
+    }
+    if (err == UPD_OK) {
+        err = upd_flash_program(device, sector + UPD_OTADATA_CRC_OFFSET,
+                                plan.write[0].record + UPD_OTADATA_CRC_OFFSET,
+                                UPD_OTADATA_RECORD_SIZE - UPD_OTADATA_CRC_OFFSET);
+    }
+    device->activated = err == UPD_OK;
+    return err == UPD_OK ? upd_frame_mark(device, UPD_MARK_SWITCHED) : err;
+}
+
+/* --- The trial ----------------------------------------------------------------------------------
+ */
+
+static bool verifies(struct upd_device *device, int8_t app)
+{
+    const struct upd_otadata_config *config = config_of(device);
+    struct upd_image_target target = device->target;
+    const struct upd_partition *row = upd_partition_by_type(
+        config->rows, config->count, UPD_PARTITION_APP,
+        app < 0 ? UPD_PARTITION_APP_FACTORY : (uint8_t)(UPD_PARTITION_APP_OTA_0 + app));
+
+    if (row == NULL) {
+        return false;
+    }
+    target.offset = row->offset;
+    target.size = row->size;
+    return upd_flash_verify(device, &target) == UPD_OK;
+}
+
+/* Where to go back to from what runs: what the other copy names, else factory; NONE. */
+static int8_t way_back(struct upd_device *device, const struct upd_otadata *data)
+{
+    int8_t active = upd_otadata_active(data);
+    uint32_t other = active == 0 ? 1 : 0;
+    int8_t slot = UPD_SLOT_NONE;
+
+    if (upd_otadata_is_valid(data, other)) {
+        slot = upd_otadata_slot(data, other);
+        if (slot >= 0 && slot != device->running && verifies(device, slot)) {
+            return slot;
+        }
+    }
+    if (layout_of(device).factory && verifies(device, UPD_SLOT_FACTORY)) {
+        return UPD_SLOT_FACTORY;
+    }
+    for (slot = (int8_t)(device->slot_count - 1); slot >= 0; slot--) {
+        if (slot != device->running && verifies(device, slot)) {
+            return slot;
+        }
+    }
+    return UPD_SLOT_NONE;
+}
+
+/* What runs is given up; otadata names another one that verifies. */
+static enum upd_err give_up(struct upd_device *device, const struct upd_otadata *data, int8_t back,
+                            enum upd_journal_mark reason)
+{
+    struct upd_otadata_plan plan;
+    enum upd_err err = UPD_OK;
+
+    if (upd_frame_exists(&device->frame)) {
+        err = upd_frame_mark(device, reason);
+    }
+    if (err == UPD_OK) {
+        err = upd_otadata_plan_boot(data, UPD_OTADATA_SAFE, back, false, &plan);
+    }
+    if (err == UPD_OK) {
+        err = carry_out(device, &plan);
+    }
+    device->activated = err == UPD_OK;
+    return err;
+}
+
+static enum upd_err otadata_start(struct upd_device *device, enum upd_start *todo)
+{
+    static const enum upd_journal_mark starts[UPD_TRIAL_STARTS] = {
+        UPD_MARK_START_1, UPD_MARK_START_2, UPD_MARK_START_3};
+    struct upd_otadata data;
+    bool on_trial;
+
+    *todo = UPD_START_GO_ON;
+    enum upd_err err = read_records(device, &data);
+    if (err == UPD_OK) {
+        err = find_trial(device, &data, &on_trial);
+    }
+    if (err != UPD_OK || !on_trial) {
+        return err;
+    }
+    uint32_t count = upd_journal_starts(device->frame.marks);
+    bool given_up = (device->frame.marks & UPD_MARKS_GIVEN_UP) != 0;
+    if (!given_up && count < UPD_TRIAL_STARTS) {
+        return upd_frame_mark(device, starts[count]);
+    }
+    int8_t back = way_back(device, &data);
+    if (back == UPD_SLOT_NONE) {
+        return UPD_OK; /* there is nothing else: it gets another start */
+    }
+    *todo = UPD_START_RESTART;
+    return give_up(device, &data, back, UPD_MARK_EXHAUSTED);
+}
+
+/* The secure version of the image that runs, to be burned once it is confirmed. */
+static enum upd_err running_version(struct upd_device *device, uint32_t *version)
+{
+    uint8_t bytes[4];
+    uint32_t offset = device->slots[device->running].offset + IMAGE_SECURE_VERSION;
+    enum upd_err err = upd_flash_read(device, offset, bytes, sizeof bytes);
+
+    *version = err == UPD_OK ? upd_get_le32(bytes) : 0;
+    return err;
+}
+
+/* IDF with rollback: the state is the trial. */
+static enum upd_err confirm_record(struct upd_device *device, const struct upd_otadata *data)
+{
+    const struct upd_otadata_config *config = config_of(device);
+    struct upd_otadata_plan plan;
+
+    enum upd_err err = upd_otadata_plan_confirm(data, UPD_OTADATA_SAFE, &plan);
+    if (err == UPD_E_STATE) {
+        return UPD_OK; /* factory runs, or a slot without a record: never on trial */
+    }
+    if (err == UPD_OK) {
+        err = carry_out(device, &plan);
+    }
+    if (err == UPD_OK && plan.count > 0 && config->fuse_burn != NULL) {
+        uint32_t version;
+        err = running_version(device, &version);
+        if (err == UPD_OK) {
+            err = config->fuse_burn(config->ctx, version);
+        }
+    }
+    return err;
+}
+
+static enum upd_err otadata_confirm(struct upd_device *device)
+{
+    struct upd_otadata data;
+    bool on_trial;
+
+    enum upd_err err = read_records(device, &data);
+    if (err != UPD_OK) {
+        return err;
+    }
+    if (loader_has_trial(device)) {
+        return confirm_record(device, &data);
+    }
+    err = find_trial(device, &data, &on_trial);
+    if (err == UPD_OK && on_trial) {
+        err = upd_frame_mark(device, UPD_MARK_CLOSED);
+        if (err == UPD_OK) {
+            err = upd_frame_mark(device, UPD_MARK_PROVEN);
+        }
+    }
+    return err;
+}
+
+static enum upd_err otadata_roll_back(struct upd_device *device)
+{
+    struct upd_otadata_plan plan;
+    struct upd_otadata data;
+    bool on_trial;
+
+    enum upd_err err = read_records(device, &data);
+    if (err != UPD_OK) {
+        return err;
+    }
+    int8_t back = way_back(device, &data);
+    if (back == UPD_SLOT_NONE) {
+        return UPD_E_NOT_FOUND;
+    }
+    if (!loader_has_trial(device)) {
+        err = find_trial(device, &data, &on_trial);
+        return err == UPD_OK ? give_up(device, &data, back, UPD_MARK_REFUSED) : err;
+    }
+    struct upd_otadata_images images = {.slots = back >= 0 ? (uint16_t)(1u << back) : 0,
+                                        .factory = back == UPD_SLOT_FACTORY};
+    err = upd_otadata_plan_reject(&data, &images, &plan);
+    if (err == UPD_OK) {
+        err = carry_out(device, &plan);
+        device->activated = err == UPD_OK;
+    }
+    return err;
+}
+
+static enum upd_err otadata_acknowledge(struct upd_device *device)
+{
+    struct upd_otadata data;
+    struct upd_view view;
+
+    enum upd_err err = otadata_view(device, &view);
+    if (err != UPD_OK || view.fall == UPD_FALL_NONE || view.fall == UPD_FALL_LOADER) {
+        return err;
+    }
+    if (!loader_has_trial(device)) {
+        return upd_frame_mark(device, UPD_MARK_REPORTED);
+    }
+    err = read_records(device, &data);
+    return err == UPD_OK ? forget_record(device, &data) : err;
+}
+
+const struct upd_scheme upd_scheme_otadata = {
+    .name = "otadata",
+    .view = otadata_view,
+    .start = otadata_start,
+    .prepare = otadata_prepare,
+    .activate = otadata_activate,
+    .confirm = otadata_confirm,
+    .roll_back = otadata_roll_back,
+    .acknowledge = otadata_acknowledge,
+};
+
+/* --- Opening ------------------------------------------------------------------------------------
+ */
+
+enum upd_err upd_otadata_open(struct upd_device *device, const struct upd_flash *flash,
+                              const struct upd_otadata_config *config)
+{
+    struct upd_boot_layout layout = upd_partition_layout(config->rows, config->count);
+    bool burns = config->loader == UPD_OTADATA_LOADER_IDF_ANTI_ROLLBACK;
+
+    memset(device, 0, sizeof *device);
+    if (flash->page_size != UPD_JOURNAL_PAGE_SIZE || flash->sector_size != UPD_JOURNAL_SIZE ||
+        (burns && (config->fuse_read == NULL || config->fuse_burn == NULL))) {
+        return UPD_E_ARG;
+    }
+    uint32_t count = upd_partition_slot_count(config->rows, config->count);
+    if (layout.otadata_offset == 0 || layout.otadata_size < UPD_OTADATA_SIZE || count == 0) {
+        return UPD_E_NOT_FOUND;
+    }
+    device->scheme = &upd_scheme_otadata;
+    device->flash = flash;
+    device->trouble = UINT32_MAX;
+    device->frame.index = UPD_JOURNAL_FRAMES;
+    device->loader_counts = loader_counts(config->loader);
+    device->slot_count = (int8_t)count;
+    device->running = UPD_SLOT_NONE;
+    device->of.otadata = config;
+    for (uint32_t i = 0; i < config->count; i++) {
+        const struct upd_partition *row = &config->rows[i];
+        uint32_t slot = (uint32_t)row->subtype - UPD_PARTITION_APP_OTA_0;
+        if (row->type != UPD_PARTITION_APP) {
+            continue;
+        }
+        if (slot < count) {
+            device->slots[slot] = (struct upd_area){row->offset, row->size};
+        }
+        if (row->offset == config->running) {
+            device->running = slot < count                                ? (int8_t)slot
+                              : row->subtype == UPD_PARTITION_APP_FACTORY ? UPD_SLOT_FACTORY
+                                                                          : UPD_OTADATA_TEST;
+        }
+    }
+    if (device->running == UPD_SLOT_NONE) {
+        return UPD_E_ARG;
+    }
+    device->target = (struct upd_image_target){.chip = config->chip,
+                                               .place = UPD_PLACE_PARTITION,
+                                               .flash_size = flash->total_size,
+                                               .chip_revision = config->chip_revision,
+                                               .efuse_revision = config->efuse_revision,
+                                               .flash_map = UPD_IMAGE_ANY,
+                                               .flash_mode = UPD_IMAGE_ANY};
+    return UPD_OK;
+}
