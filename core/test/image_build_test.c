@@ -266,6 +266,16 @@ static void test_a_slot_is_filled_to_its_last_byte(void)
     CHECK(upd_image_recipe_check(&full) == UPD_IMAGE_RECIPE_RAM_SIZE);
 }
 
+static void test_every_fault_has_its_text(void)
+{
+#define X(name, text)                                                                              \
+    CHECK(memcmp(upd_image_recipe_fault_text(UPD_IMAGE_RECIPE_##name), text, sizeof text) == 0);
+    UPD_IMAGE_RECIPE_FAULTS(X)
+#undef X
+    CHECK(memcmp(upd_image_recipe_fault_text((enum upd_image_recipe_fault)99), "unknown fault",
+                 sizeof "unknown fault") == 0);
+}
+
 int main(void)
 {
     CHECK_RUN(test_the_documented_image_is_built_byte_for_byte);
@@ -274,6 +284,7 @@ int main(void)
     CHECK_RUN(test_the_checker_takes_what_is_built);
     CHECK_RUN(test_a_failing_write_ends_the_work);
     CHECK_RUN(test_faults_of_a_recipe_are_told_and_nothing_is_written);
+    CHECK_RUN(test_every_fault_has_its_text);
     CHECK_RUN(test_a_slot_is_filled_to_its_last_byte);
     check_end();
 }

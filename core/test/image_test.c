@@ -256,6 +256,23 @@ static const struct truth {
     {FAMILY("signed-ecdsa", ESP32, 0x40080000), .size = 8192, .image_size = 352,
      .digests = CHECKSUM | SHA, .checksum = 0xC0, .sha256 = SHA_ESP32,
      .signature = UPD_IMAGE_SECURE_BOOT_ECDSA, .signature_blocks = 1, .signature_digest = true},
+    {.name = "signed-aligned",
+     .format = UPD_FORMAT_ESP32,
+     .chip = UPD_CHIP_ESP32,
+     .size = 8192,
+     .image_size = 4096,
+     .entry = 0x40080000,
+     .mode = 2,
+     .flash_size = 2,
+     .segment_count = 2,
+     .last = {0x40080000, 3764},
+     .digests = CHECKSUM | SHA,
+     .checksum = 0xC0,
+     .sha256 = "0355912bf729922cf2060fd61d7f2e284abb6924b5cf9ff1d7ee46781c47c84e",
+     .descriptor = UPD_IMAGE_APP_DESCRIPTOR,
+     .signature = UPD_IMAGE_SECURE_BOOT_ECDSA,
+     .signature_blocks = 1,
+     .signature_digest = true},
     {FAMILY("signed-p384", ESP32, 0x40080000), .size = 8192, .image_size = 352,
      .digests = CHECKSUM | SHA, .checksum = 0xC0, .sha256 = SHA_ESP32,
      .signature = UPD_IMAGE_SECURE_BOOT_ECDSA, .signature_blocks = 1},
@@ -358,6 +375,13 @@ static void test_the_descriptor_is_handed_over_as_it_is(void)
     load("esp32-loader");
     CHECK(check_sample(&checker, &options) == UPD_OK);
     CHECK(memcmp(descriptor, sample + 32, 80) == 0);
+
+    /* Without its magic word it is none, and tells no version. */
+    load("esp32");
+    sample[32] ^= 1;
+    CHECK(upd_image_begin(&checker, NULL) == UPD_OK);
+    CHECK(upd_image_feed(&checker, sample, 300) == UPD_OK);
+    CHECK(checker.info.descriptor == UPD_IMAGE_NO_DESCRIPTOR && checker.info.version[0] == '\0');
 }
 
 /* Goal: what an image is does not depend on how its bytes arrive. Method: every cut into two pieces
@@ -398,6 +422,7 @@ static const struct {
     {"arduino-signed", 4224, UPD_FORMAT_ARDUINO}, /* unsigned, as all of the following */
     {"signed-v1", 352, UPD_FORMAT_ESP32},         {"signed-ecdsa", 352, UPD_FORMAT_ESP32},
     {"signed-p384", 352, UPD_FORMAT_ESP32},       {"signed-three", 320, UPD_FORMAT_ESP32},
+    {"signed-aligned", 4096, UPD_FORMAT_ESP32},
 };
 
 static bool same_text(const char *one, const char *other)
@@ -470,6 +495,11 @@ static void test_an_announced_size_is_used_early(void)
             CHECK(check_sample(&checker, &options) != UPD_OK || checker.info.complete);
             check_cut(truths[i].name, size, &checker.info);
             sample_size = whole;
+            /* And with all the bytes, which are too many. */
+            CHECK_THAT(truths[i].name, check_sample(&checker, &options) != UPD_OK);
+            CHECK_THAT(truths[i].name, checker.info.problem == UPD_IMAGE_TRAILING ||
+                                           checker.info.problem == UPD_IMAGE_TRUNCATED);
+            CHECK_THAT(truths[i].name, checker.info.problem_offset == size);
         }
         options.size = sample_size;
         CHECK_THAT(truths[i].name, check_sample(&checker, &options) == UPD_OK);
@@ -488,6 +518,8 @@ static void test_an_announced_size_is_used_early(void)
     load("signed-v1");
     options.size = 352;
     CHECK(bytes_until_refused(&checker, &options) == 353);
+    CHECK(is_problem(&checker.info, UPD_IMAGE_TRAILING, 352));
+    CHECK(check_sample(&checker, &options) == UPD_E_FORMAT);
     CHECK(is_problem(&checker.info, UPD_IMAGE_TRAILING, 352));
 }
 
@@ -763,6 +795,36 @@ static void test_lies_are_refused_as_early_as_can_be(void)
         CHECK_THAT(lie->name, is_problem(&checker.info, lie->problem, lie->problem_offset));
         CHECK_THAT(lie->name, !upd_image_wants_more(&checker));
     }
+}
+
+/* Goal: what follows an Arduino image is a signature when its last word says how long it is, and a
+ * signature has that length; too many bytes for any are refused before the last one comes. */
+static void test_an_arduino_signature_has_a_length(void)
+{
+    static const uint32_t good[] = {128, 256, 512, 1024};
+    static const uint32_t bad[] = {0, 1, 64, 127, 1025};
+    struct upd_image_checker checker;
+
+    for (size_t i = 0; i < sizeof good / sizeof good[0] + sizeof bad / sizeof bad[0]; i++) {
+        bool is_good = i < sizeof good / sizeof good[0];
+        uint32_t size = is_good ? good[i] : bad[i - sizeof good / sizeof good[0]];
+
+        load("arduino");
+        memset(sample + sample_size, 0x5A, size);
+        upd_put_le32(sample + sample_size + size, size);
+        sample_size += size + 4;
+        CHECK(check_sample(&checker, NULL) == (is_good ? UPD_OK : UPD_E_FORMAT));
+        if (is_good) {
+            CHECK(checker.info.signature == UPD_IMAGE_ARDUINO_SIGNED);
+            CHECK(checker.info.signature_size == size && checker.info.size == 4224 + size + 4);
+        } else {
+            CHECK(is_problem(&checker.info, UPD_IMAGE_TRAILING, 4224));
+        }
+    }
+    memset(sample + 4224, 0, 4096);
+    sample_size = 4224 + 4096;
+    CHECK(bytes_until_refused(&checker, NULL) == 4224 + 1029);
+    CHECK(is_problem(&checker.info, UPD_IMAGE_TRAILING, 4224));
 }
 
 /* A loader part that would reach over the sketch: no field of the sample can be made so by a small
@@ -1068,8 +1130,9 @@ static void test_each_place_takes_its_formats(void)
     }
 }
 
-/* Goal: byte 14, which old images have alone, is a major revision, and on the C3 a minor one. */
-static void test_a_revision_of_old_images_is_asked(void)
+/* Goal: byte 14, which old images have alone, is a major revision, and on the C3 a minor one; and
+ * what else no sample shows. */
+static void test_revisions_of_old_images_are_asked(void)
 {
     struct upd_image_info info = {.format = UPD_FORMAT_ESP32,
                                   .chip = UPD_CHIP_ESP32,
@@ -1091,6 +1154,10 @@ static void test_a_revision_of_old_images_is_asked(void)
     CHECK(upd_image_fits(&info, &target, &offset) == UPD_IMAGE_CHIP_TOO_OLD && offset == 14);
     target.chip_revision = 3;
     CHECK(upd_image_fits(&info, &target, &offset) == UPD_IMAGE_OK);
+    /* No segment of it runs in flash. */
+    info.mapped = false;
+    CHECK(upd_image_fits(&info, &target, &offset) == UPD_IMAGE_NOT_AN_APP && offset == 32);
+    info.mapped = true;
     /* The ESP32 itself is not asked for a revision of its eFuse block. */
     info.descriptor = UPD_IMAGE_APP_DESCRIPTOR;
     info.min_efuse_revision = 5;
@@ -1200,13 +1267,14 @@ int main(void)
     CHECK_RUN(test_an_announced_size_is_used_early);
     CHECK_RUN(test_a_changed_byte_is_refused);
     CHECK_RUN(test_lies_are_refused_as_early_as_can_be);
+    CHECK_RUN(test_an_arduino_signature_has_a_length);
     CHECK_RUN(test_a_loader_part_beyond_its_sector_is_refused);
     CHECK_RUN(test_a_checked_image_is_judged_for_its_place);
     CHECK_RUN(test_the_place_is_asked_while_streaming);
     CHECK_RUN(test_an_announced_size_is_compared_first);
     CHECK_RUN(test_an_image_that_was_not_checked_fits_nowhere);
     CHECK_RUN(test_each_place_takes_its_formats);
-    CHECK_RUN(test_a_revision_of_old_images_is_asked);
+    CHECK_RUN(test_revisions_of_old_images_are_asked);
     CHECK_RUN(test_an_image_in_flash_ends_where_it_ends);
     CHECK_RUN(test_an_image_in_flash_that_is_cut_is_refused);
     CHECK_RUN(test_sizes_of_flash_chips);

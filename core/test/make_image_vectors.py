@@ -100,6 +100,12 @@ def esp32(chip=0, drom=0x3F400020, iram=0x40080000, max_revision=399, page=16, d
     return hashed(image) if digest else image
 
 
+def esp32_aligned():
+    """As padded for a signature: image and digest end with a sector."""
+    rows = (0x3F400020, descriptor()), (0x40080000, bytes(range(256)) * 14 + bytes(180))
+    return hashed(loaded(esp32_header(2, 0x40080000, 0, 399, 1), *rows))
+
+
 def esp32_loader():
     text = struct.pack("<B2xBI32s24s16x", 0x50, 7, 3, b"v5.4", b"Jan  2 2026 12:34:56")
     return hashed(loaded(esp32_header(2, 0x40080400, 0, 399, 1), (0x3FFF0000, text), (0x40080400, bytes(range(32)))))
@@ -162,6 +168,7 @@ def signed_images():
     return {
         "signed-v1": signed(esp32(), 1, v1_key),
         "signed-ecdsa": signed(esp32(), 2, p256),
+        "signed-aligned": signed(esp32_aligned(), 2, p256),
         "signed-p384": signed(esp32(), 2, p384),
         "signed-three": signed(esp32(digest=0), 2, rsa_key, p256, rsa_key),
     }
