@@ -20,7 +20,7 @@
  * (2) A field is judged when its last byte arrives. What the target asks is asked after each step,
  *     of what is known by then.
  * (3) Nothing depends on how the bytes were cut into pieces: look() treats a byte the same in every
- *     piece, and finish() sees only what look() collected.
+ *     piece, and the end of a step sees only what look() collected.
  */
 #include <updraft/image.h>
 
@@ -65,7 +65,7 @@ enum step {
     STEPS,
 };
 
-/* What a step reads and what is done when it has: see the table at the end of the steps. */
+/* What a step reads, and what is done when it has: see the table behind the steps. */
 struct row {
     uint8_t size; /* bytes of a field; 0 for a run, whose length is found while it is begun */
     void (*take)(struct upd_image_checker *checker);
