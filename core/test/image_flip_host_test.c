@@ -19,7 +19,7 @@
 
 #include "check.h"
 
-enum { CHECKPOINT = 1024, LARGEST = 2 * 1024 * 1024, WHOLE_EVERY = 509 };
+enum { CHECKPOINT = 256, LARGEST = 2 * 1024 * 1024, WHOLE_EVERY = 509 };
 
 static uint8_t image[LARGEST];
 static uint32_t image_size;
@@ -157,7 +157,13 @@ static void change_and_look_at_all(const char *name, const struct upd_image_chec
     image[at] ^= mask;
 }
 
-/* True when both stand at the same place, digests aside. */
+static bool same(const void *one, const void *other, size_t size)
+{
+    return memcmp(one, other, size) == 0;
+}
+
+/* True when both stand at the same place, digests aside. Padding counts too: a checker begins as
+ * zeros, and is copied whole. */
 static bool stand_alike(const struct upd_image_checker *one, const struct upd_image_checker *other)
 {
     struct upd_image_checker copy;
@@ -165,7 +171,7 @@ static bool stand_alike(const struct upd_image_checker *one, const struct upd_im
     memcpy(&copy, one, sizeof copy);
     copy.crc32 = other->crc32;
     copy.checksum = other->checksum;
-    return memcmp(&copy, other, sizeof copy) == 0;
+    return same(&copy, other, sizeof copy);
 }
 
 /* As the head of this file says. True when that was proof. */

@@ -68,8 +68,8 @@ static void test_signatures_have_names(void)
     static const char *const texts[] = {
         "none", "secure-boot-v1", "secure-boot-v2-rsa", "secure-boot-v2-ecdsa", "arduino", "none"};
 
-    for (uint8_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
-        CHECK(is_text(upd_image_signature_text(i), texts[i]));
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        CHECK(is_text(upd_image_signature_text((uint8_t)i), texts[i]));
     }
 }
 
@@ -230,8 +230,8 @@ static void test_an_image_tells_its_home(void)
         0x101000, UPD_IMAGE_ANYWHERE, 0x101000, 0x101000, UPD_IMAGE_ANYWHERE};
 
     LOAD("v2-sdk");
-    for (uint8_t map = 0; map < sizeof user2 / sizeof user2[0]; map++) {
-        checker.info.flash_size = map;
+    for (size_t map = 0; map < sizeof user2 / sizeof user2[0]; map++) {
+        checker.info.flash_size = (uint8_t)map;
         checker.info.slot = 1;
         CHECK(upd_image_home(&checker.info) == 0x1000);
         checker.info.slot = 2;

@@ -7,7 +7,7 @@
 #ifndef UPDRAFT_TEST_IMAGE_REDUCED_H
 #define UPDRAFT_TEST_IMAGE_REDUCED_H
 
-#include "../src/image.c"
+#include "../src/image.c" /* NOLINT(bugprone-suspicious-include): built here as a device would */
 
 #include "check.h"
 
