@@ -229,7 +229,7 @@ static void test_pages_are_shared_as_the_format_says(void)
         {UPD_MARK_TAKEN, 256},     {UPD_MARK_ARMED, 768},   {UPD_MARK_SWITCHED, 800},
         {UPD_MARK_START_1, 832},   {UPD_MARK_START_2, 864}, {UPD_MARK_START_3, 896},
         {UPD_MARK_EXHAUSTED, 928}, {UPD_MARK_DAMAGED, 960}, {UPD_MARK_REFUSED, 992},
-        {UPD_MARK_COPIED, 1024},
+        {UPD_MARK_RESTORED, 1024},
     };
     CHECK(sizeof places / sizeof places[0] == UPD_MARK_COUNT);
     for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {

@@ -10,7 +10,7 @@
  *     a frame:  HEAD      what is written where; never programmed again but for its own end
  *               PROGRESS  two pages: a byte for each sector that is complete
  *               TRIAL     marks of the trial
- *               BACK      marks of the way back; eboot's note of what is to be installed
+ *               NOTE      eboot's: what is to be installed, and put back
  *
  * A mark is 32 bytes that are programmed to 0. Programs only clear bits, so a mark that was set
  * stays set whatever is torn later, and setting it again makes it whole where a cut had torn it.
@@ -23,8 +23,8 @@
  *        looks blank.
  *   (J3) Before the sector is erased the cover and all heads are programmed to 0, so that a torn
  *        erase revives none of them. The cover is written after the erase, before anything else.
- *   (J4) Nobody acts on a mark that was only read: it is set again first, in the same session, or
- *        another mark that is set proves that it was complete.
+ *   (J4) A mark that was only read may be torn. Who begins something that cannot be begun again
+ *        sets it first, in the same session.
  *   (J5) On an ordinary boot nothing is written.
  *
  * Nothing here touches flash. Cost: no heap; 64 bytes of stack.
@@ -78,14 +78,14 @@
     X(REPORTED, 0, 4, "the application knows why the image was given up")                          \
     X(TAKEN, 1, 0, "the frame is in use, or was")                                                  \
     X(ARMED, 3, 0, "all is ready: the selection may be changing now")                              \
-    X(SWITCHED, 3, 1, "the selection is complete; eboot: the sketch is installed")                 \
+    X(SWITCHED, 3, 1, "otadata: the record is complete; eboot: the sketch is installed")           \
     X(START_1, 3, 2, "the image was started once")                                                 \
     X(START_2, 3, 3, "twice")                                                                      \
     X(START_3, 3, 4, "three times")                                                                \
     X(EXHAUSTED, 3, 5, "given up: its starts are used and it did not confirm itself")              \
     X(DAMAGED, 3, 6, "given up: it does not verify")                                               \
     X(REFUSED, 3, 7, "given up: the application asked for it")                                     \
-    X(COPIED, 4, 0, "way back: all is ready, the selection may be changing now")
+    X(RESTORED, 4, 0, "eboot: the sketch that ran before is back in its place")
 
 enum upd_journal_mark {
 #define X(name, page, place, text) UPD_MARK_##name,

@@ -1,0 +1,146 @@
+/*
+ * updraft: which slot an ESP8266 with the NONOS SDK's flash maps starts, as a register that no cut
+ * of power damages.
+ *
+ * The SDK keeps two copies of its parameters, each with the boot block in front, and a flag sector
+ * whose byte 0 selects one of them. A cut while that byte is written leaves one that may read
+ * differently each time; whoever then writes "the other copy" may hit the one that is read next
+ * time, and the settings with it. SDK and original loaders take that risk. updraft adds seals, in
+ * pages of these sectors that neither of them reads:
+ *
+ *   (S1) The flag sector's seal is made invalid before anything else of the sector changes, and
+ *        valid again when all of it is written. So while it reads as valid, byte 0 is sound.
+ *   (S2) A copy is written only while the flag sector is SOUND and selects the other copy, and only
+ *        after that other copy was sealed in the same power session. The seals of the copy that is
+ *        written are made invalid first. So of two copies one is always whole and can be told.
+ *   (S3) A flag sector that is not SOUND is written anew before anything is started, to select a
+ *        copy that is sealed, if any is.
+ *   (S4) The selection is set, never toggled.
+ *
+ * A seal is a body with a CRC. A torn one may read as valid or not: at that moment what it seals is
+ * whole. Once it is programmed to 0 nothing torn makes it valid.
+ *
+ * Pure. Cost: no heap.                                        Format: docs/formats/nonos_select.md
+ */
+#ifndef UPDRAFT_NONOS_SELECT_H
+#define UPDRAFT_NONOS_SELECT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <updraft/sysparam.h>
+
+#define UPD_SEAL_SIZE 16u
+
+/** The flag sector's seals: three places at this offset. */
+#define UPD_FLAG_SEALS_OFFSET 256u
+#define UPD_FLAG_SEALS_SIZE (3u * UPD_SEAL_SIZE)
+
+/** A copy's seals: eight places in its last page, filled one after the other. */
+#define UPD_COPY_SEALS_OFFSET 0xF00u
+#define UPD_COPY_SEALS_SIZE (8u * UPD_SEAL_SIZE)
+
+/** What was read of the area. */
+struct upd_select_area {
+    struct upd_sysparam params;              /* of flag sector and copies, the first 32 bytes */
+    uint8_t flag_seals[UPD_FLAG_SEALS_SIZE]; /* of the flag sector */
+    /* Of both copies, by upd_copy_sealing(). */
+    struct upd_copy_sealing {
+        bool sealed;
+        uint8_t free; /* first place that can take a seal; UPD_COPY_SEALS_SIZE / UPD_SEAL_SIZE */
+    } copy[2];
+};
+
+/** What the seals of a copy say. */
+struct upd_copy_sealing upd_copy_sealing(const uint8_t seals[UPD_COPY_SEALS_SIZE]);
+
+/** The bytes of a copy's seal. */
+void upd_copy_seal(uint8_t seal[UPD_SEAL_SIZE]);
+
+/** How far the flag sector can be trusted. */
+enum upd_flag_trust {
+    UPD_FLAG_SOUND,   /* sealed, or written whole by the SDK */
+    UPD_FLAG_TRUSTED, /* as original loaders leave it: good to boot from, to be written anew before
+                         a copy is */
+    UPD_FLAG_DOUBT,   /* a write was cut */
+};
+
+enum upd_flag_trust upd_flag_trust(const struct upd_select_area *area);
+
+/** The copy that counts, 0 or 1: the one that the flag selects, unless only the other is fit. */
+uint8_t upd_select_current(const struct upd_select_area *area);
+
+/** The slot that a boot loader of a version starts by a block, when both images are good. */
+enum upd_slot upd_block_slot(const uint8_t block[UPD_BOOT_BLOCK_SIZE], uint8_t version);
+
+/** One step towards a selection. */
+enum upd_select_do {
+    UPD_SELECT_DONE,  /* nothing is left to do, and the flag sector is SOUND */
+    UPD_SELECT_SEAL,  /* seal copy `copy`: program upd_copy_seal() at its first free place, if there
+                         is one; then `sealed` is true */
+    UPD_SELECT_BREAK, /* program the seals of copy `copy` to 0; then `broken` is true */
+    UPD_SELECT_COPY,  /* write copy `copy`: program its seals to 0; erase it; carry over the other
+                         one's sector with its first bytes from `block` and without its seals; seal
+                         it at place 0; then `copied` is true */
+    UPD_SELECT_FLAG,  /* carry out upd_flag_plan() for `copy`; then all of the progress is false */
+};
+
+struct upd_select_step {
+    enum upd_select_do what;
+    uint8_t copy;
+    uint8_t block[UPD_BOOT_BLOCK_SIZE];
+};
+
+/** What was done since the last reset, and since the slot is wanted; all false at first. */
+struct upd_select_progress {
+    bool sealed;
+    bool broken;
+    bool copied;
+};
+
+/**
+ * The next step to make a slot the one that starts. Read the area, ask, do it, and again.
+ *
+ * @param version  loader that reads the block, 2..30
+ */
+struct upd_select_step upd_select_slot(const struct upd_select_area *area,
+                                       const struct upd_select_progress *progress, uint8_t version,
+                                       enum upd_slot slot);
+
+/**
+ * The next step to make sure that the slot which is selected now stays so, whatever is cut, until
+ * upd_select_slot() is asked for another one: only the current copy is sealed then.
+ */
+struct upd_select_step upd_select_hold(const struct upd_select_area *area,
+                                       const struct upd_select_progress *progress);
+
+/** One write to the flag sector. Offsets and sizes are multiples of 4; size 0: erase the sector. */
+struct upd_flag_write {
+    uint16_t offset; /* bytes from the start of the sector */
+    uint8_t size;
+    uint8_t data; /* where upd_flag_data() looks */
+};
+
+#define UPD_FLAG_WRITES 7u
+
+/** Writes in their order. Each must be on the chip, and read back, before the next one begins. */
+struct upd_flag_plan {
+    uint8_t count;
+    struct upd_flag_write write[UPD_FLAG_WRITES];
+    uint8_t bytes[UPD_FLAG_SEALS_SIZE + UPD_SYSPARAM_HEAD_SIZE + UPD_SEAL_SIZE];
+};
+
+/** The bytes of a write, inside *plan. */
+const uint8_t *upd_flag_data(const struct upd_flag_plan *plan, const struct upd_flag_write *write);
+
+/**
+ * Plan the writes that make a copy the current one.
+ *
+ * From copy 1 to copy 0 of a SOUND sector no erase is needed: it only clears bits.
+ *
+ * @param copy  0 or 1
+ * @param plan  out; all of it is written
+ */
+void upd_flag_plan(const struct upd_select_area *area, uint8_t copy, struct upd_flag_plan *plan);
+
+#endif
