@@ -138,6 +138,22 @@ enum upd_err upd_journal_head_decode(const uint8_t bytes[UPD_JOURNAL_BODY_SIZE],
     return UPD_OK;
 }
 
+int upd_journal_head_slot(const uint8_t bytes[UPD_JOURNAL_BODY_SIZE])
+{
+    return check(bytes, 'J') == UPD_OK ? bytes[3] : -1;
+}
+
+uint32_t upd_journal_marks(const uint8_t frame[UPD_JOURNAL_FRAME_SIZE])
+{
+    uint32_t set = 0;
+
+    for (uint32_t mark = 0; mark < UPD_MARK_COUNT; mark++) {
+        uint32_t offset = upd_journal_mark_offset((enum upd_journal_mark)mark);
+        set |= upd_journal_mark_is_set(&frame[offset]) ? UPD_MARK_BIT(mark) : 0;
+    }
+    return set;
+}
+
 void upd_journal_note_encode(const struct upd_journal_note *note,
                              uint8_t bytes[UPD_JOURNAL_BODY_SIZE])
 {

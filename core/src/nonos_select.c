@@ -1,29 +1,32 @@
 #include <updraft/nonos_select.h>
 
 #include <updraft/bytes.h>
-#include <updraft/crc32.h>
 
 #define HEAD UPD_SYSPARAM_HEAD_SIZE
 #define BLOCK UPD_BOOT_BLOCK_SIZE
 #define SEAL UPD_SEAL_SIZE
+#define SEALS_AT UPD_FLAG_SEALS_OFFSET
 
 /* The places of the flag sector's seals. The first is programmed to 0 before the record is, and so
  * tells a record of updraft's from the SDK's; the others hold the seal, one after the other. */
 enum { BURNT, FIRST_SEAL, SECOND_SEAL, FLAG_PLACES };
 enum { COPY_PLACES = UPD_COPY_SEALS_SIZE / UPD_SEAL_SIZE };
-enum { MAGIC_AT = 4, SEAL_CRC = SEAL - 4, ANY_COPY = 0xFF };
-/* Where a plan keeps its bytes. */
-enum { ZEROS_AT = 0, RECORD_AT = UPD_FLAG_SEALS_SIZE, SEAL_AT = RECORD_AT + HEAD };
+enum { MAGIC_AT = 4, COUNTER_AT = 8, LENGTH_AT = 12, CHECKSUM_AT = 20, MAGIC_END_AT = 28 };
+enum { SEAL_VALUE = SEAL - 2, ANY_COPY = 0xFF };
+/* Where the buffer of the rows has its bytes. */
+enum { ZEROS = 0, RECORD = UPD_FLAG_SEALS_SIZE, NEW_SEAL = RECORD + HEAD };
 
 /* --- Seals ----------------------------------------------------------------------------------- */
 
 static void make_seal(uint8_t seal[SEAL], uint8_t copy)
 {
-    memset(seal, 0xFF, SEAL);
-    seal[0] = 'U';
-    seal[1] = 'S';
-    seal[2] = copy;
-    upd_put_le32(&seal[SEAL_CRC], upd_crc32(UPD_CRC32_INIT, seal, SEAL_CRC));
+    static const uint8_t pattern[SEAL_VALUE] = {'u', 'p', 'd', 'r', 'a', 'f', 't',
+                                                ' ', 's', 'e', 'a', 'l', ':', ' '};
+
+    memcpy(seal, pattern, sizeof pattern);
+    /* One value never becomes the other by clearing bits. */
+    seal[SEAL_VALUE] = copy;
+    seal[SEAL_VALUE + 1] = (uint8_t)~copy;
 }
 
 void upd_copy_seal(uint8_t seal[SEAL])
@@ -45,13 +48,13 @@ static bool is_blank(const uint8_t *bytes)
 static bool holds_seal(const uint8_t *places, uint32_t count, uint8_t copy)
 {
     uint8_t seal[SEAL];
-    bool found = false;
 
     make_seal(seal, copy);
-    for (uint32_t i = 0; i < count; i++) {
-        found = found || memcmp(&places[i * SEAL], seal, SEAL) == 0;
+    while (count > 0 && memcmp(places, seal, SEAL) != 0) {
+        places += SEAL;
+        count--;
     }
-    return found;
+    return count > 0;
 }
 
 struct upd_copy_sealing upd_copy_sealing(const uint8_t seals[UPD_COPY_SEALS_SIZE])
@@ -73,41 +76,55 @@ static const uint8_t *flag_place(const struct upd_select_area *area, uint32_t in
     return &area->flag_seals[index * SEAL];
 }
 
+static uint8_t flagged(const struct upd_select_area *area)
+{
+    return area->params.flag[0] != 0;
+}
+
+static uint32_t version_of(const uint8_t block[BLOCK])
+{
+    return block[1] & 0x1Fu;
+}
+
 /* A boot block that some loader has set up. */
 static bool has_block(const struct upd_select_area *area, uint8_t copy)
 {
-    struct upd_boot_block fields;
+    const uint8_t *block = area->params.head[copy];
+    uint32_t version = version_of(block);
 
-    upd_boot_block_decode(area->params.head[copy], &fields);
-    return fields.version >= UPD_BOOT_V1_2 && fields.version < UPD_BOOT_NONE &&
-           (fields.version == UPD_BOOT_V1_2 || fields.index <= 1);
+    return version >= UPD_BOOT_V1_2 && version < UPD_BOOT_NONE &&
+           (version == UPD_BOOT_V1_2 || (block[0] & 3u) <= 1);
 }
 
 enum upd_flag_trust upd_flag_trust(const struct upd_select_area *area)
 {
-    enum upd_sysparam_flag looks = upd_sysparam_flag(&area->params);
-    bool burnt = !is_blank(flag_place(area, BURNT));
+    uint32_t magic = upd_get_le32(&area->params.flag[MAGIC_AT]);
 
-    if (holds_seal(flag_place(area, FIRST_SEAL), FLAG_PLACES - FIRST_SEAL,
-                   upd_sysparam_current(&area->params)) ||
-        (looks == UPD_SYSPARAM_FLAG_WHOLE && !burnt)) {
+    if (holds_seal(flag_place(area, FIRST_SEAL), FLAG_PLACES - FIRST_SEAL, flagged(area))) {
         return UPD_FLAG_SOUND;
     }
-    if (!burnt && (looks == UPD_SYSPARAM_FLAG_BOOT || !has_block(area, 0) || !has_block(area, 1))) {
-        return UPD_FLAG_TRUSTED;
+    if (!is_blank(flag_place(area, BURNT))) {
+        return UPD_FLAG_DOUBT;
     }
-    return UPD_FLAG_DOUBT;
+    if (magic == UPD_SYSPARAM_MAGIC) {
+        return UPD_FLAG_SOUND;
+    }
+    /* An original loader, or a new chip, has a value in byte 0, or no second copy. */
+    return magic == 0xFFFFFFFFu &&
+                   (area->params.flag[0] <= 1 || !has_block(area, 0) || !has_block(area, 1))
+               ? UPD_FLAG_TRUSTED
+               : UPD_FLAG_DOUBT;
 }
 
 /* How fit a copy is to be selected. */
 static uint32_t fitness(const struct upd_select_area *area, uint8_t copy)
 {
-    return area->copy[copy].sealed ? 2 : has_block(area, copy) ? 1 : 0;
+    return area->copy[copy].sealed ? 2 : has_block(area, copy);
 }
 
 uint8_t upd_select_current(const struct upd_select_area *area)
 {
-    uint8_t current = upd_sysparam_current(&area->params);
+    uint8_t current = flagged(area);
 
     if (upd_flag_trust(area) != UPD_FLAG_SOUND &&
         fitness(area, !current) > fitness(area, current)) {
@@ -118,42 +135,41 @@ uint8_t upd_select_current(const struct upd_select_area *area)
 
 enum upd_slot upd_block_slot(const uint8_t block[BLOCK], uint8_t version)
 {
-    struct upd_boot_block fields;
+    uint32_t index = block[0] & 3u;
+    bool first_try = (block[0] & 4u) != 0;
+    bool second = index == first_try;
 
-    upd_boot_block_decode(block, &fields);
     if (version == UPD_BOOT_V1_2) {
-        return fields.nibble == 1 ? UPD_SLOT_USER2 : UPD_SLOT_USER1;
+        second = (block[0] & 0xFu) == 1;
+    } else if (version_of(block) != version || index > 1) {
+        second = false; /* what a loader sets such a block to */
     }
-    if (fields.version != version || fields.index > 1) {
-        return UPD_SLOT_USER1; /* what a loader sets such a block to */
-    }
-    return (fields.index == 1) == fields.first_try ? UPD_SLOT_USER2 : UPD_SLOT_USER1;
+    return second ? UPD_SLOT_USER2 : UPD_SLOT_USER1;
 }
 
 /* --- What to write --------------------------------------------------------------------------- */
+
+static struct upd_select_step flag_to(uint32_t copy)
+{
+    return (struct upd_select_step){.what = UPD_SELECT_FLAG, .which = (uint8_t)copy};
+}
 
 struct upd_select_step upd_select_slot(const struct upd_select_area *area,
                                        const struct upd_select_progress *progress, uint8_t version,
                                        enum upd_slot slot)
 {
     uint8_t current = upd_select_current(area);
-    struct upd_select_step step = {.what = UPD_SELECT_DONE, .copy = current};
+    struct upd_select_step step = {.what = UPD_SELECT_COPY, .which = (uint8_t)slot};
 
     if (upd_flag_trust(area) != UPD_FLAG_SOUND) {
-        step.what = UPD_SELECT_FLAG;
-    } else if (upd_block_slot(area->params.head[current], version) == slot) {
+        return flag_to(current);
+    }
+    if (upd_block_slot(area->params.head[current], version) == slot) {
         step.what = UPD_SELECT_DONE;
     } else if (progress->copied) {
-        step.what = UPD_SELECT_FLAG;
-        step.copy = !current;
+        return flag_to(!current);
     } else if (!progress->sealed) {
         step.what = UPD_SELECT_SEAL;
-    } else {
-        step.what = UPD_SELECT_COPY;
-        step.copy = !current;
-        memcpy(step.block, area->params.head[current], BLOCK);
-        /* A version that no loader has leaves the block as it is; nobody asks with one. */
-        (void)(upd_boot_block_select(step.block, version, slot) == UPD_OK);
     }
     return step;
 }
@@ -161,50 +177,78 @@ struct upd_select_step upd_select_slot(const struct upd_select_area *area,
 struct upd_select_step upd_select_hold(const struct upd_select_area *area,
                                        const struct upd_select_progress *progress)
 {
-    uint8_t current = upd_select_current(area);
-    struct upd_select_step step = {.what = UPD_SELECT_DONE, .copy = current};
+    struct upd_select_step step = {.what = UPD_SELECT_DONE};
 
     if (upd_flag_trust(area) != UPD_FLAG_SOUND) {
-        step.what = UPD_SELECT_FLAG;
-    } else if (!progress->sealed) {
+        return flag_to(upd_select_current(area));
+    }
+    if (!progress->sealed) {
         step.what = UPD_SELECT_SEAL;
     } else if (!progress->broken) {
         step.what = UPD_SELECT_BREAK;
-        step.copy = !current;
     }
     return step;
 }
 
-const uint8_t *upd_flag_data(const struct upd_flag_plan *plan, const struct upd_flag_write *write)
+/* --- How the flag sector is written ---------------------------------------------------------- */
+
+const struct upd_flag_write upd_flag_anew[UPD_FLAG_ANEW_COUNT] = {
+    /* Neither a seal nor the SDK's magic is left for a torn erase to spare. */
+    {SEALS_AT, UPD_FLAG_SEALS_SIZE, ZEROS},
+    {MAGIC_AT, 4, ZEROS},
+    {0, 0, ZEROS},
+    {SEALS_AT, FIRST_SEAL *SEAL, ZEROS},
+    {MAGIC_AT, HEAD - MAGIC_AT, RECORD + MAGIC_AT},
+    {0, MAGIC_AT, RECORD},
+    {SEALS_AT + FIRST_SEAL * SEAL, SEAL, NEW_SEAL},
+};
+
+/* Without an erase: the seal goes to the first place that is blank. */
+enum { IN_PLACE_COUNT = 4 };
+static const struct upd_flag_write to_first_seal[IN_PLACE_COUNT] = {
+    {SEALS_AT, FIRST_SEAL *SEAL, ZEROS},
+    {MAGIC_AT, HEAD - MAGIC_AT, RECORD + MAGIC_AT},
+    {0, MAGIC_AT, RECORD},
+    {SEALS_AT + FIRST_SEAL * SEAL, SEAL, NEW_SEAL},
+};
+static const struct upd_flag_write to_second_seal[IN_PLACE_COUNT] = {
+    {SEALS_AT, SECOND_SEAL *SEAL, ZEROS},
+    {MAGIC_AT, HEAD - MAGIC_AT, RECORD + MAGIC_AT},
+    {0, MAGIC_AT, RECORD},
+    {SEALS_AT + SECOND_SEAL * SEAL, SEAL, NEW_SEAL},
+};
+
+void upd_flag_bytes(const struct upd_select_area *area, uint8_t copy, uint8_t bytes[UPD_FLAG_BYTES])
 {
-    return &plan->bytes[write->data];
+    const uint8_t *flag = area->params.flag;
+    uint8_t *record = &bytes[RECORD];
+    uint32_t counter = upd_get_le32(&flag[COUNTER_AT]);
+
+    memset(bytes, 0, RECORD);
+    memset(record, 0xFF, HEAD);
+    record[0] = copy;
+    upd_put_le32(&record[MAGIC_AT], UPD_SYSPARAM_MAGIC);
+    /* The magic may have been programmed to 0 by an attempt that was cut; the number goes on. */
+    upd_put_le32(&record[COUNTER_AT], counter == 0xFFFFFFFFu ? 1 : counter + 1);
+    upd_put_le32(&record[LENGTH_AT + 4u * copy], HEAD);
+    upd_put_le32(&record[CHECKSUM_AT + 4u * copy], upd_sysparam_checksum(area->params.head[copy]));
+    upd_put_le32(&record[MAGIC_END_AT], UPD_SYSPARAM_MAGIC_END);
+    make_seal(&bytes[NEW_SEAL], copy);
 }
 
-static void add(struct upd_flag_plan *plan, uint32_t offset, uint32_t size, uint32_t data)
+const struct upd_flag_write *upd_flag_writes(const struct upd_select_area *area, uint8_t copy,
+                                             uint8_t bytes[UPD_FLAG_BYTES], uint32_t *count)
 {
-    plan->write[plan->count++] = (struct upd_flag_write){
-        .offset = (uint16_t)offset, .size = (uint8_t)size, .data = (uint8_t)data};
-}
-
-void upd_flag_plan(const struct upd_select_area *area, uint8_t copy, struct upd_flag_plan *plan)
-{
-    uint8_t *record = &plan->bytes[RECORD_AT];
-    bool sound = upd_flag_trust(area) == UPD_FLAG_SOUND;
+    bool first = is_blank(flag_place(area, FIRST_SEAL));
     bool room = is_blank(flag_place(area, SECOND_SEAL));
-    uint32_t seal = is_blank(flag_place(area, FIRST_SEAL)) ? FIRST_SEAL : SECOND_SEAL;
 
-    plan->count = 0;
-    memset(plan->bytes, 0, UPD_FLAG_SEALS_SIZE);
-    make_seal(&plan->bytes[SEAL_AT], copy);
-    if (upd_sysparam_flag_record(&area->params, copy, !sound || !room, record)) {
-        /* Neither a seal nor the SDK's magic is left for a torn erase to spare. */
-        add(plan, UPD_FLAG_SEALS_OFFSET, UPD_FLAG_SEALS_SIZE, ZEROS_AT);
-        add(plan, MAGIC_AT, 4, ZEROS_AT);
-        add(plan, 0, 0, 0);
-        seal = FIRST_SEAL;
+    upd_flag_bytes(area, copy, bytes);
+    *count = IN_PLACE_COUNT;
+    if (upd_flag_trust(area) == UPD_FLAG_SOUND && room &&
+        !upd_sysparam_flag_record(&area->params, copy, false, &bytes[RECORD])) {
+        return first ? to_first_seal : to_second_seal;
     }
-    add(plan, UPD_FLAG_SEALS_OFFSET, seal * SEAL, ZEROS_AT);
-    add(plan, MAGIC_AT, HEAD - MAGIC_AT, RECORD_AT + MAGIC_AT);
-    add(plan, 0, MAGIC_AT, RECORD_AT);
-    add(plan, UPD_FLAG_SEALS_OFFSET + seal * SEAL, SEAL, SEAL_AT);
+    upd_flag_bytes(area, copy, bytes);
+    *count = UPD_FLAG_ANEW_COUNT;
+    return upd_flag_anew;
 }

@@ -9,25 +9,9 @@
 #include "check.h"
 #include "nonos_device.h"
 
-static bool asks(struct upd_nonos_step step, enum upd_nonos_do what, uint32_t which)
+static bool asks(struct upd_nonos_step step, uint32_t what, uint32_t which)
 {
-    switch (step.what) {
-    case UPD_NONOS_START:
-    case UPD_NONOS_VERIFY:
-        return step.what == what && step.slot == (enum upd_slot)which;
-    case UPD_NONOS_MARK:
-        return step.what == what && step.mark == (enum upd_journal_mark)which;
-    case UPD_NONOS_SELECT:
-    case UPD_NONOS_DONE:
-    case UPD_NONOS_HALT:
-        break;
-    }
-    return step.what == what;
-}
-
-static bool selects(struct upd_nonos_step step, enum upd_select_do what, uint8_t copy)
-{
-    return step.what == UPD_NONOS_SELECT && step.select.what == what && step.select.copy == copy;
+    return step.what == what && step.which == which;
 }
 
 static void test_an_ordinary_boot_verifies_and_starts_and_writes_nothing(void)
@@ -53,14 +37,12 @@ static void test_a_bad_image_gives_way_to_the_other_one(void)
     state.verdict[B] = UPD_VERDICT_BAD;
     CHECK(asks(upd_nonos_boot(&state), UPD_NONOS_HALT, 0));
     state.verdict[B] = UPD_VERDICT_GOOD;
-    CHECK(selects(upd_nonos_boot(&state), UPD_SELECT_SEAL, 0));
+    CHECK(asks(upd_nonos_boot(&state), UPD_SELECT_SEAL, 0));
     state.progress.sealed = true;
-    struct upd_nonos_step step = upd_nonos_boot(&state);
-    CHECK(selects(step, UPD_SELECT_COPY, 1));
-    CHECK(upd_block_slot(step.select.block, VERSION) == B);
-    memcpy(state.area.params.head[1], step.select.block, sizeof step.select.block);
+    CHECK(asks(upd_nonos_boot(&state), UPD_SELECT_COPY, B));
+    set_block(state.area.params.head[1], B);
     state.progress.copied = true;
-    CHECK(selects(upd_nonos_boot(&state), UPD_SELECT_FLAG, 1));
+    CHECK(asks(upd_nonos_boot(&state), UPD_SELECT_FLAG, 1));
     write_flag(&state.area, 1);
     state.progress.sealed = state.progress.copied = false;
     CHECK(asks(upd_nonos_boot(&state), UPD_NONOS_START, B));
@@ -148,41 +130,32 @@ static void test_a_damaged_image_on_trial_is_left_at_once(void)
 }
 
 /* Do the step as the caller does, on the reduced device. */
-static void do_select(struct upd_nonos_state *state, const struct upd_select_step *step)
+static void do_step(struct upd_nonos_state *state, struct upd_nonos_step step)
 {
-    switch (step->what) {
+    uint8_t current = upd_select_current(&state->area);
+
+    switch (step.what) {
     case UPD_SELECT_SEAL:
-        state->area.copy[step->copy].sealed = true;
+        state->area.copy[current].sealed = true;
         state->progress.sealed = true;
         break;
     case UPD_SELECT_BREAK:
-        state->area.copy[step->copy].sealed = false;
+        state->area.copy[!current].sealed = false;
         state->progress.broken = true;
         break;
     case UPD_SELECT_COPY:
-        memcpy(state->area.params.head[step->copy], state->area.params.head[!step->copy],
-               UPD_SYSPARAM_HEAD_SIZE);
-        memcpy(state->area.params.head[step->copy], step->block, UPD_BOOT_BLOCK_SIZE);
-        state->area.copy[step->copy].sealed = true;
+        set_block(state->area.params.head[!current], (enum upd_slot)step.which);
+        state->area.copy[!current].sealed = true;
         state->progress.copied = true;
         break;
     case UPD_SELECT_FLAG:
-        write_flag(&state->area, step->copy);
+        write_flag(&state->area, step.which);
         state->progress = (struct upd_select_progress){.sealed = false};
         break;
-    case UPD_SELECT_DONE:
-        CHECK(false);
-    }
-}
-
-static void do_step(struct upd_nonos_state *state, const struct upd_nonos_step *step)
-{
-    if (step->what == UPD_NONOS_MARK) {
-        state->marks |= (uint16_t)UPD_MARK_BIT(step->mark);
-        state->sure |= (uint16_t)UPD_MARK_BIT(step->mark);
-    } else {
-        CHECK(step->what == UPD_NONOS_SELECT);
-        do_select(state, &step->select);
+    default:
+        CHECK(step.what == UPD_NONOS_MARK);
+        state->marks |= (uint16_t)UPD_MARK_BIT(step.which);
+        state->sure |= (uint16_t)UPD_MARK_BIT(step.which);
     }
 }
 
@@ -194,7 +167,7 @@ static void test_a_given_up_image_is_left_for_good(void)
 
     CHECK(asks(step, UPD_NONOS_MARK, UPD_MARK_REFUSED));
     while (step.what != UPD_NONOS_DONE && steps++ < 20) {
-        do_step(&state, &step);
+        do_step(&state, step);
         step = upd_nonos_give_up(&state, UPD_MARK_REFUSED);
     }
     CHECK(upd_nonos_selected(&state) == A);
@@ -215,9 +188,9 @@ static void test_activation_arms_the_trial_before_it_selects(void)
     state.framed = true;
     state.slot = B;
     while ((step = upd_nonos_activate(&state)).what != UPD_NONOS_DONE && steps++ < 20) {
-        armed = armed || (step.what == UPD_NONOS_MARK && step.mark == UPD_MARK_ARMED);
+        armed = armed || asks(step, UPD_NONOS_MARK, UPD_MARK_ARMED);
         CHECK(armed);
-        do_step(&state, &step);
+        do_step(&state, step);
     }
     CHECK(steps == 4); /* ARMED; seal, copy, flag */
     CHECK(upd_nonos_selected(&state) == B && upd_nonos_on_trial(&state));

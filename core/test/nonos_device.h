@@ -30,21 +30,20 @@ static inline void load_flag(struct upd_select_area *area, const uint8_t sector[
     memcpy(area->flag_seals, &sector[UPD_FLAG_SEALS_OFFSET], sizeof area->flag_seals);
 }
 
-/* Do what a plan for the flag sector says. */
+/* Do what rows say to the flag sector. */
 static inline void write_flag(struct upd_select_area *area, uint8_t copy)
 {
-    struct upd_flag_plan plan;
-    uint8_t sector[FLAG_SECTOR_SIZE];
+    uint8_t sector[FLAG_SECTOR_SIZE], bytes[UPD_FLAG_BYTES];
+    uint32_t count;
+    const struct upd_flag_write *row = upd_flag_writes(area, copy, bytes, &count);
 
     store_flag(area, sector);
-    upd_flag_plan(area, copy, &plan);
-    for (uint32_t i = 0; i < plan.count; i++) {
-        const struct upd_flag_write *step = &plan.write[i];
-        if (step->size == 0) {
+    for (; count > 0; count--, row++) {
+        if (row->size == 0) {
             memset(sector, 0xFF, FLAG_SECTOR_SIZE);
         }
-        for (uint32_t k = 0; k < step->size; k++) {
-            sector[step->offset + k] &= upd_flag_data(&plan, step)[k];
+        for (uint32_t k = 0; k < row->size; k++) {
+            sector[row->offset + k] &= bytes[row->data + k];
         }
     }
     load_flag(area, sector);

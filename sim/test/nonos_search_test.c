@@ -183,36 +183,35 @@ static bool names(const struct node *node, uint32_t slot)
 }
 
 /* The seals that are made invalid, the copy, or its new seal may be torn. */
-static void write_copy(const struct node *node, const struct upd_select_step *step,
-                       struct node *whole)
+static void write_copy(const struct node *node, uint32_t slot, struct node *whole)
 {
     struct node torn = *node;
-    uint8_t now = upd_block_slot(step->block, VERSION) == A ? NAMES_A : NAMES_B;
+    uint8_t now = slot == A ? NAMES_A : NAMES_B;
+    uint32_t copy = !node->current;
 
-    CHECK((node->flag == SEALED || node->flag == MAYBE_SEALED) && node->current == !step->copy);
+    CHECK(node->flag == SEALED || node->flag == MAYBE_SEALED);
     CHECK(node->seal[node->current] == SET);
-    if (node->seal[step->copy] != UNSET) {
-        torn.seal[step->copy] = TORN;
+    if (node->seal[copy] != UNSET) {
+        torn.seal[copy] = TORN;
         cut(torn);
     }
-    torn.copy[step->copy] = RUINED;
-    torn.seal[step->copy] = UNSET;
+    torn.copy[copy] = RUINED;
+    torn.seal[copy] = UNSET;
     cut(torn);
-    torn.copy[step->copy] = now;
-    torn.seal[step->copy] = TORN;
+    torn.copy[copy] = now;
+    torn.seal[copy] = TORN;
     cut(torn);
-    whole->copy[step->copy] = now;
-    whole->seal[step->copy] = SET;
+    whole->copy[copy] = now;
+    whole->seal[copy] = SET;
     whole->copied = true;
 }
 
 /* The old seal may be torn, or the sector, or the new seal. */
-static void write_selection(const struct node *node, const struct upd_select_step *step,
-                            struct node *whole)
+static void write_selection(const struct node *node, uint8_t copy, struct node *whole)
 {
     struct node torn = *node;
 
-    CHECK(node->copy[step->copy] != RUINED);
+    CHECK(node->copy[copy] != RUINED);
     if (node->flag == SEALED || node->flag == UNSEALED) {
         torn.flag = node->flag == SEALED ? MAYBE_SEALED : UNSEALED;
         cut(torn);
@@ -221,48 +220,53 @@ static void write_selection(const struct node *node, const struct upd_select_ste
     torn.current = 0;
     cut(torn);
     torn.flag = MAYBE_SEALED;
-    torn.current = step->copy;
+    torn.current = copy;
     cut(torn);
     whole->flag = SEALED;
-    whole->current = step->copy;
+    whole->current = copy;
     whole->sealed = whole->broken = whole->copied = false;
 }
 
 /* Do a step that writes: once cut inside, once whole. */
-static void write(const struct node *node, const struct upd_nonos_step *step, enum mode next)
+static void write(const struct node *node, struct upd_nonos_step step, enum mode next)
 {
     struct node torn = *node, whole = *node;
+    uint32_t place;
 
     whole.mode = next;
-    if (step->what == UPD_NONOS_MARK) {
-        uint32_t place = place_of(step->mark);
-        torn.mark[place] = node->mark[place] == SET ? SET : TORN;
-        whole.mark[place] = SET;
-        whole.sure |= (uint16_t)UPD_MARK_BIT(step->mark);
-        cut(torn);
-    } else if (step->select.what == UPD_SELECT_COPY) {
-        write_copy(node, &step->select, &whole);
-    } else if (step->select.what == UPD_SELECT_FLAG) {
-        write_selection(node, &step->select, &whole);
-    } else if (step->select.what == UPD_SELECT_BREAK) {
-        CHECK(step->select.copy == !node->current);
-        torn.seal[!node->current] = node->seal[!node->current] == UNSET ? UNSET : TORN;
-        cut(torn);
-        whole.seal[!node->current] = UNSET;
-        whole.broken = true;
-    } else {
-        CHECK(step->select.what == UPD_SELECT_SEAL && step->select.copy == node->current);
+    switch (step.what) {
+    case UPD_SELECT_SEAL:
+        CHECK(node->flag == SEALED || node->flag == MAYBE_SEALED);
         torn.seal[node->current] = node->seal[node->current] == SET ? SET : TORN;
-        cut(torn);
         whole.seal[node->current] = SET;
         whole.sealed = true;
+        break;
+    case UPD_SELECT_BREAK:
+        CHECK(node->flag == SEALED || node->flag == MAYBE_SEALED);
+        torn.seal[!node->current] = node->seal[!node->current] == UNSET ? UNSET : TORN;
+        whole.seal[!node->current] = UNSET;
+        whole.broken = true;
+        break;
+    case UPD_SELECT_COPY:
+        write_copy(node, step.which, &whole);
+        break;
+    case UPD_SELECT_FLAG:
+        write_selection(node, step.which, &whole);
+        break;
+    default:
+        CHECK(step.what == UPD_NONOS_MARK);
+        place = place_of((enum upd_journal_mark)step.which);
+        torn.mark[place] = node->mark[place] == SET ? SET : TORN;
+        whole.mark[place] = SET;
+        whole.sure |= (uint16_t)UPD_MARK_BIT(step.which);
     }
+    cut(torn);
     add(&whole);
 }
 
-static bool writes(enum upd_nonos_do what)
+static bool writes(uint32_t what)
 {
-    return what == UPD_NONOS_SELECT || what == UPD_NONOS_MARK;
+    return what != UPD_NONOS_DONE && what <= UPD_NONOS_MARK;
 }
 
 static void load(const struct node *node, const struct upd_nonos_state *state)
@@ -271,26 +275,26 @@ static void load(const struct node *node, const struct upd_nonos_state *state)
     struct node next = *node;
 
     if (writes(step.what)) {
-        write(node, &step, LOADER);
+        write(node, step, LOADER);
         return;
     }
     if (step.what == UPD_NONOS_VERIFY) {
-        next.verdict[step.slot] =
-            step.slot == A || node->good_b ? UPD_VERDICT_GOOD : UPD_VERDICT_BAD;
+        next.verdict[step.which] =
+            step.which == A || node->good_b ? UPD_VERDICT_GOOD : UPD_VERDICT_BAD;
         add(&next);
         return;
     }
     CHECK(step.what == UPD_NONOS_START); /* A never halts, since one image is good */
-    CHECK(step.slot == A || node->good_b);
-    CHECK(names(node, step.slot)); /* the SDK and the next reset see what the loader saw */
-    CHECK(!node->confirmed || step.slot == B);
+    CHECK(step.which == A || node->good_b);
+    CHECK(names(node, step.which)); /* the SDK and the next reset see what the loader saw */
+    CHECK(!node->confirmed || step.which == B);
     next.mode = STARTED;
-    next.runs = (uint8_t)step.slot;
+    next.runs = step.which;
     next.sealed = next.broken = next.copied = 0; /* what the loader knew */
     next.sure = 0;
     next.verdict[A] = next.verdict[B] = UPD_VERDICT_UNKNOWN;
     /* Once B began to confirm itself the trial may read as ended. */
-    if (step.slot == B && node->mark[place_of(UPD_MARK_CLOSED)] == UNSET) {
+    if (step.which == B && node->mark[place_of(UPD_MARK_CLOSED)] == UNSET) {
         CHECK(next.starts < UPD_TRIAL_STARTS);
         next.starts++;
     }
@@ -323,7 +327,7 @@ static void settle(const struct node *node, const struct upd_nonos_state *state)
     struct node next = *node;
 
     if (writes(step.what)) {
-        write(node, &step, STARTED);
+        write(node, step, STARTED);
         return;
     }
     CHECK(step.what == UPD_NONOS_DONE);
@@ -371,7 +375,7 @@ static void prepare(const struct node *node, const struct upd_nonos_state *state
     struct node next = *node;
 
     if (writes(step.what)) {
-        write(node, &step, PREPARE);
+        write(node, step, PREPARE);
         return;
     }
     CHECK(step.what == UPD_NONOS_DONE);
@@ -393,7 +397,7 @@ static void activate(const struct node *node, const struct upd_nonos_state *stat
     struct upd_nonos_step step = upd_nonos_activate(state);
 
     if (writes(step.what)) {
-        write(node, &step, ACTIVATE);
+        write(node, step, ACTIVATE);
     } else {
         CHECK(step.what == UPD_NONOS_DONE);
         CHECK(names(node, B));
@@ -419,10 +423,10 @@ static void confirm(const struct node *node, const struct upd_nonos_state *state
     }
     if (step.what == UPD_NONOS_DONE) {
         step.what = UPD_NONOS_MARK;
-        step.mark =
+        step.which =
             (node->sure & UPD_MARK_BIT(UPD_MARK_CLOSED)) == 0 ? UPD_MARK_CLOSED : UPD_MARK_PROVEN;
     }
-    write(node, &step, CONFIRM);
+    write(node, step, CONFIRM);
 }
 
 static void give_up(const struct node *node, const struct upd_nonos_state *state)
@@ -430,7 +434,7 @@ static void give_up(const struct node *node, const struct upd_nonos_state *state
     struct upd_nonos_step step = upd_nonos_give_up(state, UPD_MARK_REFUSED);
 
     if (writes(step.what)) {
-        write(node, &step, GIVE_UP);
+        write(node, step, GIVE_UP);
     } else {
         /* Who was cut in confirming and then refuses may find that the frame reads as closed. */
         CHECK(step.what == UPD_NONOS_DONE);

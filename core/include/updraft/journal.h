@@ -144,6 +144,13 @@ void upd_journal_head_encode(const struct upd_journal_head *head,
 UPD_MUST_CHECK enum upd_err upd_journal_head_decode(const uint8_t bytes[UPD_JOURNAL_BODY_SIZE],
                                                     struct upd_journal_head *head);
 
+/** The slot of a valid head, -1 when it is not one. For a boot loader, which needs no more of it.
+ */
+int upd_journal_head_slot(const uint8_t bytes[UPD_JOURNAL_BODY_SIZE]);
+
+/** The set of marks of a frame that was read whole. */
+uint32_t upd_journal_marks(const uint8_t frame[UPD_JOURNAL_FRAME_SIZE]);
+
 /** eboot: what updraft's loader installs, and what it puts back when the trial fails. */
 struct upd_journal_note {
     uint32_t source;       /* staged sketch: flash offset, sector-aligned */

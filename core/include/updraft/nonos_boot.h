@@ -38,19 +38,18 @@ struct upd_nonos_state {
 };
 
 enum upd_nonos_do {
-    UPD_NONOS_DONE,   /* nothing is left to do */
-    UPD_NONOS_START,  /* start the image in `slot`, which is verified */
-    UPD_NONOS_HALT,   /* neither slot holds an image that verifies */
-    UPD_NONOS_VERIFY, /* verify the image in `slot`, and store the verdict */
-    UPD_NONOS_MARK,   /* set `mark`, and add it to `sure` */
-    UPD_NONOS_SELECT, /* do `select`, and note it in `progress` */
+    /* 0 to UPD_SELECT_FLAG as enum upd_select_do. DONE: nothing is left to do. */
+    UPD_NONOS_DONE = UPD_SELECT_DONE,
+    UPD_NONOS_MARK = UPD_SELECT_FLAG + 1, /* set mark `which`, and add it to `sure` */
+    UPD_NONOS_VERIFY,                     /* verify the image in slot `which`: store the verdict */
+    UPD_NONOS_START,                      /* start the image in slot `which`, which is verified */
+    UPD_NONOS_HALT,                       /* neither slot holds an image that verifies */
 };
 
+/** Small, so that it is returned in a register. */
 struct upd_nonos_step {
-    enum upd_nonos_do what;
-    enum upd_slot slot;
-    enum upd_journal_mark mark;
-    struct upd_select_step select;
+    uint8_t what;  /* enum upd_nonos_do, or enum upd_select_do */
+    uint8_t which; /* slot, mark, or as in struct upd_select_step */
 };
 
 /** True when the frame is in force: it is about the slot that is selected, or is to be. */
@@ -63,13 +62,6 @@ enum upd_slot upd_nonos_selected(const struct upd_nonos_state *state);
 bool upd_nonos_on_trial(const struct upd_nonos_state *state);
 
 /**
- * End what was interrupted: a flag sector in doubt, or a way back.
- *
- * @return MARK, SELECT, or DONE
- */
-struct upd_nonos_step upd_nonos_settle(const struct upd_nonos_state *state);
-
-/**
  * The boot loader's decision. An image on trial is started three times; then, or when it does not
  * verify, the other one for good, if that one verifies.
  *
@@ -78,10 +70,18 @@ struct upd_nonos_step upd_nonos_settle(const struct upd_nonos_state *state);
 struct upd_nonos_step upd_nonos_boot(const struct upd_nonos_state *state);
 
 /**
+ * End what was interrupted, in the library: a flag sector in doubt, or a way back. Done when the
+ * application starts; the boot loader does as much of it as must be done before.
+ *
+ * @return MARK, one of the SELECT steps, or DONE
+ */
+struct upd_nonos_step upd_nonos_settle(const struct upd_nonos_state *state);
+
+/**
  * Make sure that the slot which is selected now stays so, whatever is cut, until another one is
  * asked for. To be done after settle(), before a frame is opened, and before one is closed.
  *
- * @return SELECT, or DONE
+ * @return one of the SELECT steps, or DONE
  */
 struct upd_nonos_step upd_nonos_hold(const struct upd_nonos_state *state);
 
@@ -89,7 +89,7 @@ struct upd_nonos_step upd_nonos_hold(const struct upd_nonos_state *state);
  * Make a slot, whose image the caller has verified, the one that starts next, on trial. The frame
  * is about that slot, and was opened in this power session.
  *
- * @return MARK, SELECT, or DONE
+ * @return MARK, one of the SELECT steps, or DONE
  */
 struct upd_nonos_step upd_nonos_activate(const struct upd_nonos_state *state);
 
@@ -97,7 +97,7 @@ struct upd_nonos_step upd_nonos_activate(const struct upd_nonos_state *state);
  * Give the selected image up, for a reason that is a mark of UPD_MARKS_GIVEN_UP. The frame is about
  * that image and in force; the caller has verified the other one.
  *
- * @return MARK, SELECT, or DONE: the next reset starts the other image
+ * @return MARK, one of the SELECT steps, or DONE: the next reset starts the other image
  */
 struct upd_nonos_step upd_nonos_give_up(const struct upd_nonos_state *state,
                                         enum upd_journal_mark reason);

@@ -8,7 +8,7 @@
  * time, and the settings with it. SDK and original loaders take that risk. updraft adds seals, in
  * pages of these sectors that neither of them reads:
  *
- *   (S1) The flag sector's seal is made invalid before anything else of the sector changes, and
+ *   (S1) The flag sector's seal is made invalid before anything else of the sector changes, and is
  *        valid again when all of it is written. So while it reads as valid, byte 0 is sound.
  *   (S2) A copy is written only while the flag sector is SOUND and selects the other copy, and only
  *        after that other copy was sealed in the same power session. The seals of the copy that is
@@ -17,10 +17,10 @@
  *        copy that is sealed, if any is.
  *   (S4) The selection is set, never toggled.
  *
- * A seal is a body with a CRC. A torn one may read as valid or not: at that moment what it seals is
- * whole. Once it is programmed to 0 nothing torn makes it valid.
+ * A seal is 16 bytes of a pattern. A torn one may read as valid or not: at that moment what it
+ * seals is whole. Once it is programmed to 0 nothing torn makes it valid.
  *
- * Pure. Cost: no heap.                                        Format: docs/formats/nonos_select.md
+ * Pure. Cost: no heap; 112 bytes of stack.                    Format: docs/formats/nonos_select.md
  */
 #ifndef UPDRAFT_NONOS_SELECT_H
 #define UPDRAFT_NONOS_SELECT_H
@@ -40,18 +40,19 @@
 #define UPD_COPY_SEALS_OFFSET 0xF00u
 #define UPD_COPY_SEALS_SIZE (8u * UPD_SEAL_SIZE)
 
-/** What was read of the area. */
-struct upd_select_area {
-    struct upd_sysparam params;              /* of flag sector and copies, the first 32 bytes */
-    uint8_t flag_seals[UPD_FLAG_SEALS_SIZE]; /* of the flag sector */
-    /* Of both copies, by upd_copy_sealing(). */
-    struct upd_copy_sealing {
-        bool sealed;
-        uint8_t free; /* first place that can take a seal; UPD_COPY_SEALS_SIZE / UPD_SEAL_SIZE */
-    } copy[2];
+/** What the seals of a copy say. */
+struct upd_copy_sealing {
+    bool sealed;
+    uint8_t free; /* first place that can take a seal; 8 when there is none */
 };
 
-/** What the seals of a copy say. */
+/** What was read of the area. */
+struct upd_select_area {
+    struct upd_sysparam params;              /* the first 32 bytes of flag sector and copies */
+    uint8_t flag_seals[UPD_FLAG_SEALS_SIZE]; /* of the flag sector */
+    struct upd_copy_sealing copy[2];         /* by upd_copy_sealing() */
+};
+
 struct upd_copy_sealing upd_copy_sealing(const uint8_t seals[UPD_COPY_SEALS_SIZE]);
 
 /** The bytes of a copy's seal. */
@@ -59,7 +60,7 @@ void upd_copy_seal(uint8_t seal[UPD_SEAL_SIZE]);
 
 /** How far the flag sector can be trusted. */
 enum upd_flag_trust {
-    UPD_FLAG_SOUND,   /* sealed, or written whole by the SDK */
+    UPD_FLAG_SOUND,   /* sealed, or written by the SDK */
     UPD_FLAG_TRUSTED, /* as original loaders leave it: good to boot from, to be written anew before
                          a copy is */
     UPD_FLAG_DOUBT,   /* a write was cut */
@@ -73,25 +74,27 @@ uint8_t upd_select_current(const struct upd_select_area *area);
 /** The slot that a boot loader of a version starts by a block, when both images are good. */
 enum upd_slot upd_block_slot(const uint8_t block[UPD_BOOT_BLOCK_SIZE], uint8_t version);
 
-/** One step towards a selection. */
+/** What is to be done next for a selection. */
 enum upd_select_do {
     UPD_SELECT_DONE,  /* nothing is left to do, and the flag sector is SOUND */
-    UPD_SELECT_SEAL,  /* seal copy `copy`: program upd_copy_seal() at its first free place, if there
-                         is one; then `sealed` is true */
-    UPD_SELECT_BREAK, /* program the seals of copy `copy` to 0; then `broken` is true */
-    UPD_SELECT_COPY,  /* write copy `copy`: program its seals to 0; erase it; carry over the other
-                         one's sector with its first bytes from `block` and without its seals; seal
-                         it at place 0; then `copied` is true */
-    UPD_SELECT_FLAG,  /* carry out upd_flag_plan() for `copy`; then all of the progress is false */
+    UPD_SELECT_SEAL,  /* seal the current copy: program upd_copy_seal() at its first free place, if
+                         there is one; then `sealed` is true */
+    UPD_SELECT_BREAK, /* program the seals of the other copy to 0; then `broken` is true */
+    UPD_SELECT_COPY,  /* write the other copy: program its seals to 0; erase it; carry over the
+                         current one's sector, but with upd_boot_block_select() of slot `which` in
+                         its block and with its seals left blank; seal it at place 0; then `copied`
+                         is true */
+    UPD_SELECT_FLAG,  /* make copy `which` current, by upd_flag_writes() or by upd_flag_anew; then
+                         all of the progress is false */
 };
 
+/** Small, so that it is returned in a register. */
 struct upd_select_step {
-    enum upd_select_do what;
-    uint8_t copy;
-    uint8_t block[UPD_BOOT_BLOCK_SIZE];
+    uint8_t what;  /* enum upd_select_do */
+    uint8_t which; /* of COPY enum upd_slot, of FLAG a copy; else 0 */
 };
 
-/** What was done since the last reset, and since the slot is wanted; all false at first. */
+/** What was done since the last reset, and since something else was wanted; all false at first. */
 struct upd_select_progress {
     bool sealed;
     bool broken;
@@ -114,33 +117,33 @@ struct upd_select_step upd_select_slot(const struct upd_select_area *area,
 struct upd_select_step upd_select_hold(const struct upd_select_area *area,
                                        const struct upd_select_progress *progress);
 
-/** One write to the flag sector. Offsets and sizes are multiples of 4; size 0: erase the sector. */
+/*
+ * How the flag sector is written: rows in their order, each on the chip and read back before the
+ * next one begins. Data comes from a buffer that upd_flag_bytes() fills in.
+ */
 struct upd_flag_write {
-    uint16_t offset; /* bytes from the start of the sector */
-    uint8_t size;
-    uint8_t data; /* where upd_flag_data() looks */
+    uint16_t offset; /* bytes from the start of the sector, multiple of 4 */
+    uint8_t size;    /* bytes, multiple of 4; 0: erase the sector; all others program */
+    uint8_t data;    /* where the bytes are in the buffer */
 };
 
-#define UPD_FLAG_WRITES 7u
+/** The rows that always do. */
+#define UPD_FLAG_ANEW_COUNT 7u
+extern const struct upd_flag_write upd_flag_anew[UPD_FLAG_ANEW_COUNT];
 
-/** Writes in their order. Each must be on the chip, and read back, before the next one begins. */
-struct upd_flag_plan {
-    uint8_t count;
-    struct upd_flag_write write[UPD_FLAG_WRITES];
-    uint8_t bytes[UPD_FLAG_SEALS_SIZE + UPD_SYSPARAM_HEAD_SIZE + UPD_SEAL_SIZE];
-};
+#define UPD_FLAG_BYTES (UPD_FLAG_SEALS_SIZE + UPD_SYSPARAM_HEAD_SIZE + UPD_SEAL_SIZE)
 
-/** The bytes of a write, inside *plan. */
-const uint8_t *upd_flag_data(const struct upd_flag_plan *plan, const struct upd_flag_write *write);
+/** Fill in the buffer for upd_flag_anew: zeros, the SDK's record, the seal. */
+void upd_flag_bytes(const struct upd_select_area *area, uint8_t copy,
+                    uint8_t bytes[UPD_FLAG_BYTES]);
 
 /**
- * Plan the writes that make a copy the current one.
+ * The rows that need the least: from copy 1 to copy 0 of a SOUND sector no erase, which only clears
+ * bits. Fills in the buffer for them.
  *
- * From copy 1 to copy 0 of a SOUND sector no erase is needed: it only clears bits.
- *
- * @param copy  0 or 1
- * @param plan  out; all of it is written
+ * @param count  out: number of rows
  */
-void upd_flag_plan(const struct upd_select_area *area, uint8_t copy, struct upd_flag_plan *plan);
+const struct upd_flag_write *upd_flag_writes(const struct upd_select_area *area, uint8_t copy,
+                                             uint8_t bytes[UPD_FLAG_BYTES], uint32_t *count);
 
 #endif
