@@ -159,17 +159,21 @@ struct upd_select_step upd_select_slot(const struct upd_select_area *area,
                                        enum upd_slot slot)
 {
     uint8_t current = upd_select_current(area);
-    struct upd_select_step step = {.what = UPD_SELECT_COPY, .which = (uint8_t)slot};
+    struct upd_select_step step = {.what = UPD_SELECT_DONE};
 
     if (upd_flag_trust(area) != UPD_FLAG_SOUND) {
         return flag_to(current);
     }
     if (upd_block_slot(area->params.head[current], version) == slot) {
-        step.what = UPD_SELECT_DONE;
-    } else if (progress->copied) {
+        return step;
+    }
+    if (progress->copied) {
         return flag_to(!current);
-    } else if (!progress->sealed) {
-        step.what = UPD_SELECT_SEAL;
+    }
+    step.what = UPD_SELECT_SEAL;
+    if (progress->sealed) {
+        step.what = UPD_SELECT_COPY;
+        step.which = (uint8_t)slot;
     }
     return step;
 }

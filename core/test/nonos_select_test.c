@@ -79,7 +79,8 @@ static void test_every_second_change_of_the_flag_needs_no_erase(void)
         uint8_t copy = (uint8_t)!upd_sysparam_current(&area.params);
         uint8_t bytes[UPD_FLAG_BYTES];
         uint32_t count;
-        CHECK(erases(upd_flag_writes(&area, copy, bytes, &count), count) == copy);
+        const struct upd_flag_write *rows = upd_flag_writes(&area, copy, bytes, &count);
+        CHECK(erases(rows, count) == copy);
         write_flag(&area, copy);
         CHECK(upd_sysparam_current(&area.params) == copy);
         CHECK(upd_flag_trust(&area) == UPD_FLAG_SOUND);
