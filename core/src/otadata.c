@@ -279,8 +279,8 @@ static bool record_running(const struct upd_otadata *data, struct upd_otadata_pl
  *
  * (1) The running slot boots until the last write is done: its record is not touched, or, where it
  *     runs without one, what made the boot loader start it is not touched before it has one.
- * (2) When all is done, no valid record but the new one names the new slot, so that giving up its
- *     trial cannot lead back to it.
+ * (2) When all is done, no valid record but the new one names the new slot, unless it is the one
+ *     that runs; so giving up its trial cannot lead back to it.
  */
 static enum upd_err select_safely(const struct upd_otadata *found, int8_t slot, uint32_t state,
                                   struct upd_otadata_plan *plan)

@@ -85,8 +85,7 @@ struct upd_partition_log {
 
 /** Where a row of a list came from. */
 struct upd_partition_source {
-    const char
-        *name; /* the whole name, which a row holds only the first 16 bytes of; not terminated */
+    const char *name; /* not terminated; whole, where the row has the first 16 bytes only */
     uint32_t name_size;
     uint32_t line;  /* of the CSV, from 1; of a binary table the row's number, from 1 */
     int64_t offset; /* as written; what the row has once placed */
@@ -129,7 +128,7 @@ UPD_MUST_CHECK enum upd_err upd_partition_subtype_read(const struct upd_partitio
  *
  * @param data     `size` bytes: UTF-8, or what a byte order mark says (IDF: UTF-8, UTF-16, UTF-32)
  * @param scratch  room for names and for the line being read; owned by the caller, and used by
- *                 list->sources afterwards. Twice `size` is enough unless variables are long
+ *                 list->sources afterwards. Three times `size` is enough unless variables are long
  * @param list     in: arrays and capacity; out: rows, sources and count
  *
  * @return UPD_OK
