@@ -86,7 +86,7 @@ typedef enum upd_err upd_image_write(void *ctx, const void *data, uint32_t size)
  * unchanged
  * @return what write() returned, when it was not UPD_OK; some bytes were written
  *
- * Cost: below 200 bytes of stack; no heap.
+ * Cost: below 300 bytes of stack, and those of write(); no heap.
  */
 UPD_MUST_CHECK enum upd_err upd_image_build(const struct upd_image_recipe *recipe,
                                             upd_image_write *write, void *ctx, uint32_t *size);
