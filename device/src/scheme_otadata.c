@@ -468,8 +468,10 @@ static enum upd_err otadata_roll_back(struct upd_device *device)
         err = find_trial(device, &data, &on_trial);
         return err == UPD_OK ? give_up(device, &data, back, UPD_MARK_REFUSED) : err;
     }
-    struct upd_otadata_images images = {.slots = back >= 0 ? (uint16_t)(1u << back) : 0,
-                                        .factory = back == UPD_SLOT_FACTORY};
+    struct upd_otadata_images images = {.factory = back == UPD_SLOT_FACTORY};
+    if (back >= 0) {
+        images.slots = (uint16_t)(1u << back);
+    }
     err = upd_otadata_plan_reject(&data, &images, &plan);
     if (err == UPD_OK) {
         err = carry_out(device, &plan);
