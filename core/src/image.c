@@ -232,9 +232,14 @@ static enum upd_image_problem judge_place(const struct upd_image_info *info,
         (target->place == UPD_PLACE_LOADER && info->mapped)) {
         return UPD_IMAGE_WRONG_FORMAT;
     }
-    if (target->place == UPD_PLACE_NONOS && info->slot != target->slot) {
+    if (target->place == UPD_PLACE_NONOS) {
         *offset = 3;
-        return info->slot == 0 ? UPD_IMAGE_NO_SLOT : UPD_IMAGE_WRONG_SLOT;
+        if (info->slot == 0) {
+            return UPD_IMAGE_NO_SLOT;
+        }
+        if (info->slot != target->slot) {
+            return UPD_IMAGE_WRONG_SLOT;
+        }
     }
     return UPD_IMAGE_OK;
 }
