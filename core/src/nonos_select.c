@@ -14,7 +14,7 @@ enum { COPY_PLACES = UPD_COPY_SEALS_SIZE / UPD_SEAL_SIZE };
 enum { MAGIC_AT = 4, COUNTER_AT = 8, LENGTH_AT = 12, CHECKSUM_AT = 20, MAGIC_END_AT = 28 };
 enum { SEAL_VALUE = SEAL - 2, ANY_COPY = 0xFF };
 /* Where the buffer of the rows has its bytes. */
-enum { ZEROS = 0, RECORD = UPD_FLAG_SEALS_SIZE, NEW_SEAL = RECORD + HEAD };
+enum { ZEROS = UPD_FLAG_ZEROS, RECORD = UPD_FLAG_SEALS_SIZE, NEW_SEAL = RECORD + HEAD };
 
 /* --- Seals ----------------------------------------------------------------------------------- */
 

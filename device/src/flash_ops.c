@@ -2,7 +2,7 @@
 
 #include <updraft/bytes.h>
 
-enum { CHUNK = 32 };
+enum { CHUNK = 32, ZEROS = 64 };
 
 static enum upd_err noted(struct upd_device *device, uint32_t offset, enum upd_err err)
 {
@@ -68,12 +68,12 @@ enum upd_err upd_flash_clear(struct upd_device *device, uint32_t offset, uint32_
                              uint32_t most_ones)
 {
     const struct upd_flash *flash = device->flash;
-    static const uint8_t zeros[CHUNK];
-    uint8_t found[CHUNK];
+    static const uint8_t zeros[ZEROS];
+    uint8_t found[ZEROS];
     uint32_t left = 0;
 
-    for (uint32_t done = 0; done < size; done += CHUNK) {
-        uint32_t now = smaller(size - done, CHUNK);
+    for (uint32_t done = 0; done < size; done += ZEROS) {
+        uint32_t now = smaller(size - done, ZEROS);
         enum upd_err err = flash->write(flash->ctx, offset + done, zeros, now);
         if (err == UPD_OK) {
             err = flash->read(flash->ctx, offset + done, found, now);

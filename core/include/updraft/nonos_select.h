@@ -36,14 +36,14 @@
 #define UPD_FLAG_SEALS_OFFSET 256u
 #define UPD_FLAG_SEALS_SIZE (3u * UPD_SEAL_SIZE)
 
-/** A copy's seals: eight places in its last page, filled one after the other. */
+/** A copy's seals: four places in its last page, filled one after the other. */
 #define UPD_COPY_SEALS_OFFSET 0xF00u
-#define UPD_COPY_SEALS_SIZE (8u * UPD_SEAL_SIZE)
+#define UPD_COPY_SEALS_SIZE (4u * UPD_SEAL_SIZE)
 
 /** What the seals of a copy say. */
 struct upd_copy_sealing {
     bool sealed;
-    uint8_t free; /* first place that can take a seal; 8 when there is none */
+    uint8_t free; /* first place that can take a seal; 4 when there is none */
 };
 
 /** What was read of the area. */
@@ -124,8 +124,9 @@ struct upd_select_step upd_select_hold(const struct upd_select_area *area,
 struct upd_flag_write {
     uint16_t offset; /* bytes from the start of the sector, multiple of 4 */
     uint8_t size;    /* bytes, multiple of 4; 0: erase the sector; all others program */
-    uint8_t data;    /* where the bytes are in the buffer */
+    uint8_t data;    /* where the bytes are in the buffer; UPD_FLAG_ZEROS: they are all 0 */
 };
+#define UPD_FLAG_ZEROS 0u
 
 /** The rows that always do. */
 #define UPD_FLAG_ANEW_COUNT 7u
