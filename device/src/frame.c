@@ -4,11 +4,12 @@
 
 #include "flash_ops.h"
 
-/* Ones that a wiped body may keep where a cut left unstable cells: its magic and CRC are gone. */
-enum { WIPED_ONES = UPD_JOURNAL_BODY_SIZE };
-/* Bits of a mark that must read as 0, at the least, when it was just set: the decoder asks for 80.
+/*
+ * Cells that a cut left unstable stay so whatever is programmed, and a torn erase may leave half of
+ * a body or of a mark like that. So what was just written is asked only whether it says what it
+ * should: a wiped body that it is none, a mark that it is set.
  */
-enum { MARK_ONES = 8 * UPD_JOURNAL_MARK_SIZE - 160 };
+enum { WIPED_ONES = 8 * UPD_JOURNAL_BODY_SIZE, MARK_ONES = 8 * UPD_JOURNAL_MARK_SIZE - 80 };
 
 static uint32_t frame_offset(const struct upd_frame *frame)
 {
@@ -117,6 +118,32 @@ static enum upd_err read_blank(struct upd_device *device, uint32_t offset, uint3
     return err;
 }
 
+/* Make what may look like a cover or a head look like none. */
+static enum upd_err wipe(struct upd_device *device, uint32_t sector, uint32_t place)
+{
+    bool is_cover = place == UPD_JOURNAL_FRAMES;
+    uint32_t at = sector + (is_cover ? UPD_JOURNAL_COVER_OFFSET : upd_journal_frame_offset(place));
+    uint32_t size = is_cover ? UPD_JOURNAL_COVER_SIZE : UPD_JOURNAL_BODY_SIZE;
+    struct upd_journal_head head;
+    uint8_t body[UPD_JOURNAL_BODY_SIZE];
+    bool blank;
+
+    enum upd_err err = read_blank(device, at, size, &blank);
+    if (err != UPD_OK || blank) {
+        return err;
+    }
+    err = upd_flash_clear(device, at, size, WIPED_ONES);
+    if (err == UPD_OK) {
+        err = upd_flash_read(device, at, body, size);
+    }
+    if (err == UPD_OK && (is_cover ? upd_journal_cover_is_valid(body)
+                                   : upd_journal_head_decode(body, &head) == UPD_OK)) {
+        device->trouble = sector;
+        err = UPD_E_VERIFY;
+    }
+    return err;
+}
+
 enum upd_err upd_frame_clear(struct upd_device *device, uint32_t sector)
 {
     uint8_t cover[UPD_JOURNAL_COVER_SIZE];
@@ -125,16 +152,8 @@ enum upd_err upd_frame_clear(struct upd_device *device, uint32_t sector)
     device->frame.index = UPD_JOURNAL_FRAMES;
     device->frame.sector = sector;
     device->frame.marks = device->frame.sure = 0;
-    /* Whatever looks like a body or a cover is made to look like none, whether it is sound or not.
-     */
-    for (uint32_t i = 0; i <= UPD_JOURNAL_FRAMES && err == UPD_OK; i++) {
-        uint32_t at = i == 0 ? UPD_JOURNAL_COVER_OFFSET : upd_journal_frame_offset(i - 1);
-        uint32_t size = i == 0 ? UPD_JOURNAL_COVER_SIZE : UPD_JOURNAL_BODY_SIZE;
-        bool blank;
-        err = read_blank(device, sector + at, size, &blank);
-        if (err == UPD_OK && !blank) {
-            err = upd_flash_clear(device, sector + at, size, WIPED_ONES);
-        }
+    for (uint32_t place = UPD_JOURNAL_FRAMES + 1; place > 0 && err == UPD_OK; place--) {
+        err = wipe(device, sector, place - 1); /* the cover first */
     }
     if (err == UPD_OK) {
         err = upd_flash_erase(device, sector);

@@ -28,6 +28,8 @@
 /* Of an application of the ESP32 family: its descriptor's second field. docs/formats/image.md */
 enum { IMAGE_SECURE_VERSION = 32 + 4 };
 
+enum { CRC_SIZE = UPD_OTADATA_RECORD_SIZE - UPD_OTADATA_CRC_OFFSET };
+
 static const struct upd_otadata_config *config_of(const struct upd_device *device)
 {
     return device->of.otadata;
@@ -200,12 +202,23 @@ static enum upd_err otadata_view(struct upd_device *device, struct upd_view *vie
 static enum upd_err forget_record(struct upd_device *device, const struct upd_otadata *data)
 {
     int8_t copy = staging_copy(data);
-    uint32_t sequence = upd_otadata_sequence(data->copy[copy]);
-    uint32_t crc = copy_sector(device, copy) + UPD_OTADATA_CRC_OFFSET;
+    uint32_t sector = copy_sector(device, copy);
+    uint8_t record[UPD_OTADATA_RECORD_SIZE];
 
-    return sequence == UINT32_MAX
-               ? UPD_OK
-               : upd_flash_clear(device, crc, UPD_OTADATA_RECORD_SIZE - UPD_OTADATA_CRC_OFFSET, 8);
+    if (upd_otadata_sequence(data->copy[copy]) == UINT32_MAX) {
+        return UPD_OK;
+    }
+    /* Cells that a cut left unstable may stay; the CRC must not match. */
+    enum upd_err err =
+        upd_flash_clear(device, sector + UPD_OTADATA_CRC_OFFSET, CRC_SIZE, 8 * CRC_SIZE);
+    if (err == UPD_OK) {
+        err = upd_flash_read(device, sector, record, sizeof record);
+    }
+    if (err == UPD_OK && upd_otadata_crc_is_good(record)) {
+        device->trouble = sector;
+        err = UPD_E_VERIFY;
+    }
+    return err;
 }
 
 /* --- Before and after a download ----------------------------------------------------------------
