@@ -962,7 +962,7 @@ static bool sector_is(uint32_t sector, const uint8_t *bytes, uint32_t size)
     while (i < SECTOR && chip.sector[sector][i] == 0xFF) {
         i++;
     }
-    return i == SECTOR && memcmp(chip.sector[sector], bytes, size) == 0;
+    return i == SECTOR && (size == 0 || memcmp(chip.sector[sector], bytes, size) == 0);
 }
 
 /* The heads of flag sector, copy 0 and copy 1 are those of a file; nothing lies behind them. */
