@@ -13,7 +13,7 @@ enum {
     CALL_ARGUMENTS = 1002,
 };
 enum { SEEK_FROM_START = 0, SEEK_FROM_END = 2 };
-enum { SELECT_FOR_READING = 0 };
+enum { SELECT_READABLE = 1, SELECT_WRITABLE = 2, SELECT_EXCEPTIONAL = 3 };
 
 static uint32_t as_word(const void *pointer)
 {
@@ -79,11 +79,31 @@ void host_write(int32_t file, const void *data, uint32_t size)
     }
 }
 
-bool host_readable(int32_t file)
+int32_t host_put(int32_t file, const void *data, uint32_t size)
 {
-    uint32_t no_wait[2] = {0, 0};
-    return host_call(CALL_SELECT_ONE, (uint32_t)file, SELECT_FOR_READING, as_word(no_wait), 0, 0) >
-           0;
+    return host_call(CALL_WRITE, (uint32_t)file, as_word(data), size, 0, 0);
+}
+
+static bool select_one(int32_t file, uint32_t what, uint32_t us)
+{
+    uint32_t wait[2] = {us / 1000000, us % 1000000}; /* struct timeval */
+    return host_call(CALL_SELECT_ONE, (uint32_t)file, what, as_word(wait), 0, 0) > 0;
+}
+
+bool host_readable(int32_t file, uint32_t us)
+{
+    return select_one(file, SELECT_READABLE, us);
+}
+
+bool host_writable(int32_t file, uint32_t us)
+{
+    return select_one(file, SELECT_WRITABLE, us);
+}
+
+/* The emulator has no call that sleeps, but regular files never have an exceptional condition. */
+void host_sleep(uint32_t us)
+{
+    (void)select_one(spi_file(), SELECT_EXCEPTIONAL, us);
 }
 
 void host_exit(uint32_t status)

@@ -1,22 +1,32 @@
 /*
  * Power on, restarts, and what a run ends with.
  *
- * Arguments of the machine: FLASH [ORDERS REPORTS]. Without orders it powers on once, runs until
- * something ends the run, and exits. With them it reads orders, a line each, from the file ORDERS
- * (a FIFO as a rule), and answers each with a line in the file REPORTS:
+ * Arguments of the machine: FLASH [ORDERS REPORTS [RADIO_IN RADIO_OUT]]. Without orders it powers
+ * on once, `live`, runs until something ends the run, and exits. With them it reads orders, a line
+ * each, from the file ORDERS (a FIFO as a rule), and answers each run with a line in the file
+ * REPORTS:
  *
- *   boot [rtc zero|keep|garbage] [seed N] [cut N before|after|prefix|bits] [pin N LEVEL] [stop
- * ADDRESS] quit
+ *   boot [WORD...]    a power-on: nothing but flash survives. The words:
+ *     rtc zero|keep|garbage     what RTC memory holds (zero)
+ *     seed N                    for garbage, and for a tear
+ *     cut N TEAR                power goes at flash operation N, torn as a kind of sim_tear.h
+ *     amount N                  of that tear
+ *     new                       the flash is another one: no cell is unstable any more
+ *     pin N LEVEL [at MS]       level of an input pin, from so many milliseconds of the chip on
+ *     stop ADDRESS              ends the run at that instruction
+ *     survive                   a crash restarts the chip, as its watchdog does, if that is on
+ *     live                      delays take the host's time
+ *   pin N LEVEL       during a run: the level of an input pin, from now on
+ *   halt              during a run: ends it; else nothing
+ *   quit              ends the machine, as does the end of the file
  *
- * `boot` is a power-on: nothing but flash survives, and RTC memory with `keep`. TEAR is a kind of
- * sim_tear.h. Cells that a tear left unstable stay so until `new` says that the flash is another
- * one. The answer is
+ * The answer is
  *
  *   EVENT VALUE ops=N read=ADDRESS restarts=N cycles=N
  *
  * with EVENT one of: app (the program reported VALUE), stopped (reached ADDRESS), cut (power went
  * during the operation on flash address VALUE), returned (the boot loader gave up), rom (the ROM
- * found no image), exception (VALUE is its pc), restarts (the machine restarts in circles).
+ * found no image), exception (VALUE is its pc), restarts (the machine restarts in circles), halted.
  */
 #include "rom.h"
 
@@ -27,6 +37,9 @@ enum { MAX_RESTARTS = 64 };
 
 static struct {
     int32_t orders, reports; /* -1: none */
+    const char *pending;     /* an order that came during a run, and is for later; or NULL */
+    bool no_more_orders;
+    bool survive, live;
     enum reset_cause cause;
     uint32_t restarts;
     uint32_t first_cycle;
@@ -98,15 +111,20 @@ static void report(const char *event, uint32_t value)
     host_write(machine.reports < 0 ? 1 : machine.reports, line, size);
 }
 
-/* Read one order; ends the machine at the end of the file. */
+/* Read one order; NULL at the end of the file. */
 static const char *next_order(void)
 {
-    static char line[256];
+    static char line[1024];
     uint32_t size = 0;
 
+    if (machine.pending != NULL) {
+        const char *order = machine.pending;
+        machine.pending = NULL;
+        return order;
+    }
     for (;;) {
         if (host_read(machine.orders, &line[size], 1) != 1) {
-            host_exit(0);
+            return NULL;
         }
         if (line[size] == '\n') {
             line[size] = '\0';
@@ -160,9 +178,36 @@ static uint32_t take_choice(const char **text, const char *const *words, uint32_
     machine_fail("not a word of this order:", *text);
 }
 
+static void take_pin(const char **order)
+{
+    uint32_t pin = take_number(order) & 15;
+    uint32_t level = take_number(order) & 1;
+    mmio_pin(pin, level, take_word(order, "at") ? take_number(order) : 0);
+}
+
+/* Obey what the host says during a run. */
+static void look_at_orders(void)
+{
+    while (machine.orders >= 0 && machine.pending == NULL && !machine.no_more_orders &&
+           host_readable(machine.orders, 0)) {
+        const char *order = next_order();
+        if (order == NULL) {
+            machine.no_more_orders = true;
+        } else if (take_word(&order, "halt")) {
+            machine_end("halted", 0);
+        } else if (take_word(&order, "pin")) {
+            take_pin(&order);
+        } else {
+            machine.pending = order;
+        }
+    }
+}
+
 static _Noreturn void restart(void)
 {
     mmio_restart();
+    spi_restart();
+    radio_restart();
     set_timer();
     rom_boot();
 }
@@ -184,6 +229,9 @@ static _Noreturn void power_on(const char *order)
     machine.stop = 0;
     machine.restarts = 0;
     machine.cause = RESET_POWER;
+    machine.survive = false;
+    machine.live = machine.orders < 0;
+    time_power_on();
     mmio_power_on();
     for (skip_blanks(&order); *order != '\0'; skip_blanks(&order)) {
         if (take_word(&order, "rtc")) {
@@ -198,8 +246,11 @@ static _Noreturn void power_on(const char *order)
         } else if (take_word(&order, "new")) {
             spi_new_flash();
         } else if (take_word(&order, "pin")) {
-            uint32_t pin = take_number(&order);
-            mmio_pin(pin & 15, take_number(&order) & 1);
+            take_pin(&order);
+        } else if (take_word(&order, "survive")) {
+            machine.survive = true;
+        } else if (take_word(&order, "live")) {
+            machine.live = true;
         } else if (take_word(&order, "stop")) {
             machine.stop = take_number(&order);
         } else {
@@ -221,13 +272,16 @@ static void next(void)
     if (machine.orders < 0) {
         host_exit(0);
     }
-    const char *order = next_order();
-    if (take_word(&order, "boot")) {
-        power_on(order);
-    } else if (take_word(&order, "quit")) {
-        host_exit(0);
+    for (;;) {
+        const char *order = machine.no_more_orders ? NULL : next_order();
+        if (order == NULL || take_word(&order, "quit")) {
+            host_exit(0);
+        } else if (take_word(&order, "boot")) {
+            power_on(order);
+        } else if (!take_word(&order, "halt") && !take_word(&order, "pin")) {
+            machine_fail("not an order:", order);
+        }
     }
-    machine_fail("not an order:", order);
 }
 
 int32_t machine_main(void)
@@ -247,6 +301,9 @@ int32_t machine_main(void)
     machine.reports = host_open(host_argument(2), HOST_WRITE);
     if (machine.orders < 0 || machine.reports < 0) {
         machine_fail("cannot open", machine.orders < 0 ? orders : host_argument(2));
+    }
+    if (host_argument(3)[0] != '\0') {
+        radio_attach(host_argument(3), host_argument(4));
     }
     rom_unwind(next);
 }
@@ -294,11 +351,12 @@ void rom_restart(void)
     machine_restart(RESET_SOFTWARE);
 }
 
-/* Time is short here. A loop of delays in front of a starving watchdog ends at once: the original
- * loaders restart so. */
+/* A loop of delays in front of a starving watchdog is how the original loaders restart. */
 void ets_delay_us(uint32_t us)
 {
-    if (us >= 10000 && mmio_watchdog_enabled()) {
+    look_at_orders();
+    time_wait(us, machine.live);
+    if (mmio_watchdog_starving()) {
         machine_restart(RESET_WATCHDOG);
     }
 }
@@ -346,6 +404,10 @@ void rom_exception(uint32_t *frame)
 {
     if (frame[FRAME_CAUSE] == CAUSE_INTERRUPT) {
         set_timer();
+        look_at_orders();
+        if (spi_is_shut(frame[FRAME_PC])) {
+            machine_fail("runs while shut:", "code in the flash window");
+        }
         if (mmio_watchdog_starving()) {
             machine_restart(RESET_WATCHDOG);
         }
@@ -355,6 +417,9 @@ void rom_exception(uint32_t *frame)
     if (size == 0) {
         ets_printf("Fatal exception (%d): epc1=0x%08x, excvaddr=0x%08x\n", (int)frame[FRAME_CAUSE],
                    frame[FRAME_PC], frame[FRAME_ADDRESS]);
+        if (machine.survive && mmio_watchdog_enabled()) {
+            machine_restart(RESET_WATCHDOG);
+        }
         machine_end("exception", frame[FRAME_PC]);
     }
     frame[FRAME_PC] += size;

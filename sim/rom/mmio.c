@@ -11,6 +11,9 @@ enum { RTC_WORDS = 192 };
 #define UART0_FIFO 0x60000000u
 #define UART0_STATUS 0x6000001Cu
 #define GPIO_IN 0x60000318u
+#define TIMER_LOAD 0x60000620u /* FRC2, which counts up */
+#define TIMER_COUNT 0x60000624u
+#define TIMER_CONTROL 0x60000628u
 #define WATCHDOG_CONTROL 0x60000900u
 #define WATCHDOG_FEED 0x60000914u
 enum { WATCHDOG_ENABLED = 1, WATCHDOG_FOOD = 0x73 };
@@ -18,6 +21,14 @@ enum { STRAPPED_TO_FLASH = 3 };
 
 static uint32_t rtc[RTC_WORDS];
 static uint32_t pins;
+
+/* Levels that come later. */
+static struct change {
+    bool waits;
+    uint32_t at_ms;
+    uint32_t pin, level;
+} changes[16];
+enum { CHANGES = sizeof changes / sizeof changes[0] };
 
 /* Registers without a meaning of their own: address and value, in order of first use. */
 static struct {
@@ -27,18 +38,15 @@ static uint32_t kept_count;
 
 static struct {
     bool enabled;
-    uint32_t last_fed; /* CPU cycles */
+    uint64_t last_fed_us;
 } watchdog;
-/* About as many cycles as the chip's longest time-out has at 80 MHz; virtual time, not the host's.
- */
-#define WATCHDOG_CYCLES 64000000u
+#define WATCHDOG_US 1600000u /* of the chip's time, not the host's */
 
-static uint32_t cycles(void)
-{
-    uint32_t value;
-    __asm__ volatile("rsr %0, ccount" : "=r"(value));
-    return value;
-}
+static struct {
+    uint32_t start; /* count at start_us */
+    uint64_t start_us;
+} timer;
+enum { BUS_CYCLES_PER_US = 80 };
 
 void mmio_rtc(uint32_t keep, uint32_t seed)
 {
@@ -51,6 +59,9 @@ void mmio_rtc(uint32_t keep, uint32_t seed)
 void mmio_power_on(void)
 {
     pins = 0xFFFF;
+    for (uint32_t i = 0; i < CHANGES; i++) {
+        changes[i].waits = false;
+    }
     mmio_restart();
 }
 
@@ -58,11 +69,38 @@ void mmio_restart(void)
 {
     kept_count = 0;
     watchdog.enabled = false;
+    timer.start = 0;
+    timer.start_us = time_us();
 }
 
-void mmio_pin(uint32_t pin, uint32_t level)
+void mmio_pin(uint32_t pin, uint32_t level, uint32_t at_ms)
 {
-    pins = (pins & ~((uint32_t)1 << pin)) | level << pin;
+    for (uint32_t i = 0; i < CHANGES; i++) {
+        if (!changes[i].waits) {
+            changes[i] = (struct change){true, at_ms, pin, level};
+            return;
+        }
+    }
+    machine_fail("more changes of pins than", "mmio.c keeps");
+}
+
+/* Those that are due, the earliest first. */
+static void change_pins(void)
+{
+    for (;;) {
+        struct change *next = NULL;
+        for (uint32_t i = 0; i < CHANGES; i++) {
+            if (changes[i].waits && (uint64_t)changes[i].at_ms * 1000 <= time_us() &&
+                (next == NULL || changes[i].at_ms < next->at_ms)) {
+                next = &changes[i];
+            }
+        }
+        if (next == NULL) {
+            return;
+        }
+        next->waits = false;
+        pins = (pins & ~((uint32_t)1 << next->pin)) | next->level << next->pin;
+    }
 }
 
 bool mmio_watchdog_enabled(void)
@@ -72,7 +110,7 @@ bool mmio_watchdog_enabled(void)
 
 bool mmio_watchdog_starving(void)
 {
-    return watchdog.enabled && cycles() - watchdog.last_fed > WATCHDOG_CYCLES;
+    return watchdog.enabled && time_us() - watchdog.last_fed_us > WATCHDOG_US;
 }
 
 static bool is_register(uint32_t address)
@@ -86,23 +124,49 @@ static uint32_t *rtc_word(uint32_t address)
     return address >= RTC_MEMORY && index < RTC_WORDS ? &rtc[index] : NULL;
 }
 
+static uint32_t kept_value(uint32_t address)
+{
+    for (uint32_t i = 0; i < kept_count; i++) {
+        if (kept[i].address == address) {
+            return kept[i].value;
+        }
+    }
+    return 0;
+}
+
+/* Bit 7 of the control register lets the timer run; bits 3:2 choose how the bus clock is divided.
+ */
+static uint32_t timer_count(void)
+{
+    static const uint8_t divisor_bits[] = {0, 4, 8, 8};
+    uint32_t control = kept_value(TIMER_CONTROL);
+
+    if ((control & 0x80) == 0) {
+        return timer.start;
+    }
+    uint64_t bus_cycles = (time_us() - timer.start_us) * BUS_CYCLES_PER_US;
+    return timer.start + (uint32_t)(bus_cycles >> divisor_bits[control >> 2 & 3]);
+}
+
 bool mmio_load(uint32_t address, uint32_t *value)
 {
     if (!is_register(address)) {
         return false;
     }
     uint32_t *word = rtc_word(address);
-    *value = 0;
     if (word != NULL) {
         *value = *word;
+    } else if (address >= RADIO_REGISTERS && address - RADIO_REGISTERS < RADIO_REGISTERS_SIZE) {
+        return radio_load(address - RADIO_REGISTERS, value);
     } else if (address == GPIO_IN) {
+        change_pins();
         *value = pins | (uint32_t)STRAPPED_TO_FLASH << 16;
-    } else if (address != UART0_STATUS) {
-        for (uint32_t i = 0; i < kept_count; i++) {
-            if (kept[i].address == address) {
-                *value = kept[i].value;
-            }
-        }
+    } else if (address == TIMER_COUNT) {
+        *value = timer_count();
+    } else if (address == UART0_STATUS) {
+        *value = 0; /* there is always room for a character */
+    } else {
+        *value = kept_value(address);
     }
     return true;
 }
@@ -117,15 +181,21 @@ bool mmio_store(uint32_t address, uint32_t value)
         *word = value;
         return true;
     }
+    if (address >= RADIO_REGISTERS && address - RADIO_REGISTERS < RADIO_REGISTERS_SIZE) {
+        return radio_store(address - RADIO_REGISTERS, value);
+    }
     if (address == UART0_FIFO) {
         ets_printf("%c", (int)(value & 0xFF));
         return true;
     }
     if (address == WATCHDOG_CONTROL) {
         watchdog.enabled = (value & WATCHDOG_ENABLED) != 0;
-        watchdog.last_fed = cycles();
+        watchdog.last_fed_us = time_us();
     } else if (address == WATCHDOG_FEED && value == WATCHDOG_FOOD) {
-        watchdog.last_fed = cycles();
+        watchdog.last_fed_us = time_us();
+    } else if (address == TIMER_LOAD || address == TIMER_CONTROL) {
+        timer.start = address == TIMER_LOAD ? value : timer_count();
+        timer.start_us = time_us();
     }
     for (uint32_t i = 0; i < kept_count; i++) {
         if (kept[i].address == address) {

@@ -7,6 +7,8 @@
  *   boot.c     the ROM's own loader: image at flash 0 -> RAM -> jump
  *   spi.c      SPIRead .. over the flash file, tearing, the 1 MiB window at 0x40200000
  *   mmio.c     registers of the chip, served from the exception that an access raises
+ *   time.c     microseconds, and what becomes of delays
+ *   radio.c    TCP connections of the program, through two FIFOs of the host
  *   libc.c     ets_printf and the memory functions
  *   host.c     files of the host through the emulator's simcalls
  */
@@ -21,7 +23,7 @@
 
 /* --- host.c: files of the host --- */
 
-enum { HOST_READ = 0, HOST_WRITE = 1, HOST_READ_WRITE = 2 };
+enum { HOST_READ = 0, HOST_WRITE = 1, HOST_READ_WRITE = 2, HOST_NO_WAIT = 0x800 };
 int32_t host_call(uint32_t number, uint32_t a, uint32_t b, uint32_t c, uint32_t d, uint32_t e);
 /** Open a file of the host that exists. @return descriptor, or -1. */
 int32_t host_open(const char *path, uint32_t how);
@@ -33,8 +35,14 @@ uint32_t host_size(int32_t file);
 /** Read what is there, at most `size` bytes. @return bytes, 0 at the end, -1 on an error */
 int32_t host_read(int32_t file, void *data, uint32_t size);
 void host_write(int32_t file, const void *data, uint32_t size);
-/** True when host_read() would not wait. */
-bool host_readable(int32_t file);
+/** Write all or nothing. @return bytes, or -1 */
+int32_t host_put(int32_t file, const void *data, uint32_t size);
+/** Wait up to `us`. @return true when host_read() would not wait */
+bool host_readable(int32_t file, uint32_t us);
+/** Wait up to `us`. @return true when host_write() would not wait */
+bool host_writable(int32_t file, uint32_t us);
+/** Let so much time of the host pass. */
+void host_sleep(uint32_t us);
 _Noreturn void host_exit(uint32_t status);
 /** Argument `index` of the machine, from 0; "" when it has none. */
 const char *host_argument(uint32_t index);
@@ -81,13 +89,18 @@ extern struct flashchip flashchip;
 
 /** Take the flash file; its size is the size of the chip. */
 void spi_attach(const char *path);
-/** As after power on: parameters of the chip to their defaults, window unmapped, operations counted
- * from 0. */
+/** As after power on: operations are counted from 0. */
 void spi_power_on(void);
+/** As after any reset: parameters of the chip to their defaults, window unmapped. */
+void spi_restart(void);
+/** True when an instruction at `pc` lies in the flash window while it is shut. */
+bool spi_is_shut(uint32_t pc);
 /** Cut power at operation `at` (0 is the first; UINT32_MAX never), torn as sim_tear.h says. */
 void spi_cut_at(uint32_t at, enum sim_tear_kind kind, uint32_t amount, uint32_t seed);
 /** The host put another flash into the file: no cell is unstable any more. */
 void spi_new_flash(void);
+/** The flash file. */
+int32_t spi_file(void);
 /** Erases and page programs since power on. */
 uint32_t spi_operations(void);
 /** Flash address of the last SPIRead. */
@@ -102,13 +115,38 @@ void mmio_power_on(void);
 void mmio_rtc(uint32_t keep, uint32_t seed);
 /** Registers as after a restart; RTC memory is kept. */
 void mmio_restart(void);
-/** The level of an input pin, 0 or 1, for the GPIO input word. */
-void mmio_pin(uint32_t pin, uint32_t level);
+/** The level of an input pin, 0 or 1, for the GPIO input word, from `at_ms` after power on. Up to
+ * 16 changes can wait for their time. */
+void mmio_pin(uint32_t pin, uint32_t level, uint32_t at_ms);
 /** Load from or store to a register. @return false for an address that has none */
 bool mmio_load(uint32_t address, uint32_t *value);
 bool mmio_store(uint32_t address, uint32_t value);
 bool mmio_watchdog_enabled(void);
 /** True when a program that started the watchdog has not fed it for long. */
 bool mmio_watchdog_starving(void);
+
+/* --- time.c --- */
+
+void time_power_on(void);
+/** Microseconds of the chip since power on. To be called every minute at least. */
+uint64_t time_us(void);
+/** Let so much time of the chip pass; `live`: and of the host. */
+void time_wait(uint32_t us, bool live);
+
+/* --- radio.c --- */
+
+/** Take the FIFOs from and to updraft-radio. Without them no connection is ever made. */
+void radio_attach(const char *in, const char *out);
+/** All connections are closed, as by any reset. */
+void radio_restart(void);
+/** True while the program has a connection, or waits for one. */
+bool radio_is_open(void);
+/** Wait up to `us` of the host's time for a frame. */
+void radio_wait(uint32_t us);
+/** The registers, by their offset from RADIO_REGISTERS. @return false for an offset without one */
+bool radio_load(uint32_t offset, uint32_t *value);
+bool radio_store(uint32_t offset, uint32_t value);
+#define RADIO_REGISTERS 0x60001F80u
+enum { RADIO_REGISTERS_SIZE = 0x20 };
 
 #endif

@@ -32,7 +32,9 @@ static struct {
     } weak[WEAK_SECTORS];
     struct sim_random noise;
     uint32_t last_read;
-    bool mapped;
+    /* ABSENT: the window holds illegal instructions. SHUT: it holds what it held, because to take
+     * that away and bring it back at each access to flash is slow; whoever runs there is found. */
+    enum { WINDOW_ABSENT, WINDOW_SHUT, WINDOW_OPEN } window;
     uint32_t megabyte;
 } spi;
 
@@ -68,11 +70,26 @@ void spi_attach(const char *path)
 
 void spi_power_on(void)
 {
-    flashchip_pointer = &flashchip;
-    flashchip = (struct flashchip){0x1640EF, CHIP_SIZE_AT_POWER_ON, BLOCK, SECTOR, PAGE, 0xFFFF};
     spi.operations = 0;
     spi.last_read = NEVER;
-    Cache_Read_Disable();
+}
+
+void spi_restart(void)
+{
+    flashchip_pointer = &flashchip;
+    flashchip = (struct flashchip){0x1640EF, CHIP_SIZE_AT_POWER_ON, BLOCK, SECTOR, PAGE, 0xFFFF};
+    if (spi.window != WINDOW_ABSENT) {
+        uint32_t *word = (uint32_t *)(uintptr_t)WINDOW;
+        for (uint32_t i = 0; i < WINDOW_SIZE / 4; i++) {
+            word[i] = 0;
+        }
+    }
+    spi.window = WINDOW_ABSENT;
+}
+
+int32_t spi_file(void)
+{
+    return spi.file;
 }
 
 void spi_cut_at(uint32_t at, enum sim_tear_kind kind, uint32_t amount, uint32_t seed)
@@ -99,10 +116,28 @@ static bool reachable(uint32_t address, uint32_t size)
     return address <= limit && size <= limit - address;
 }
 
+static bool in_window(uintptr_t address)
+{
+    return address >= WINDOW && address - WINDOW < WINDOW_SIZE;
+}
+
+bool spi_is_shut(uint32_t pc)
+{
+    return spi.window == WINDOW_SHUT && in_window(pc);
+}
+
+/* On the chip, the window and the ROM's functions share the flash's bus. */
+static void need_the_bus(void)
+{
+    if (spi.window == WINDOW_OPEN) {
+        machine_fail("an access to flash while open:", "the flash window");
+    }
+}
+
 /* What changed in flash shows in the window, if it lies in the mapped megabyte. */
 static void refresh_window(uint32_t address, uint32_t size)
 {
-    if (spi.mapped && address / WINDOW_SIZE == spi.megabyte) {
+    if (spi.window != WINDOW_ABSENT && address / WINDOW_SIZE == spi.megabyte) {
         host_read_at(spi.file, address, (void *)(uintptr_t)(WINDOW + address % WINDOW_SIZE), size);
     }
 }
@@ -196,6 +231,7 @@ static void operate(uint32_t address, const uint8_t *data, uint32_t size)
 
 int SPIRead(uint32_t address, void *data, uint32_t size)
 {
+    need_the_bus();
     if (!reachable(address, size)) {
         return SPI_ERROR;
     }
@@ -212,6 +248,7 @@ int SPIWrite(uint32_t address, const void *data, uint32_t size)
 {
     const uint8_t *from = data;
 
+    need_the_bus();
     if (!reachable(address, size)) {
         return SPI_ERROR;
     }
@@ -231,6 +268,7 @@ int SPIWrite(uint32_t address, const void *data, uint32_t size)
 
 int SPIEraseSector(uint32_t sector)
 {
+    need_the_bus();
     if (sector > NEVER / SECTOR || !reachable(sector * SECTOR, SECTOR)) {
         return SPI_ERROR;
     }
@@ -324,8 +362,13 @@ void spi_flash_attach(void)
 void Cache_Read_Enable(uint8_t odd_even, uint8_t pair, uint8_t size)
 {
     (void)size;
-    spi.megabyte = 2 * (uint32_t)(pair & 7) + (odd_even == 1);
-    spi.mapped = true;
+    uint32_t megabyte = 2 * (uint32_t)(pair & 7) + (odd_even == 1);
+    if (spi.window != WINDOW_ABSENT && spi.megabyte == megabyte) {
+        spi.window = WINDOW_OPEN;
+        return;
+    }
+    spi.megabyte = megabyte;
+    spi.window = WINDOW_OPEN;
     uint32_t first = spi.megabyte * WINDOW_SIZE;
     uint32_t there = first >= spi.size                ? 0
                      : spi.size - first < WINDOW_SIZE ? spi.size - first
@@ -334,14 +377,12 @@ void Cache_Read_Enable(uint8_t odd_even, uint8_t pair, uint8_t size)
     memset((void *)(uintptr_t)(WINDOW + there), 0xFF, WINDOW_SIZE - there);
 }
 
-/* An unmapped window holds illegal instructions: code that runs on there stops at once. */
 void Cache_Read_Disable(void)
 {
-    if (spi.mapped) {
-        uint32_t *word = (uint32_t *)(uintptr_t)WINDOW;
-        for (uint32_t i = 0; i < WINDOW_SIZE / 4; i++) {
-            word[i] = 0;
-        }
+    if (spi.window == WINDOW_OPEN) {
+        spi.window = WINDOW_SHUT;
     }
-    spi.mapped = false;
+    if (in_window((uintptr_t)__builtin_return_address(0))) {
+        machine_fail("Cache_Read_Disable called from", "the flash window");
+    }
 }
