@@ -54,11 +54,19 @@ def app_descriptor(version=b"1.2.3", project=b"demo"):
     return (text + hashlib.sha256(b"elf").digest()).ljust(256, b"\0")
 
 
+# Chip id: where constants in flash, data in RAM and code in RAM are.
+MEMORY = {0: (0x3F400000, 0x3FFB0000, 0x40080000), 2: (0x3F000000, 0x3FFC0000, 0x40024000),
+          5: (0x3C000000, 0x3FC90000, 0x40380000), 9: (0x3C000000, 0x3FC90000, 0x40374000),
+          18: (0x48000000, 0x4FF40000, 0x4FF00000)}
+
+
 def esp32(chip_id=0, segments=None, mode=2, size_freq=0x2F, entry=0x40080400, hashed=True):
     """An image of the ESP32 family."""
+    flash, data, code = MEMORY[chip_id]
     if segments is None:
-        segments = [(0x3F400020, app_descriptor() + bytes(range(256))), (0x3FFB0000, bytes(64)),
-                    (0x40080000, bytes(range(128)) * 16)]
+        segments = [(flash + 0x20, app_descriptor() + bytes(range(256))), (data, bytes(64)),
+                    (code, bytes(range(128)) * 16)]
+        entry = code + 0x400
     body = struct.pack("<BBBBI", 0xE9, len(segments), mode, size_freq, entry)
     body += bytes([0xEE, 0, 0, 0]) + struct.pack("<HBHH", chip_id, 0, 0, 0) + bytes(4) + bytes([1 if hashed else 0])
     for address, data in segments:
@@ -69,8 +77,9 @@ def esp32(chip_id=0, segments=None, mode=2, size_freq=0x2F, entry=0x40080400, ha
 
 def esp32_boot(chip_id=0, size_freq=0x20):
     """A second-stage boot loader of ESP-IDF: it runs from RAM alone."""
-    return esp32(chip_id, [(0x3FFF0030, b"boot" * 16), (0x40078000, bytes(range(256))), (0x40080400, bytes(64))],
-                 size_freq=size_freq)
+    _, data, code = MEMORY[chip_id]
+    return esp32(chip_id, [(data, b"boot" * 16), (code, bytes(range(256))), (code + 0x400, bytes(64))],
+                 size_freq=size_freq, entry=code + 0x400)
 
 
 def crc32_mpeg2(data):

@@ -37,11 +37,16 @@ uint8_t boot_version_of(const uint8_t *loader, uint32_t size)
 bool boot_version(struct flash *flash, uint8_t *version)
 {
     uint8_t loader[UPD_FLASH_SECTOR];
+    struct inspection found;
 
-    if (!flash_read(flash, 0, loader, sizeof loader)) {
+    *version = 0;
+    if (!flash_inspect(flash, 0, sizeof loader, &found) ||
+        !flash_read(flash, 0, loader, sizeof loader)) {
         return false;
     }
-    *version = boot_version_of(loader, sizeof loader);
+    if (found.problem.name == NULL) { /* what an older loader left behind it does not count */
+        *version = boot_version_of(loader, found.info.image_size);
+    }
     return true;
 }
 

@@ -243,6 +243,10 @@ static bool load_region(struct build *build, const struct upd_flash_map *map,
         return false;
     }
     enum upd_flash_region next = upd_flash_map_region_at(map, span.address + span.size);
+    enum upd_flash_region around = upd_flash_map_region_parent(map, next);
+    if (around != UPD_REGION_COUNT && around != upd_flash_map_region_parent(map, region)) {
+        next = around; /* the whole neighbour, unless both are parts of it */
+    }
     if (next != UPD_REGION_COUNT) {
         snprintf((*piece)->next, sizeof(*piece)->next, "%s", upd_flash_region_name(next));
     }
