@@ -263,6 +263,21 @@ static const struct example show_examples[] = {
     {0},
 };
 
+/* A size as tables in CSV have it: 1M, 16K, or the number. */
+static const char *short_size(uint32_t size, char *text, size_t room)
+{
+    bool mega = size % (1u << 20) == 0, kilo = size % 1024 == 0;
+    snprintf(text, room, "%u%s",
+             mega   ? size >> 20
+             : kilo ? size >> 10
+                    : size,
+             size == 0 ? ""
+             : mega    ? "M"
+             : kilo    ? "K"
+                       : "");
+    return text;
+}
+
 static void print_rows(const struct table *table)
 {
     char name[4 * UPD_PARTITION_NAME_SIZE + 1], type[64], subtype[64], size[64];
@@ -275,7 +290,8 @@ static void print_rows(const struct table *table)
                display(row->name, upd_partition_name_size(row), name, sizeof name),
                partition_type(table, row, type, sizeof type),
                partition_subtype(table, row, subtype, sizeof subtype), row->offset,
-               (unsigned long long)row->offset + row->size, size_text(row->size, size, sizeof size),
+               (unsigned long long)row->offset + row->size,
+               short_size(row->size, size, sizeof size),
                row->flags & UPD_PARTITION_ENCRYPTED ? ", encrypted" : "",
                row->flags & UPD_PARTITION_READONLY ? ", readonly" : "");
     }

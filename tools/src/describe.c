@@ -204,7 +204,9 @@ static void print_segments(const struct upd_image_info *info)
         if (upd_image_segment_range(info, i, &range) == UPD_OK) {
             printf("  segment %-4u address 0x%08x  size 0x%06x  at 0x%06x%s\n", i,
                    info->segments[i].address, info->segments[i].size, range.offset,
-                   i < info->loader_segments ? "  (boot loader)" : "");
+                   i < info->loader_segments                         ? "  (boot loader)"
+                   : i == 0 && info->format == UPD_FORMAT_ESP8266_V2 ? "  (irom)"
+                                                                     : "");
         }
     }
 }
