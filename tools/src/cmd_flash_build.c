@@ -222,48 +222,44 @@ static bool patch_header(struct build *build, struct piece *boot, const struct i
 
 /* --- NONOS ----------------------------------------------------------------------------------- */
 
-/* A file for a region of the map; NULL path: nothing. */
-static bool load_region(struct build *build, const struct upd_flash_map *map,
-                        enum upd_flash_region region, const char *path, struct piece **piece)
+/* A file for a region of the map; NULL: reported. */
+static struct piece *load_region(struct build *build, const struct upd_flash_map *map,
+                                 enum upd_flash_region region, const char *path)
 {
     struct upd_flash_span span;
 
-    *piece = NULL;
-    if (path == NULL) {
-        return true;
-    }
     if (upd_flash_map_region(map, region, &span) != UPD_OK) {
         fail(build->call, EXIT_USAGE, "usage", "map %u has no region %s", map->number,
              upd_flash_region_name(region));
-        return false;
+        return NULL;
     }
-    *piece = pieces_load(build->call, &build->pieces, upd_flash_region_name(region), path,
-                         span.address, span.size);
-    if (*piece == NULL) {
-        return false;
-    }
+    struct piece *piece = pieces_load(build->call, &build->pieces, upd_flash_region_name(region),
+                                      path, span.address, span.size);
     enum upd_flash_region next = upd_flash_map_region_at(map, span.address + span.size);
     enum upd_flash_region around = upd_flash_map_region_parent(map, next);
     if (around != UPD_REGION_COUNT && around != upd_flash_map_region_parent(map, region)) {
         next = around; /* the whole neighbour, unless both are parts of it */
     }
-    if (next != UPD_REGION_COUNT) {
-        snprintf((*piece)->next, sizeof(*piece)->next, "%s", upd_flash_region_name(next));
+    if (piece != NULL && next != UPD_REGION_COUNT) {
+        snprintf(piece->next, sizeof piece->next, "%s", upd_flash_region_name(next));
     }
-    return true;
+    return piece;
+}
+
+static bool load_optional(struct build *build, const struct upd_flash_map *map,
+                          enum upd_flash_region region, const char *path)
+{
+    return path == NULL || load_region(build, map, region, path) != NULL;
 }
 
 static bool load_slot(struct build *build, const struct upd_flash_map *map, enum upd_slot slot,
                       const char *path, struct inspection *found)
 {
     enum upd_flash_region region = slot == UPD_SLOT_USER1 ? UPD_REGION_USER1 : UPD_REGION_USER2;
-    struct piece *piece;
+    const struct piece *piece = load_region(build, map, region, path);
 
-    if (!load_region(build, map, region, path, &piece)) {
+    if (piece == NULL) {
         return false;
-    }
-    if (piece == NULL || piece->size > piece->room) { /* an overflow is told with its neighbour */
-        return true;
     }
     const struct upd_image_target place = {.chip = UPD_CHIP_ESP8266,
                                            .place = UPD_PLACE_NONOS,
@@ -273,7 +269,23 @@ static bool load_slot(struct build *build, const struct upd_flash_map *map, enum
                                            .slot = (uint8_t)(slot + 1),
                                            .flash_map = map->number,
                                            .flash_mode = UPD_IMAGE_ANY};
-    return check_image(build, piece, &place, found);
+    /* An overflow is told later, with its neighbour. */
+    return piece->size > piece->room || check_image(build, piece, &place, found);
+}
+
+static bool load_boot(struct build *build, const struct upd_flash_map *map, struct piece **boot,
+                      struct inspection *found)
+{
+    const struct upd_image_target place = {.chip = UPD_CHIP_ESP8266,
+                                           .place = UPD_PLACE_LOADER,
+                                           .size = UPD_FLASH_SECTOR,
+                                           .flash_size = UPD_IMAGE_ANY_SIZE,
+                                           .flash_map = UPD_IMAGE_ANY,
+                                           .flash_mode = UPD_IMAGE_ANY};
+
+    *boot = load_region(build, map, UPD_REGION_BOOT, build->arguments->boot);
+    return *boot != NULL &&
+           ((*boot)->size > (*boot)->room || check_image(build, *boot, &place, found));
 }
 
 static void warn_of_old_boot(struct build *build, const struct upd_flash_map *map,
@@ -292,7 +304,7 @@ static bool build_nonos(struct build *build)
     const struct arguments *arguments = build->arguments;
     const struct upd_flash_map *map = upd_flash_map(arguments->map.index);
     struct inspection boot_found = {0}, found = {0};
-    struct piece *boot, *rest;
+    struct piece *boot;
 
     if (!map->fota || arguments->user1 == NULL) {
         fail(build->call, EXIT_USAGE, "usage",
@@ -301,14 +313,7 @@ static bool build_nonos(struct build *build)
         return false;
     }
     build->pieces.flash_size = map->size;
-    const struct upd_image_target place = {.chip = UPD_CHIP_ESP8266,
-                                           .place = UPD_PLACE_LOADER,
-                                           .size = UPD_FLASH_SECTOR,
-                                           .flash_size = UPD_IMAGE_ANY_SIZE,
-                                           .flash_map = UPD_IMAGE_ANY,
-                                           .flash_mode = UPD_IMAGE_ANY};
-    if (!load_region(build, map, UPD_REGION_BOOT, arguments->boot, &boot) ||
-        (boot->size <= boot->room && !check_image(build, boot, &place, &boot_found)) ||
+    if (!load_boot(build, map, &boot, &boot_found) ||
         !load_slot(build, map, UPD_SLOT_USER1, arguments->user1, &found)) {
         return false;
     }
@@ -327,9 +332,10 @@ static bool build_nonos(struct build *build)
     }
     warn_of_old_boot(build, map, boot);
     return patch_header(build, boot, &boot_found, mode, (uint8_t)(map->number << 4 | freq)) &&
-           load_slot(build, map, UPD_SLOT_USER2, arguments->user2, &found) &&
-           load_region(build, map, UPD_REGION_INIT_DATA, arguments->init_data, &rest) &&
-           load_region(build, map, UPD_REGION_DEVICE_KEY, arguments->device_key, &rest);
+           (arguments->user2 == NULL ||
+            load_slot(build, map, UPD_SLOT_USER2, arguments->user2, &found)) &&
+           load_optional(build, map, UPD_REGION_INIT_DATA, arguments->init_data) &&
+           load_optional(build, map, UPD_REGION_DEVICE_KEY, arguments->device_key);
 }
 
 /* --- Partition tables ------------------------------------------------------------------------ */

@@ -112,30 +112,35 @@ static bool make_rules(struct call *call, const struct rule_arguments *arguments
     return true;
 }
 
-/* Table in, rules and all. `extra` must outlive the table; the caller frees both. */
-static enum exit_code load(struct call *call, const struct rule_arguments *arguments,
-                           const char *file, bool md5, struct upd_partition_subtype **extra,
-                           struct table **table)
+/* A table as the command line asks for it; NULL: reported. `extra` must outlive it; the caller
+ * frees both. */
+static struct table *load(struct call *call, const struct rule_arguments *arguments,
+                          const char *file, bool md5, struct upd_partition_subtype **extra)
 {
     struct upd_partition_rules rules;
-    enum exit_code code = EXIT_USAGE;
+    struct table *table = NULL;
 
-    *table = NULL;
     *extra = calloc(arguments->subtypes.count + 1, sizeof **extra);
     if (*extra == NULL) {
-        return fail(call, EXIT_FAILED, "memory", "out of memory");
+        fail(call, EXIT_FAILED, "memory", "out of memory");
+        return NULL;
     }
     if ((file == NULL) == (arguments->builtin == NULL)) {
-        return fail(call, EXIT_USAGE, "usage", "name one table: a file, or one with --builtin");
+        fail(call, EXIT_USAGE, "usage", "name one table: a file, or one with --builtin");
+        return NULL;
     }
-    if (make_rules(call, arguments, *extra, &rules)) {
-        rules.md5 = md5;
-        code = table_load(call, file, arguments->builtin, &rules, !arguments->no_verify, table);
-        if (code == EXIT_DONE && arguments->flash_size.given) {
-            code = table_fits(call, *table, arguments->flash_size.value);
-        }
+    if (!make_rules(call, arguments, *extra, &rules)) {
+        return NULL;
     }
-    return code;
+    rules.md5 = md5;
+    if (table_load(call, file, arguments->builtin, &rules, !arguments->no_verify, &table) ==
+            EXIT_DONE &&
+        arguments->flash_size.given &&
+        table_fits(call, table, arguments->flash_size.value) != EXIT_DONE) {
+        table_free(table);
+        table = NULL;
+    }
+    return table;
 }
 
 /* --- build ----------------------------------------------------------------------------------- */
@@ -177,29 +182,34 @@ static const struct example build_examples[] = {
     {0},
 };
 
+static void build(struct call *call, struct table *table)
+{
+    const struct build_arguments *arguments = call->arguments;
+    uint8_t data[UPD_PARTITION_TABLE_SIZE];
+
+    if (table->binary) {
+        fail(call, EXIT_USAGE, "usage",
+             "%s: is a binary table already; 'updraft partition show --csv' makes text of it",
+             table->rules.input);
+        return;
+    }
+    if (table->size == 0) { /* no error to the original either */
+        warn(call, "%s: is empty: it gives a table without partitions", table->rules.input);
+    }
+    if (table_build(call, table, data) == EXIT_DONE) {
+        output_store(call, arguments->output != NULL ? arguments->output : "-", data, sizeof data);
+    }
+}
+
 static enum exit_code run_build(struct call *call)
 {
     const struct build_arguments *arguments = call->arguments;
     struct upd_partition_subtype *extra = NULL;
-    struct table *table = NULL;
-    uint8_t data[UPD_PARTITION_TABLE_SIZE];
-    enum exit_code code =
-        load(call, &arguments->rules, arguments->file, !arguments->no_md5, &extra, &table);
+    struct table *table =
+        load(call, &arguments->rules, arguments->file, !arguments->no_md5, &extra);
 
-    if (code == EXIT_DONE && table->binary) {
-        code =
-            fail(call, EXIT_USAGE, "usage",
-                 "%s: is a binary table already; 'updraft partition show --csv' makes text of it",
-                 table->rules.input);
-    }
-    if (code == EXIT_DONE && table->size == 0) { /* no error to the original either */
-        warn(call, "%s: is empty: it gives a table without partitions", table->rules.input);
-    }
-    if (code == EXIT_DONE) {
-        code = table_build(call, table, data);
-    }
-    if (code == EXIT_DONE) {
-        output_store(call, arguments->output != NULL ? arguments->output : "-", data, sizeof data);
+    if (table != NULL) {
+        build(call, table);
     }
     table_free(table);
     free(extra);
@@ -244,18 +254,6 @@ static const struct operand table_operands[] = {
      .help = "the table, binary or CSV; '-' is standard input"},
     {0},
 };
-/* Looking at nothing is a mistake, unlike building an empty table. */
-static enum exit_code load_table(struct call *call, const struct show_arguments *arguments,
-                                 struct upd_partition_subtype **extra, struct table **table)
-{
-    enum exit_code code = load(call, &arguments->rules, arguments->file, true, extra, table);
-
-    if (code == EXIT_DONE && (*table)->size == 0) {
-        code = fail(call, EXIT_USAGE, "empty", "%s: is empty", (*table)->rules.input);
-    }
-    return code;
-}
-
 static const struct example show_examples[] = {
     {"updraft partition show partitions.bin", "the rows, readable"},
     {"updraft partition show --csv partitions.bin", "back to text"},
@@ -311,7 +309,7 @@ static void add_rows(const struct table *table, json_t *object)
         json_integer(upd_partition_slot_count(table->list.rows, table->list.count)));
 }
 
-static enum exit_code print_csv(struct call *call, const struct table *table)
+static void print_csv(struct call *call, const struct table *table)
 {
     struct upd_text text = upd_text_on(NULL, 0);
 
@@ -323,35 +321,53 @@ static enum exit_code print_csv(struct call *call, const struct table *table)
     upd_partition_csv_write(&table->rules, &table->list, &text);
     char *csv = malloc(text.length + 1);
     if (csv == NULL) {
-        return fail(call, EXIT_FAILED, "memory", "out of memory");
+        fail(call, EXIT_FAILED, "memory", "out of memory");
+        return;
     }
     text = upd_text_on(csv, text.length + 1);
     upd_partition_csv_write(&table->rules, &table->list, &text);
     fwrite(csv, 1, text.length, stdout);
     free(csv);
-    return EXIT_DONE;
+}
+
+static void show(struct call *call, struct table *table)
+{
+    const struct show_arguments *arguments = call->arguments;
+
+    if (call->json != NULL) {
+        add_rows(table, call->json);
+    } else if (arguments->csv) {
+        print_csv(call, table);
+    } else {
+        print_rows(table);
+    }
+}
+
+/* Show and check: looking at nothing is a mistake, unlike building an empty table. */
+static enum exit_code look(struct call *call, void (*at)(struct call *call, struct table *table))
+{
+    const struct show_arguments *arguments = call->arguments;
+    struct upd_partition_subtype *extra = NULL;
+    struct table *table = load(call, &arguments->rules, arguments->file, true, &extra);
+
+    if (table != NULL && table->size == 0) {
+        fail(call, EXIT_USAGE, "empty", "%s: is empty", table->rules.input);
+    } else if (table != NULL) {
+        at(call, table);
+    }
+    table_free(table);
+    free(extra);
+    return call->code;
 }
 
 static enum exit_code run_show(struct call *call)
 {
     const struct show_arguments *arguments = call->arguments;
-    struct upd_partition_subtype *extra = NULL;
-    struct table *table = NULL;
-    enum exit_code code = load_table(call, arguments, &extra, &table);
 
-    if (code == EXIT_DONE && arguments->csv && call->json != NULL) {
-        code = fail(call, EXIT_USAGE, "usage", "--csv and --json cannot be had together");
+    if (arguments->csv && call->json != NULL) {
+        return fail(call, EXIT_USAGE, "usage", "--csv and --json cannot be had together");
     }
-    if (code == EXIT_DONE && call->json != NULL) {
-        add_rows(table, call->json);
-    } else if (code == EXIT_DONE && arguments->csv) {
-        code = print_csv(call, table);
-    } else if (code == EXIT_DONE) {
-        print_rows(table);
-    }
-    table_free(table);
-    free(extra);
-    return code;
+    return look(call, show);
 }
 
 const struct command partition_show_command = {
@@ -441,32 +457,27 @@ static bool try_readers(struct call *call, const struct table *table, uint32_t f
     return boots;
 }
 
-static enum exit_code run_check(struct call *call)
+static void check(struct call *call, struct table *table)
 {
     const struct show_arguments *arguments = call->arguments;
-    struct upd_partition_subtype *extra = NULL;
-    struct table *table = NULL;
-    enum exit_code code = load_table(call, arguments, &extra, &table);
+    uint32_t flash_size =
+        arguments->rules.flash_size.given ? arguments->rules.flash_size.value : UINT32_MAX;
 
-    if (code != EXIT_DONE) {
-        goto out;
-    }
     if (call->json != NULL) {
         add_rows(table, call->json);
     } else {
         printf("%s: %u partitions, %u slots for updates: ok\n", table->rules.input,
                table->list.count, upd_partition_slot_count(table->list.rows, table->list.count));
     }
-    uint32_t flash_size =
-        arguments->rules.flash_size.given ? arguments->rules.flash_size.value : UINT32_MAX;
     if (table->binary && !try_readers(call, table, flash_size)) {
-        code = fail(call, EXIT_USAGE, "table", "%s: a chip does not start with this table",
-                    table->rules.input);
+        fail(call, EXIT_USAGE, "table", "%s: a chip does not start with this table",
+             table->rules.input);
     }
-out:
-    table_free(table);
-    free(extra);
-    return code;
+}
+
+static enum exit_code run_check(struct call *call)
+{
+    return look(call, check);
 }
 
 const struct command partition_check_command = {
