@@ -9,8 +9,7 @@
 
 /* The places of the flag sector's seals. The first is programmed to 0 before the record is, and so
  * tells a record of updraft's from the SDK's; the others hold the seal, one after the other. */
-enum { BURNT, FIRST_SEAL, SECOND_SEAL, FLAG_PLACES };
-enum { COPY_PLACES = UPD_COPY_SEALS_SIZE / UPD_SEAL_SIZE };
+enum { BURNT, FIRST_SEAL, SECOND_SEAL };
 enum { MAGIC_AT = 4, COUNTER_AT = 8, LENGTH_AT = 12, CHECKSUM_AT = 20, MAGIC_END_AT = 28 };
 enum { SEAL_VALUE = SEAL - 2, ANY_COPY = 0xFF };
 /* Where the buffer of the rows has its bytes. */
@@ -44,29 +43,21 @@ static bool is_blank(const uint8_t *bytes)
     return all == 0xFF;
 }
 
-/* True when one of the places holds the seal. */
-static bool holds_seal(const uint8_t *places, uint32_t count, uint8_t copy)
+static bool is_seal(const uint8_t bytes[SEAL], uint8_t copy)
 {
     uint8_t seal[SEAL];
 
     make_seal(seal, copy);
-    while (count > 0 && memcmp(places, seal, SEAL) != 0) {
-        places += SEAL;
-        count--;
-    }
-    return count > 0;
+    return memcmp(bytes, seal, SEAL) == 0;
 }
 
-struct upd_copy_sealing upd_copy_sealing(const uint8_t seals[UPD_COPY_SEALS_SIZE])
+void upd_copy_see_seal(struct upd_copy_sealing *sealing, uint32_t place,
+                       const uint8_t mark[UPD_JOURNAL_MARK_SIZE], const uint8_t seal[SEAL])
 {
-    struct upd_copy_sealing sealing = {.sealed = holds_seal(seals, COPY_PLACES, ANY_COPY),
-                                       .free = COPY_PLACES};
-
-    /* A place before one that was used may look blank and be torn. */
-    while (sealing.free > 0 && is_blank(&seals[(sealing.free - 1u) * SEAL])) {
-        sealing.free--;
+    if (upd_journal_mark_is_set(mark)) {
+        sealing->free = (uint8_t)(place + 1);
+        sealing->sealed = sealing->sealed || is_seal(seal, ANY_COPY);
     }
-    return sealing;
 }
 
 /* --- What is there --------------------------------------------------------------------------- */
@@ -100,20 +91,19 @@ enum upd_flag_trust upd_flag_trust(const struct upd_select_area *area)
 {
     uint32_t magic = upd_get_le32(&area->params.flag[MAGIC_AT]);
 
-    if (holds_seal(flag_place(area, FIRST_SEAL), FLAG_PLACES - FIRST_SEAL, flagged(area))) {
+    if (is_seal(flag_place(area, FIRST_SEAL), flagged(area)) ||
+        is_seal(flag_place(area, SECOND_SEAL), flagged(area))) {
         return UPD_FLAG_SOUND;
     }
     if (!is_blank(flag_place(area, BURNT))) {
         return UPD_FLAG_DOUBT;
     }
-    if (magic == UPD_SYSPARAM_MAGIC) {
+    /* The SDK, or an original loader, which leaves everything behind byte 0 as the erase did. */
+    if (magic == UPD_SYSPARAM_MAGIC || (magic == 0xFFFFFFFFu && area->params.flag[0] <= 1)) {
         return UPD_FLAG_SOUND;
     }
-    /* An original loader, or a new chip, has a value in byte 0, or no second copy. */
-    return magic == 0xFFFFFFFFu &&
-                   (area->params.flag[0] <= 1 || !has_block(area, 0) || !has_block(area, 1))
-               ? UPD_FLAG_TRUSTED
-               : UPD_FLAG_DOUBT;
+    return magic == 0xFFFFFFFFu && !(has_block(area, 0) && has_block(area, 1)) ? UPD_FLAG_NEW
+                                                                               : UPD_FLAG_DOUBT;
 }
 
 /* How fit a copy is to be selected. */

@@ -225,11 +225,11 @@ static void test_pages_are_shared_as_the_format_says(void)
         enum upd_journal_mark mark;
         uint32_t offset;
     } places[] = {
-        {UPD_MARK_CLOSED, 64},     {UPD_MARK_PROVEN, 96},   {UPD_MARK_REPORTED, 128},
         {UPD_MARK_TAKEN, 256},     {UPD_MARK_ARMED, 768},   {UPD_MARK_SWITCHED, 800},
         {UPD_MARK_START_1, 832},   {UPD_MARK_START_2, 864}, {UPD_MARK_START_3, 896},
         {UPD_MARK_EXHAUSTED, 928}, {UPD_MARK_DAMAGED, 960}, {UPD_MARK_REFUSED, 992},
-        {UPD_MARK_RESTORED, 1024},
+        {UPD_MARK_RESTORED, 1024}, {UPD_MARK_CLOSED, 1056}, {UPD_MARK_PROVEN, 1088},
+        {UPD_MARK_REPORTED, 1120},
     };
     CHECK(sizeof places / sizeof places[0] == UPD_MARK_COUNT);
     for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {

@@ -106,11 +106,11 @@ static void test_trust_in_what_others_leave(void)
     struct upd_select_area area = blank_area();
 
     area.params.flag[0] = 0; /* an original loader's 4 bytes */
-    CHECK(upd_flag_trust(&area) == UPD_FLAG_TRUSTED);
+    CHECK(upd_flag_trust(&area) == UPD_FLAG_SOUND);
     memset(area.params.head[1], 0xFF, UPD_SYSPARAM_HEAD_SIZE);
-    CHECK(upd_flag_trust(&area) == UPD_FLAG_TRUSTED);
+    CHECK(upd_flag_trust(&area) == UPD_FLAG_SOUND);
     memset(area.params.flag, 0xFF, sizeof area.params.flag); /* a new chip */
-    CHECK(upd_flag_trust(&area) == UPD_FLAG_TRUSTED);
+    CHECK(upd_flag_trust(&area) == UPD_FLAG_NEW);
     CHECK(upd_select_current(&area) == 0); /* the only one with a block, although FF says 1 */
     set_block(area.params.head[1], A);
     CHECK(upd_flag_trust(&area) == UPD_FLAG_DOUBT); /* erased, and both copies there: a cut */
@@ -138,25 +138,48 @@ static void test_of_two_copies_the_sealed_one_counts_when_the_flag_is_in_doubt(v
 
 static void test_a_copy_is_sealed_by_a_whole_seal_in_any_place(void)
 {
-    uint8_t seals[UPD_COPY_SEALS_SIZE], seal[SEAL];
-    uint32_t places = UPD_COPY_SEALS_SIZE / SEAL;
+    uint8_t mark[2][UPD_JOURNAL_MARK_SIZE], blank[SEAL], zeros[SEAL], seal[SEAL];
 
+    memset(mark[0], 0xFF, sizeof mark[0]);
+    memset(mark[1], 0, sizeof mark[1]);
+    memset(blank, 0xFF, sizeof blank);
+    memset(zeros, 0, sizeof zeros);
     upd_copy_seal(seal);
     CHECK(memcmp(seal, "updraft seal: \xFF", SEAL) == 0);
-    memset(seals, 0xFF, sizeof seals);
-    CHECK(!upd_copy_sealing(seals).sealed && upd_copy_sealing(seals).free == 0);
-    for (uint32_t i = 0; i < places; i++) {
-        memset(seals, 0xFF, sizeof seals);
-        memcpy(&seals[i * SEAL], seal, SEAL);
-        CHECK(upd_copy_sealing(seals).sealed && upd_copy_sealing(seals).free == i + 1);
-        for (uint32_t bit = 0; bit < SEAL * 8; bit++) {
-            seals[i * SEAL + bit / 8] ^= (uint8_t)(1u << bit % 8);
-            CHECK(!upd_copy_sealing(seals).sealed);
-            seals[i * SEAL + bit / 8] ^= (uint8_t)(1u << bit % 8);
+    for (uint32_t used = 0; used <= UPD_COPY_SEALS; used++) {
+        for (uint32_t whole = 0; whole <= UPD_COPY_SEALS; whole++) {
+            struct upd_copy_sealing sealing = {.sealed = false};
+            for (uint32_t place = 0; place < UPD_COPY_SEALS; place++) {
+                upd_copy_see_seal(&sealing, place, mark[place < used],
+                                  place == whole  ? seal
+                                  : place < whole ? zeros
+                                                  : blank);
+            }
+            CHECK(sealing.free == used);
+            CHECK(sealing.sealed == (whole < used)); /* without its mark a place says nothing */
         }
     }
-    memset(seals, 0, sizeof seals);
-    CHECK(!upd_copy_sealing(seals).sealed && upd_copy_sealing(seals).free == places);
+    for (uint32_t bit = 0; bit < SEAL * 8; bit++) {
+        struct upd_copy_sealing sealing = {.sealed = false};
+        seal[bit / 8] ^= (uint8_t)(1u << bit % 8);
+        upd_copy_see_seal(&sealing, 0, mark[1], seal);
+        CHECK(!sealing.sealed && sealing.free == 1);
+        seal[bit / 8] ^= (uint8_t)(1u << bit % 8);
+    }
+}
+
+/* Each place has a page, and none is in the bytes that the SDK writes. */
+static void test_the_places_of_a_copy_have_pages_of_their_own(void)
+{
+    for (uint32_t place = 0; place < UPD_COPY_SEALS; place++) {
+        uint32_t page = UPD_COPY_SEAL_OFFSET(place) / UPD_JOURNAL_PAGE_SIZE;
+        CHECK(page > UPD_SYSPARAM_SDK_SIZE / UPD_JOURNAL_PAGE_SIZE && page < 16);
+        for (uint32_t other = 0; other < UPD_COPY_SEALS; other++) {
+            CHECK(other == place || page != UPD_COPY_SEAL_OFFSET(other) / UPD_JOURNAL_PAGE_SIZE);
+            CHECK(page != UPD_COPY_MARK_OFFSET(other) / UPD_JOURNAL_PAGE_SIZE);
+        }
+        CHECK(UPD_COPY_MARK_OFFSET(place) >= UPD_SYSPARAM_SDK_SIZE);
+    }
 }
 
 static void test_a_slot_is_selected_in_the_order_that_cuts_allow(void)
@@ -164,7 +187,8 @@ static void test_a_slot_is_selected_in_the_order_that_cuts_allow(void)
     struct upd_select_area area = blank_area();
     struct upd_select_progress progress = {.sealed = false};
 
-    area.params.flag[0] = 0; /* TRUSTED: first the flag, for the copy that counts already */
+    memset(area.params.head[1], 0xFF, UPD_SYSPARAM_HEAD_SIZE);
+    /* NEW: first the flag, for the copy that counts already. */
     struct upd_select_step step = upd_select_slot(&area, &progress, VERSION, B);
     CHECK(step.what == UPD_SELECT_FLAG && step.which == 0);
     write_flag(&area, 0);
@@ -403,6 +427,7 @@ int main(void)
     CHECK_RUN(test_trust_in_what_others_leave);
     CHECK_RUN(test_of_two_copies_the_sealed_one_counts_when_the_flag_is_in_doubt);
     CHECK_RUN(test_a_copy_is_sealed_by_a_whole_seal_in_any_place);
+    CHECK_RUN(test_the_places_of_a_copy_have_pages_of_their_own);
     CHECK_RUN(test_a_slot_is_selected_in_the_order_that_cuts_allow);
     CHECK_RUN(test_holding_seals_one_copy_and_breaks_the_other);
     CHECK_RUN(test_no_cut_leaves_a_flag_that_is_trusted_and_unstable);

@@ -13,11 +13,7 @@
 #include "flash_verify.h"
 #include "frame.h"
 
-enum {
-    SECTOR = 4096,
-    PAGE = UPD_JOURNAL_PAGE_SIZE,
-    COPY_PLACES = UPD_COPY_SEALS_SIZE / UPD_SEAL_SIZE,
-};
+enum { SECTOR = 4096, PAGE = UPD_JOURNAL_PAGE_SIZE };
 /* Bits of so many wiped bytes that may read as 1 where a cut left unstable cells. */
 #define WIPED_ONES(size) ((size)*4u)
 
@@ -54,16 +50,20 @@ static struct upd_image_target target_of(const struct upd_device *device, uint32
 
 static enum upd_err read_copy(struct upd_device *device, uint8_t copy, struct upd_select_area *area)
 {
-    uint8_t seals[UPD_COPY_SEALS_SIZE];
+    uint8_t mark[UPD_JOURNAL_MARK_SIZE], seal[UPD_SEAL_SIZE];
     uint32_t sector = copy_sector(device, copy);
 
+    area->copy[copy] = (struct upd_copy_sealing){.sealed = false};
     enum upd_err err =
         upd_flash_read(device, sector, area->params.head[copy], UPD_SYSPARAM_HEAD_SIZE);
-    if (err == UPD_OK) {
-        err = upd_flash_read(device, sector + UPD_COPY_SEALS_OFFSET, seals, sizeof seals);
-    }
-    if (err == UPD_OK) {
-        area->copy[copy] = upd_copy_sealing(seals);
+    for (uint32_t place = 0; place < UPD_COPY_SEALS && err == UPD_OK; place++) {
+        err = upd_flash_read(device, sector + UPD_COPY_MARK_OFFSET(place), mark, sizeof mark);
+        if (err == UPD_OK) {
+            err = upd_flash_read(device, sector + UPD_COPY_SEAL_OFFSET(place), seal, sizeof seal);
+        }
+        if (err == UPD_OK) {
+            upd_copy_see_seal(&area->copy[copy], place, mark, seal);
+        }
     }
     return err;
 }
@@ -124,28 +124,55 @@ static bool is_given_up(const struct upd_nonos_state *state)
 
 static enum upd_err program_seal(struct upd_device *device, uint8_t copy, uint32_t place)
 {
+    uint32_t sector = copy_sector(device, copy);
     uint8_t seal[UPD_SEAL_SIZE];
 
-    upd_copy_seal(seal);
-    return upd_flash_program(
-        device, copy_sector(device, copy) + UPD_COPY_SEALS_OFFSET + place * UPD_SEAL_SIZE, seal,
-        sizeof seal);
-}
-
-static enum upd_err break_seals(struct upd_device *device, uint8_t copy)
-{
-    return upd_flash_clear(device, copy_sector(device, copy) + UPD_COPY_SEALS_OFFSET,
-                           UPD_COPY_SEALS_SIZE, WIPED_ONES(UPD_COPY_SEALS_SIZE));
-}
-
-static bool is_blank(const uint8_t *bytes, uint32_t size)
-{
-    uint8_t all = 0xFF;
-
-    for (uint32_t i = 0; i < size; i++) {
-        all &= bytes[i];
+    enum upd_err err = upd_flash_clear(device, sector + UPD_COPY_MARK_OFFSET(place),
+                                       UPD_JOURNAL_MARK_SIZE, WIPED_ONES(UPD_JOURNAL_MARK_SIZE));
+    if (err == UPD_OK) {
+        upd_copy_seal(seal);
+        err = upd_flash_program(device, sector + UPD_COPY_SEAL_OFFSET(place), seal, sizeof seal);
     }
-    return all == 0xFF;
+    return err;
+}
+
+static bool is_all(const uint8_t *bytes, uint32_t size, uint8_t value)
+{
+    for (uint32_t i = 0; i < size; i++) {
+        if (bytes[i] != value) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static enum upd_err break_seals(struct upd_device *device, const struct upd_nonos_state *state,
+                                uint8_t copy)
+{
+    uint8_t seal[UPD_SEAL_SIZE];
+    enum upd_err err = UPD_OK;
+
+    for (uint32_t place = 0; place < state->area.copy[copy].free && err == UPD_OK; place++) {
+        uint32_t offset = copy_sector(device, copy) + UPD_COPY_SEAL_OFFSET(place);
+        err = upd_flash_read(device, offset, seal, sizeof seal);
+        if (err == UPD_OK && !is_all(seal, sizeof seal, 0)) {
+            err = upd_flash_clear(device, offset, sizeof seal, WIPED_ONES(sizeof seal));
+        }
+    }
+    return err;
+}
+
+/* Marks and seals, which are not carried over to the other copy. */
+static void blank_seals(uint8_t page[PAGE], uint32_t offset)
+{
+    if (offset == UPD_COPY_MARK_OFFSET(0)) {
+        memset(page, 0xFF, UPD_COPY_SEALS * UPD_JOURNAL_MARK_SIZE);
+    }
+    for (uint32_t place = 0; place < UPD_COPY_SEALS; place++) {
+        if (offset == UPD_COPY_SEAL_OFFSET(place)) {
+            memset(page, 0xFF, UPD_SEAL_SIZE);
+        }
+    }
 }
 
 /* The other copy becomes the current one, with another slot in its boot block. */
@@ -156,7 +183,7 @@ static enum upd_err write_copy(struct upd_device *device, const struct upd_nonos
     uint32_t source = copy_sector(device, current), target = copy_sector(device, !current);
     uint8_t page[PAGE];
 
-    enum upd_err err = break_seals(device, !current);
+    enum upd_err err = break_seals(device, state, !current);
     if (err == UPD_OK) {
         err = upd_flash_erase(device, target);
     }
@@ -165,10 +192,8 @@ static enum upd_err write_copy(struct upd_device *device, const struct upd_nonos
         if (err == UPD_OK && at == 0) {
             err = upd_boot_block_select(page, state->version, slot);
         }
-        if (at == UPD_COPY_SEALS_OFFSET) {
-            memset(page, 0xFF, UPD_COPY_SEALS_SIZE);
-        }
-        if (err == UPD_OK && !is_blank(page, PAGE)) {
+        blank_seals(page, at);
+        if (err == UPD_OK && !is_all(page, PAGE, 0xFF)) {
             err = upd_flash_program(device, target + at, page, PAGE);
         }
     }
@@ -206,13 +231,13 @@ static enum upd_err do_step(struct upd_device *device, struct upd_nonos_state *s
 
     switch (step.what) {
     case UPD_SELECT_SEAL:
-        if (place < COPY_PLACES) {
+        if (place < UPD_COPY_SEALS) {
             err = program_seal(device, current, place);
         }
         state->progress.sealed = err == UPD_OK;
         break;
     case UPD_SELECT_BREAK:
-        err = break_seals(device, !current);
+        err = break_seals(device, state, !current);
         state->progress.broken = err == UPD_OK;
         break;
     case UPD_SELECT_COPY:
@@ -220,6 +245,7 @@ static enum upd_err do_step(struct upd_device *device, struct upd_nonos_state *s
         state->progress.copied = err == UPD_OK;
         break;
     case UPD_SELECT_FLAG:
+        device->settled = false;
         err = write_flag(device, state, step.which);
         state->progress = (struct upd_select_progress){.sealed = false};
         break;
@@ -235,8 +261,14 @@ typedef struct upd_nonos_step decide(const struct upd_nonos_state *state);
 static enum upd_err carry_out(struct upd_device *device, struct upd_nonos_state *state,
                               decide *next)
 {
-    state->progress = (struct upd_select_progress){.sealed = false};
     enum upd_err err = read_state(device, state);
+
+    state->progress = (struct upd_select_progress){.sealed = false};
+    if (err == UPD_OK && device->settled) {
+        /* As long as the SDK did not write other copies, the current one was sealed just now. */
+        uint8_t current = upd_select_current(&state->area);
+        state->progress.sealed = state->area.copy[current].sealed;
+    }
     while (err == UPD_OK) {
         struct upd_nonos_step step = next(state);
         if (step.what == UPD_NONOS_DONE) {
@@ -392,6 +424,7 @@ static enum upd_err prepare(struct upd_device *device, uint32_t size, bool fresh
         return UPD_E_STATE;
     }
     if (err == UPD_OK) {
+        device->settled = true;
         device->target = target_of(device, target);
         *area = device->slots[target];
         *journal = journal_of(device);

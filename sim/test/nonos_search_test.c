@@ -18,10 +18,11 @@
 enum cell { UNSET, SET, TORN };
 enum copy { NAMES_A, NAMES_B, RUINED };
 /*
- * The flag sector: sealed; with a torn seal, so that it is taken for sound or not, although it is;
- * as an original loader left it; or torn, and then never taken for sound: nonos_flag_test.c.
+ * The flag sector: sealed, or as the SDK or an original loader left it; with a torn seal, so that
+ * it is taken for sound or not, although it is; or torn, and then never taken for sound, which
+ * nonos_select_test.c shows.
  */
-enum flag { SEALED, MAYBE_SEALED, UNSEALED, FLAG_TORN };
+enum flag { SEALED, MAYBE_SEALED, FLAG_TORN };
 
 /* The marks that steps look at. */
 static const enum upd_journal_mark watched[] = {
@@ -123,18 +124,12 @@ static void prepare_flags(void)
 {
     for (uint8_t copy = 0; copy < 2; copy++) {
         struct upd_select_area *sound = &flags[UPD_FLAG_SOUND][copy];
-        struct upd_select_area *trusted = &flags[UPD_FLAG_TRUSTED][copy];
         struct upd_select_area *doubt = &flags[UPD_FLAG_DOUBT][copy];
         *sound = device().area;
         write_flag(sound, copy);
         *doubt = *sound;
         memset(doubt->flag_seals, 0, sizeof doubt->flag_seals);
-        *trusted = *sound;
-        memset(trusted->flag_seals, 0xFF, sizeof trusted->flag_seals);
-        memset(trusted->params.flag, 0xFF, sizeof trusted->params.flag);
-        trusted->params.flag[0] = copy;
         CHECK(upd_flag_trust(sound) == UPD_FLAG_SOUND);
-        CHECK(upd_flag_trust(trusted) == UPD_FLAG_TRUSTED);
         CHECK(upd_flag_trust(doubt) == UPD_FLAG_DOUBT);
     }
 }
@@ -148,9 +143,7 @@ static struct upd_nonos_state read_as(const struct node *node, uint32_t *reading
     bool top = node->torn != 0 && choose(reading, 2) != 0;
     bool gone = node->ended != 0 && choose(reading, 2) != 0;
 
-    state.area = flags[doubt                    ? UPD_FLAG_DOUBT
-                       : node->flag == UNSEALED ? UPD_FLAG_TRUSTED
-                                                : UPD_FLAG_SOUND][current];
+    state.area = flags[doubt ? UPD_FLAG_DOUBT : UPD_FLAG_SOUND][current];
     for (uint32_t i = 0; i < 2; i++) {
         uint32_t name = node->copy[i] == RUINED ? choose(reading, 3) : node->copy[i];
         if (name == RUINED) {
@@ -212,8 +205,8 @@ static void write_selection(const struct node *node, uint8_t copy, struct node *
     struct node torn = *node;
 
     CHECK(node->copy[copy] != RUINED);
-    if (node->flag == SEALED || node->flag == UNSEALED) {
-        torn.flag = node->flag == SEALED ? MAYBE_SEALED : UNSEALED;
+    if (node->flag == SEALED) {
+        torn.flag = MAYBE_SEALED;
         cut(torn);
     }
     torn.flag = FLAG_TORN;
@@ -470,12 +463,10 @@ static void act(const struct node *node, const struct upd_nonos_state *state)
     }
 }
 
-static void begin(enum flag flag, enum copy spare)
+static void begin(enum copy spare)
 {
-    struct node first = {.mode = LOADER,
-                         .flag = (uint8_t)flag,
-                         .copy = {NAMES_A, (uint8_t)spare},
-                         .head = FRAME_NONE};
+    struct node first = {
+        .mode = LOADER, .flag = SEALED, .copy = {NAMES_A, (uint8_t)spare}, .head = FRAME_NONE};
 
     add(&first);
 }
@@ -485,9 +476,8 @@ static void test_no_number_of_cuts_leaves_a_device_without_a_verified_image(void
     uint32_t confirmed = 0, fallen = 0;
 
     prepare_flags();
-    begin(SEALED, NAMES_A);
-    begin(SEALED, RUINED); /* the SDK's own write of the other copy was cut */
-    begin(UNSEALED, NAMES_A);
+    begin(NAMES_A);
+    begin(RUINED); /* the SDK's own write of the other copy was cut */
     for (uint32_t i = 0; i < node_count && !check_totals.failing; i++) {
         const struct node node = nodes[i];
         uint32_t rest = 0;

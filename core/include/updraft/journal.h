@@ -7,10 +7,10 @@
  *     pages 6..10    frame 1  > one update each, or a part of one between two power cuts
  *     pages 11..15   frame 2 /
  *
- *     a frame:  HEAD      what is written where; never programmed again but for its own end
+ *     a frame:  HEAD      what is written where; never programmed again but to wipe it
  *               PROGRESS  two pages: a byte for each sector that is complete
  *               TRIAL     marks of the trial
- *               NOTE      eboot's: what is to be installed, and put back
+ *               END       marks of the end; eboot's note of what is to be installed and put back
  *
  * A mark is 32 bytes that are programmed to 0. Programs only clear bits, so a mark that was set
  * stays set whatever is torn later, and setting it again makes it whole where a cut had torn it.
@@ -73,9 +73,6 @@
  * one too.
  */
 #define UPD_JOURNAL_MARKS(X)                                                                       \
-    X(CLOSED, 0, 2, "the frame is in force no more")                                               \
-    X(PROVEN, 0, 3, "CLOSED was complete, and the image is confirmed")                             \
-    X(REPORTED, 0, 4, "the application knows why the image was given up")                          \
     X(TAKEN, 1, 0, "the frame is in use, or was")                                                  \
     X(ARMED, 3, 0, "all is ready: the selection may be changing now")                              \
     X(SWITCHED, 3, 1, "otadata: the record is complete; eboot: the sketch is installed")           \
@@ -85,7 +82,10 @@
     X(EXHAUSTED, 3, 5, "given up: its starts are used and it did not confirm itself")              \
     X(DAMAGED, 3, 6, "given up: it does not verify")                                               \
     X(REFUSED, 3, 7, "given up: the application asked for it")                                     \
-    X(RESTORED, 4, 0, "eboot: the sketch that ran before is back in its place")
+    X(RESTORED, 4, 0, "eboot: the sketch that ran before is back in its place")                    \
+    X(CLOSED, 4, 1, "the frame is in force no more")                                               \
+    X(PROVEN, 4, 2, "CLOSED was complete, and the image is confirmed")                             \
+    X(REPORTED, 4, 3, "the application knows why the image was given up")
 
 enum upd_journal_mark {
 #define X(name, page, place, text) UPD_MARK_##name,

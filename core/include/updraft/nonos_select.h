@@ -28,6 +28,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <updraft/journal.h>
 #include <updraft/sysparam.h>
 
 #define UPD_SEAL_SIZE 16u
@@ -36,34 +37,49 @@
 #define UPD_FLAG_SEALS_OFFSET 256u
 #define UPD_FLAG_SEALS_SIZE (3u * UPD_SEAL_SIZE)
 
-/** A copy's seals: four places in its last page, filled one after the other. */
-#define UPD_COPY_SEALS_OFFSET 0xF00u
-#define UPD_COPY_SEALS_SIZE (4u * UPD_SEAL_SIZE)
+/*
+ * A copy's seals: four places, filled one after the other. Each has a page of its own, since a torn
+ * write may change all that is in the page; and a mark as in journal.h, in one page for all, which
+ * is set before the place is used. So a place whose mark is not set was never touched, although a
+ * torn seal may look blank.
+ */
+#define UPD_COPY_SEALS 4u
+#define UPD_COPY_MARK_OFFSET(place) (0x700u + UPD_JOURNAL_MARK_SIZE * (place))
+#define UPD_COPY_SEAL_OFFSET(place) (0x800u + UPD_JOURNAL_PAGE_SIZE * (place))
 
 /** What the seals of a copy say. */
 struct upd_copy_sealing {
     bool sealed;
-    uint8_t free; /* first place that can take a seal; 4 when there is none */
+    uint8_t free; /* first place that can take a seal; UPD_COPY_SEALS when there is none */
 };
 
 /** What was read of the area. */
 struct upd_select_area {
     struct upd_sysparam params;              /* the first 32 bytes of flag sector and copies */
     uint8_t flag_seals[UPD_FLAG_SEALS_SIZE]; /* of the flag sector */
-    struct upd_copy_sealing copy[2];         /* by upd_copy_sealing() */
+    struct upd_copy_sealing copy[2];         /* by upd_copy_see_seal() */
 };
 
-struct upd_copy_sealing upd_copy_sealing(const uint8_t seals[UPD_COPY_SEALS_SIZE]);
+/**
+ * Look at one place.
+ *
+ * @param sealing  what the places before it said; all zero for place 0
+ * @param mark     the mark of the place
+ * @param seal     the place
+ */
+void upd_copy_see_seal(struct upd_copy_sealing *sealing, uint32_t place,
+                       const uint8_t mark[UPD_JOURNAL_MARK_SIZE],
+                       const uint8_t seal[UPD_SEAL_SIZE]);
 
 /** The bytes of a copy's seal. */
 void upd_copy_seal(uint8_t seal[UPD_SEAL_SIZE]);
 
 /** How far the flag sector can be trusted. */
 enum upd_flag_trust {
-    UPD_FLAG_SOUND,   /* sealed, or written by the SDK */
-    UPD_FLAG_TRUSTED, /* as original loaders leave it: good to boot from, to be written anew before
-                         a copy is */
-    UPD_FLAG_DOUBT,   /* a write was cut */
+    UPD_FLAG_SOUND, /* sealed, or written by the SDK or by an original loader */
+    UPD_FLAG_NEW, /* erased, on a chip that has no second copy yet: good to boot from, to be written
+                     before a copy is */
+    UPD_FLAG_DOUBT, /* a write was cut */
 };
 
 enum upd_flag_trust upd_flag_trust(const struct upd_select_area *area);
@@ -77,13 +93,13 @@ enum upd_slot upd_block_slot(const uint8_t block[UPD_BOOT_BLOCK_SIZE], uint8_t v
 /** What is to be done next for a selection. */
 enum upd_select_do {
     UPD_SELECT_DONE,  /* nothing is left to do, and the flag sector is SOUND */
-    UPD_SELECT_SEAL,  /* seal the current copy: program upd_copy_seal() at its first free place, if
-                         there is one; then `sealed` is true */
-    UPD_SELECT_BREAK, /* program the seals of the other copy to 0; then `broken` is true */
-    UPD_SELECT_COPY,  /* write the other copy: program its seals to 0; erase it; carry over the
-                         current one's sector, but with upd_boot_block_select() of slot `which` in
-                         its block and with its seals left blank; seal it at place 0; then `copied`
-                         is true */
+    UPD_SELECT_SEAL,  /* seal the current copy: set the mark of its first free place, if there is
+                         one, then program upd_copy_seal() there; then `sealed` is true */
+    UPD_SELECT_BREAK, /* program the places of the other copy to 0, those before the first free one;
+                         then `broken` is true */
+    UPD_SELECT_COPY,  /* write the other copy: BREAK; erase it; carry over the current one's sector,
+                         but with upd_boot_block_select() of slot `which` in its block and with
+                         marks and places left blank; SEAL it; then `copied` is true */
     UPD_SELECT_FLAG,  /* make copy `which` current, by upd_flag_writes() or by upd_flag_anew; then
                          all of the progress is false */
 };
