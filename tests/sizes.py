@@ -13,6 +13,8 @@ from pathlib import Path
 
 SIZE, NM = "xtensa-lx106-elf-size", "xtensa-lx106-elf-nm"
 FRAME_LIMIT = 512
+# An image checker has 488 bytes of state. Who checks an image in flash without a writer has one on the stack.
+FRAME_LIMITS = {"upd_flash_verify": 608}
 HEAP = {"malloc", "calloc", "realloc", "free", "alloca", "os_malloc", "os_zalloc", "os_free", "pvPortMalloc", "vPortFree"}
 
 NODE = re.compile(r'^node: \{ title: "([^"]+)" label: "[^"]*?(\d+) bytes \(([^)]+)\)')
@@ -52,8 +54,9 @@ class Module:
                 self.frame[title] = frame
                 if kind != "static":
                     self.problems.append(f"{short(title)}(): its frame has no fixed size ({kind})")
-                if frame > FRAME_LIMIT:
-                    self.problems.append(f"{short(title)}(): {frame} bytes of stack; the limit is {FRAME_LIMIT}")
+                limit = FRAME_LIMITS.get(short(title), FRAME_LIMIT)
+                if frame > limit:
+                    self.problems.append(f"{short(title)}(): {frame} bytes of stack; the limit is {limit}")
             elif edge := EDGE.match(line):
                 self.calls.setdefault(edge[1], set()).add(edge[2])
 

@@ -15,7 +15,7 @@
  * @return an image's problem  as upd_image_end()
  * @return an error of the flash
  *
- * Cost: 700 bytes of stack; reads the image once.
+ * Cost: on lx106 850 bytes of stack, and what the port needs; reads the image once.
  */
 UPD_MUST_CHECK enum upd_err upd_flash_verify(struct upd_device *device,
                                              const struct upd_image_target *target);
