@@ -41,6 +41,17 @@ bool upd_nonos_on_trial(const struct upd_nonos_state *state)
            upd_nonos_selected(state) == state->slot;
 }
 
+/* A loader has no room for more than to write the flag sector. */
+static struct upd_nonos_step fall_back(const struct upd_nonos_state *state, enum upd_slot spare)
+{
+    struct upd_nonos_step next = to_select(state, spare);
+
+    if (next.what == UPD_SELECT_FLAG) {
+        return next;
+    }
+    return step(state->retried ? UPD_NONOS_HALT : UPD_NONOS_RETRY, 0);
+}
+
 struct upd_nonos_step upd_nonos_boot(const struct upd_nonos_state *state)
 {
     enum upd_slot slot = upd_nonos_selected(state);
@@ -54,7 +65,7 @@ struct upd_nonos_step upd_nonos_boot(const struct upd_nonos_state *state)
         return to_select(state, slot);
     }
     if (trial && is_given_up(state)) {
-        return to_select(state, spare);
+        return fall_back(state, spare);
     }
     if (allowed && state->verdict[slot] == UPD_VERDICT_UNKNOWN) {
         return step(UPD_NONOS_VERIFY, slot);
@@ -69,7 +80,7 @@ struct upd_nonos_step upd_nonos_boot(const struct upd_nonos_state *state)
     }
     if (state->verdict[spare] == UPD_VERDICT_GOOD) {
         return trial ? step(UPD_NONOS_MARK, allowed ? UPD_MARK_DAMAGED : UPD_MARK_EXHAUSTED)
-                     : to_select(state, spare);
+                     : fall_back(state, spare);
     }
     /* There is nothing else: it gets another start, or nothing runs. */
     if (state->verdict[slot] == UPD_VERDICT_UNKNOWN) {
@@ -109,6 +120,20 @@ struct upd_nonos_step upd_nonos_activate(const struct upd_nonos_state *state)
         return step(UPD_NONOS_MARK, UPD_MARK_ARMED);
     }
     return to_select(state, (enum upd_slot)state->slot);
+}
+
+struct upd_nonos_step upd_nonos_confirm(const struct upd_nonos_state *state)
+{
+    struct upd_nonos_step next = upd_nonos_hold(state);
+
+    /* The way back stays open, by the other copy's seal, until CLOSED is there. */
+    if (has(state->marks, UPD_MARK_PROVEN)) {
+        return step(UPD_NONOS_DONE, 0);
+    }
+    if (next.what == UPD_SELECT_BREAK && !has(state->sure, UPD_MARK_CLOSED)) {
+        return step(UPD_NONOS_MARK, UPD_MARK_CLOSED);
+    }
+    return next.what == UPD_NONOS_DONE ? step(UPD_NONOS_MARK, UPD_MARK_PROVEN) : next;
 }
 
 struct upd_nonos_step upd_nonos_give_up(const struct upd_nonos_state *state,

@@ -157,7 +157,8 @@ struct upd_select_step upd_select_slot(const struct upd_select_area *area,
     if (upd_block_slot(area->params.head[current], version) == slot) {
         return step;
     }
-    if (progress->copied) {
+    if (area->copy[!current].sealed &&
+        upd_block_slot(area->params.head[!current], version) == slot) {
         return flag_to(!current);
     }
     step.what = UPD_SELECT_SEAL;

@@ -37,14 +37,21 @@ static void test_a_bad_image_gives_way_to_the_other_one(void)
     state.verdict[B] = UPD_VERDICT_BAD;
     CHECK(asks(upd_nonos_boot(&state), UPD_NONOS_HALT, 0));
     state.verdict[B] = UPD_VERDICT_GOOD;
-    CHECK(asks(upd_nonos_boot(&state), UPD_SELECT_SEAL, 0));
-    state.progress.sealed = true;
-    CHECK(asks(upd_nonos_boot(&state), UPD_SELECT_COPY, B));
+    /* Nothing else selects the other slot: in place, once. */
+    CHECK(asks(upd_nonos_boot(&state), UPD_NONOS_RETRY, 0));
+    state.retried = true;
+    CHECK(asks(upd_nonos_boot(&state), UPD_NONOS_HALT, 0));
+    state.area.params.head[0][0] &= (uint8_t)~4u;
+    CHECK(asks(upd_nonos_boot(&state), UPD_NONOS_START, B));
+    /* A copy that does, and is sealed. */
+    state = device();
+    state.verdict[A] = UPD_VERDICT_BAD;
+    state.verdict[B] = UPD_VERDICT_GOOD;
     set_block(state.area.params.head[1], B);
-    state.progress.copied = true;
+    CHECK(asks(upd_nonos_boot(&state), UPD_NONOS_RETRY, 0));
+    state.area.copy[1].sealed = true;
     CHECK(asks(upd_nonos_boot(&state), UPD_SELECT_FLAG, 1));
     write_flag(&state.area, 1);
-    state.progress.sealed = state.progress.copied = false;
     CHECK(asks(upd_nonos_boot(&state), UPD_NONOS_START, B));
 }
 
@@ -146,7 +153,6 @@ static void do_step(struct upd_nonos_state *state, struct upd_nonos_step step)
     case UPD_SELECT_COPY:
         set_block(state->area.params.head[!current], (enum upd_slot)step.which);
         state->area.copy[!current].sealed = true;
-        state->progress.copied = true;
         break;
     case UPD_SELECT_FLAG:
         write_flag(&state->area, step.which);

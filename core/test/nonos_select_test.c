@@ -197,7 +197,7 @@ static void test_a_slot_is_selected_in_the_order_that_cuts_allow(void)
     step = upd_select_slot(&area, &progress, VERSION, B);
     CHECK(step.what == UPD_SELECT_COPY && step.which == B);
     set_block(area.params.head[1], B);
-    progress.copied = true;
+    area.copy[1].sealed = true;
     step = upd_select_slot(&area, &progress, VERSION, B);
     CHECK(step.what == UPD_SELECT_FLAG && step.which == 1);
     write_flag(&area, 1);
@@ -405,7 +405,8 @@ static void test_original_loaders_start_what_is_selected(void)
                     CHECK(step.what == UPD_SELECT_COPY && step.which == slot);
                     memcpy(block, area.params.head[current], UPD_BOOT_BLOCK_SIZE);
                     CHECK(upd_boot_block_select(block, version, slot) == UPD_OK);
-                    progress.copied = true;
+                    area.copy[!current].sealed = true;
+                    area.copy[current].sealed = false;
                 }
             }
             struct upd_boot_decision decision;

@@ -242,7 +242,6 @@ static enum upd_err do_step(struct upd_device *device, struct upd_nonos_state *s
         break;
     case UPD_SELECT_COPY:
         err = write_copy(device, state, (enum upd_slot)step.which);
-        state->progress.copied = err == UPD_OK;
         break;
     case UPD_SELECT_FLAG:
         device->settled = false;
@@ -447,6 +446,13 @@ static enum upd_err activate(struct upd_device *device, const struct upd_install
     return err;
 }
 
+/* The flag sector may turn out to select the other image after all: then there is no point. */
+static struct upd_nonos_step confirm_running(const struct upd_nonos_state *state)
+{
+    return upd_nonos_selected(state) == state->slot ? upd_nonos_confirm(state)
+                                                    : (struct upd_nonos_step){UPD_NONOS_DONE, 0};
+}
+
 static enum upd_err confirm(struct upd_device *device)
 {
     struct upd_nonos_state state = {.version = 0};
@@ -460,14 +466,8 @@ static enum upd_err confirm(struct upd_device *device)
     if (is_given_up(&state) && upd_nonos_in_force(&state)) {
         return UPD_E_STATE;
     }
-    err = carry_out(device, &state, upd_nonos_hold);
-    if (err == UPD_OK && !runs_selected(device, &state)) {
-        return UPD_E_STATE;
-    }
-    if (err == UPD_OK) {
-        err = upd_frame_mark(device, UPD_MARK_CLOSED);
-    }
-    return err == UPD_OK ? upd_frame_mark(device, UPD_MARK_PROVEN) : err;
+    err = carry_out(device, &state, confirm_running);
+    return err == UPD_OK && !runs_selected(device, &state) ? UPD_E_STATE : err;
 }
 
 /* A frame that says of the running image, which is confirmed, that it is on its way out. */

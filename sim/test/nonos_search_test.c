@@ -58,9 +58,11 @@ struct node {
     uint8_t confirmed; /* confirm() said that the image stays */
     uint8_t starts;    /* of B since it was activated */
     /* What lives in RAM, all zero after a cut. */
-    uint8_t sealed, broken, copied, verdict[2];
+    uint8_t sealed, broken, verdict[2];
+    uint8_t zero; /* so that there is no padding */
     uint16_t sure;
 };
+_Static_assert(sizeof(struct node) == 30, "no padding, for memcmp()");
 
 enum { NODES = 1 << 19, KEYS = 1 << 21 };
 static struct node nodes[NODES];
@@ -94,7 +96,7 @@ static void cut(struct node node)
 {
     node.mode = LOADER;
     node.runs = 0;
-    node.sealed = node.broken = node.copied = node.verdict[0] = node.verdict[1] = 0;
+    node.sealed = node.broken = node.verdict[0] = node.verdict[1] = 0;
     node.sure = 0;
     add(&node);
 }
@@ -163,7 +165,6 @@ static struct upd_nonos_state read_as(const struct node *node, uint32_t *reading
     state.sure = node->sure;
     state.progress.sealed = node->sealed;
     state.progress.broken = node->broken;
-    state.progress.copied = node->copied;
     state.verdict[A] = (enum upd_verdict)node->verdict[A];
     state.verdict[B] = (enum upd_verdict)node->verdict[B];
     return state;
@@ -196,7 +197,6 @@ static void write_copy(const struct node *node, uint32_t slot, struct node *whol
     cut(torn);
     whole->copy[copy] = now;
     whole->seal[copy] = SET;
-    whole->copied = true;
 }
 
 /* The old seal may be torn, or the sector, or the new seal. */
@@ -217,7 +217,7 @@ static void write_selection(const struct node *node, uint8_t copy, struct node *
     cut(torn);
     whole->flag = SEALED;
     whole->current = copy;
-    whole->sealed = whole->broken = whole->copied = false;
+    whole->sealed = whole->broken = false;
 }
 
 /* Do a step that writes: once cut inside, once whole. */
@@ -277,13 +277,13 @@ static void load(const struct node *node, const struct upd_nonos_state *state)
         add(&next);
         return;
     }
-    CHECK(step.what == UPD_NONOS_START); /* A never halts, since one image is good */
+    CHECK(step.what == UPD_NONOS_START); /* one image is good, and the other copy selects it */
     CHECK(step.which == A || node->good_b);
     CHECK(names(node, step.which)); /* the SDK and the next reset see what the loader saw */
     CHECK(!node->confirmed || step.which == B);
     next.mode = STARTED;
     next.runs = step.which;
-    next.sealed = next.broken = next.copied = 0; /* what the loader knew */
+    next.sealed = next.broken = 0; /* what the loader knew */
     next.sure = 0;
     next.verdict[A] = next.verdict[B] = UPD_VERDICT_UNKNOWN;
     /* Once B began to confirm itself the trial may read as ended. */
@@ -337,7 +337,7 @@ static void run(const struct node *node, const struct upd_nonos_state *state)
     struct node next = *node;
 
     cut(next);
-    next.sealed = next.broken = next.copied = 0;
+    next.sealed = next.broken = 0;
     if (node->runs == A) {
         next.mode = PREPARE;
         add(&next);
@@ -381,7 +381,7 @@ static void prepare(const struct node *node, const struct upd_nonos_state *state
     cut(next);
     next.good_b = true; /* written, and verified */
     cut(next);
-    next.sealed = next.broken = next.copied = 0;
+    next.sealed = next.broken = 0;
     open_frame(&next);
 }
 
@@ -398,28 +398,20 @@ static void activate(const struct node *node, const struct upd_nonos_state *stat
     }
 }
 
-/* What the library's confirm() does, unless PROVEN says that it is done. */
 static void confirm(const struct node *node, const struct upd_nonos_state *state)
 {
-    struct upd_nonos_step step = upd_nonos_hold(state);
+    struct upd_nonos_step step = upd_nonos_confirm(state);
     struct node next = *node;
 
-    if ((state->marks & UPD_MARK_BIT(UPD_MARK_PROVEN)) != 0) {
+    if (!names(node, B)) {
+        cut(next); /* as in prepare() */
+    } else if (step.what == UPD_NONOS_DONE) {
         next.confirmed = true;
         next.mode = RUNS;
         add(&next);
-        return;
+    } else {
+        write(node, step, CONFIRM);
     }
-    if (step.what == UPD_NONOS_DONE && !names(node, B)) {
-        cut(next); /* as in prepare() */
-        return;
-    }
-    if (step.what == UPD_NONOS_DONE) {
-        step.what = UPD_NONOS_MARK;
-        step.which =
-            (node->sure & UPD_MARK_BIT(UPD_MARK_CLOSED)) == 0 ? UPD_MARK_CLOSED : UPD_MARK_PROVEN;
-    }
-    write(node, step, CONFIRM);
 }
 
 static void give_up(const struct node *node, const struct upd_nonos_state *state)

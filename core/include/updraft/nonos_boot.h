@@ -34,6 +34,7 @@ struct upd_nonos_state {
     uint8_t slot;                /* of that head */
     uint16_t marks;              /* of that frame, as read just now */
     uint16_t sure;               /* marks of it that were set since the last reset */
+    bool retried;                /* a RETRY step was done since the last reset */
     enum upd_verdict verdict[2]; /* of both slots, by VERIFY steps since the last reset */
 };
 
@@ -44,6 +45,9 @@ enum upd_nonos_do {
     UPD_NONOS_VERIFY,                     /* verify the image in slot `which`: store the verdict */
     UPD_NONOS_START,                      /* start the image in slot `which`, which is verified */
     UPD_NONOS_HALT,                       /* neither slot holds an image that verifies */
+    UPD_NONOS_RETRY, /* program bit 2 of the current copy's first byte to 0, in place: as the
+                        original loaders say that the flagged image failed; then `retried` is true
+                      */
 };
 
 /** Small, so that it is returned in a register. */
@@ -65,7 +69,13 @@ bool upd_nonos_on_trial(const struct upd_nonos_state *state);
  * The boot loader's decision. An image on trial is started three times; then, or when it does not
  * verify, the other one for good, if that one verifies.
  *
- * @return any but DONE. On an ordinary boot VERIFY, then START: nothing is written
+ * The way back is to make the other copy the current one, which still selects the other slot. Only
+ * if it does not, because the SDK stored settings since, or the slot went bad long after, the
+ * current copy is changed in place: a cut in that one write may hit the settings that share its
+ * page.
+ *
+ * @return UPD_SELECT_FLAG, or any from MARK on. On an ordinary boot VERIFY, then START: nothing is
+ *         written
  */
 struct upd_nonos_step upd_nonos_boot(const struct upd_nonos_state *state);
 
@@ -92,6 +102,13 @@ struct upd_nonos_step upd_nonos_hold(const struct upd_nonos_state *state);
  * @return MARK, one of the SELECT steps, or DONE
  */
 struct upd_nonos_step upd_nonos_activate(const struct upd_nonos_state *state);
+
+/**
+ * The running image, which is the selected one and the frame's, is good.
+ *
+ * @return MARK, one of the SELECT steps, or DONE: it stays, whatever is cut from now on
+ */
+struct upd_nonos_step upd_nonos_confirm(const struct upd_nonos_state *state);
 
 /**
  * Give the selected image up, for a reason that is a mark of UPD_MARKS_GIVEN_UP. The frame is about

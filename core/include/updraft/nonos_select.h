@@ -99,7 +99,7 @@ enum upd_select_do {
                          then `broken` is true */
     UPD_SELECT_COPY,  /* write the other copy: BREAK; erase it; carry over the current one's sector,
                          but with upd_boot_block_select() of slot `which` in its block and with
-                         marks and places left blank; SEAL it; then `copied` is true */
+                         marks and places left blank; SEAL it. It is not yet the current one */
     UPD_SELECT_FLAG,  /* make copy `which` current, by upd_flag_writes() or by upd_flag_anew; then
                          all of the progress is false */
 };
@@ -114,11 +114,11 @@ struct upd_select_step {
 struct upd_select_progress {
     bool sealed;
     bool broken;
-    bool copied;
 };
 
 /**
- * The next step to make a slot the one that starts. Read the area, ask, do it, and again.
+ * The next step to make a slot the one that starts. Read the area, ask, do it, and again. When the
+ * other copy is sealed and selects the slot already, only the flag sector is written.
  *
  * @param version  loader that reads the block, 2..30
  */
