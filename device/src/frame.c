@@ -165,23 +165,30 @@ enum upd_err upd_frame_clear(struct upd_device *device, uint32_t sector)
     return err;
 }
 
-/* The first frame that was never touched. (J2) A head of which the mark before it is missing counts
- * as touched too: somebody else's bytes. */
+/* Tell whether the pages of HEAD and TAKEN were never touched: a torn TAKEN may not look like one,
+ * and may have disturbed the progress beside it. */
+static enum upd_err is_free(struct upd_device *device, uint32_t frame, bool *blank)
+{
+    enum upd_err err = UPD_OK;
+
+    *blank = true;
+    for (uint32_t at = 0; at < 2 * UPD_JOURNAL_PAGE_SIZE && err == UPD_OK && *blank;
+         at += UPD_JOURNAL_BODY_SIZE) {
+        err = read_blank(device, frame + at, UPD_JOURNAL_BODY_SIZE, blank);
+    }
+    return err;
+}
+
+/* The first frame that was never touched. (J2) */
 static enum upd_err first_free(struct upd_device *device, uint32_t sector, uint32_t *index)
 {
     for (*index = UPD_JOURNAL_FRAMES; *index > 0; (*index)--) {
-        uint32_t frame = sector + upd_journal_frame_offset(*index - 1);
-        struct upd_journal_head head;
-        uint8_t body[UPD_JOURNAL_BODY_SIZE];
-        bool taken;
-        enum upd_err err = read_mark(device, frame, UPD_MARK_TAKEN, &taken);
-        if (err == UPD_OK) {
-            err = upd_flash_read(device, frame, body, sizeof body);
-        }
+        bool blank;
+        enum upd_err err = is_free(device, sector + upd_journal_frame_offset(*index - 1), &blank);
         if (err != UPD_OK) {
             return err;
         }
-        if (taken || upd_journal_head_decode(body, &head) != UPD_E_NOT_FOUND) {
+        if (!blank) {
             break;
         }
     }

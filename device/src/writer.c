@@ -194,6 +194,19 @@ static enum upd_err find_kept(struct upd_writer *writer, bool gzip)
     return UPD_OK;
 }
 
+/*
+ * A cut of the mark beside it may have left unstable cells where progress is to be written.
+ * Progress that does not read well is no harm: it ends what a resumed download finds.
+ */
+static enum upd_err tolerate(struct upd_writer *writer, enum upd_err err)
+{
+    if (err == UPD_E_VERIFY) {
+        writer->device->trouble = UPD_SIZE_UNKNOWN;
+        err = UPD_OK;
+    }
+    return err;
+}
+
 /* The progress of the old frame into the new one, a program for each page of it. */
 static enum upd_err keep_progress(struct upd_writer *writer)
 {
@@ -209,7 +222,8 @@ static enum upd_err keep_progress(struct upd_writer *writer)
             writer->work.page[i] = upd_journal_progress_byte(crc32);
         }
         if (err == UPD_OK) {
-            err = upd_frame_restore(writer->device, first, writer->work.page, count);
+            err = tolerate(writer,
+                           upd_frame_restore(writer->device, first, writer->work.page, count));
         }
         first += count;
     }
@@ -298,8 +312,8 @@ static enum upd_err program_page(struct upd_writer *writer, uint32_t size)
     }
     writer->crc32 = upd_crc32(writer->crc32, writer->work.page, size);
     if (writer->written % unit_size(writer) == 0) {
-        err = upd_frame_advance(device, writer->written / unit_size(writer) - 1,
-                                upd_journal_progress_byte(writer->crc32));
+        err = tolerate(writer, upd_frame_advance(device, writer->written / unit_size(writer) - 1,
+                                                 upd_journal_progress_byte(writer->crc32)));
         writer->crc32 = UPD_CRC32_INIT;
     }
     return err;
