@@ -5,6 +5,7 @@
 
 #include <updraft/boot_original.h>
 #include <updraft/bytes.h>
+#include <updraft/nonos_boot.h>
 
 /* Where v1.7 counts failures: 0x600011DC, in the system's part of the RTC memory. */
 enum { RTC_WORD = 0xDC / SIM_RTC_BLOCK };
@@ -170,7 +171,186 @@ bool sim_loader_nonos_original(struct sim_machine *machine)
     return sim_flash_has_power(machine->sim) && failed(machine, view.sysparam, &area, &decision);
 }
 
+/* --- updraft's -------------------------------------------------------------------------------- */
+
+/* A loader of updraft's at work: upd_nonos_boot() with a flash. */
+struct nonos {
+    struct sim_machine *machine;
+    struct upd_nonos_state state;
+    uint32_t params;  /* flash offset of the parameter area */
+    uint32_t journal; /* and of the journal's sector */
+    uint32_t frame;   /* and of the frame in it that counts */
+};
+
+static uint32_t params_sector(const struct nonos *nonos, uint32_t index)
+{
+    return nonos->params + index * (uint32_t)SIM_SECTOR;
+}
+
+static uint32_t copy_sector(const struct nonos *nonos, uint32_t copy)
+{
+    return params_sector(nonos, UPD_SYSPARAM_SECTOR_COPY0 + copy);
+}
+
+static bool read_select_area(struct nonos *nonos)
+{
+    struct upd_select_area *area = &nonos->state.area;
+    uint8_t mark[UPD_JOURNAL_MARK_SIZE], seal[UPD_SEAL_SIZE];
+
+    if (!read_area(nonos->machine, nonos->params, &area->params) ||
+        !sim_loader_read(nonos->machine,
+                         params_sector(nonos, UPD_SYSPARAM_SECTOR_FLAG) + UPD_FLAG_SEALS_OFFSET,
+                         area->flag_seals, sizeof area->flag_seals)) {
+        return false;
+    }
+    for (uint32_t copy = 0; copy < 2; copy++) {
+        uint32_t sector = copy_sector(nonos, copy);
+        area->copy[copy] = (struct upd_copy_sealing){.sealed = false};
+        for (uint32_t place = 0; place < UPD_COPY_SEALS; place++) {
+            if (!sim_loader_read(nonos->machine, sector + UPD_COPY_MARK_OFFSET(place), mark,
+                                 sizeof mark) ||
+                !sim_loader_read(nonos->machine, sector + UPD_COPY_SEAL_OFFSET(place), seal,
+                                 sizeof seal)) {
+                return false;
+            }
+            upd_copy_see_seal(&area->copy[copy], place, mark, seal);
+        }
+    }
+    return true;
+}
+
+static bool read_frame(struct nonos *nonos)
+{
+    struct upd_nonos_state *state = &nonos->state;
+    struct upd_journal_head head;
+    uint8_t bytes[UPD_JOURNAL_BODY_SIZE];
+
+    state->framed = false;
+    state->marks = 0;
+    for (uint32_t i = UPD_JOURNAL_FRAMES; i > 0 && !state->framed; i--) {
+        nonos->frame = nonos->journal + upd_journal_frame_offset(i - 1);
+        if (!sim_loader_read(nonos->machine, nonos->frame, bytes, sizeof bytes)) {
+            return false;
+        }
+        state->framed = upd_journal_head_decode(bytes, &head) == UPD_OK;
+    }
+    state->slot = state->framed ? head.slot : 0;
+    for (uint32_t mark = 0; mark < UPD_MARK_COUNT && state->framed; mark++) {
+        uint32_t at = nonos->frame + upd_journal_mark_offset((enum upd_journal_mark)mark);
+        if (!sim_loader_read(nonos->machine, at, bytes, UPD_JOURNAL_MARK_SIZE)) {
+            return false;
+        }
+        state->marks |= (uint16_t)(upd_journal_mark_is_set(bytes) ? UPD_MARK_BIT(mark) : 0);
+    }
+    return true;
+}
+
+static bool verify_slot(struct nonos *nonos, uint32_t slot)
+{
+    const struct upd_flash_map *map = nonos->machine->loader->of.nonos.map;
+    struct upd_image_target target = {.chip = UPD_CHIP_ESP8266,
+                                      .place = UPD_PLACE_NONOS,
+                                      .offset = upd_flash_map_slot(map, (enum upd_slot)slot),
+                                      .size = upd_flash_map_image_limit(map, UPD_SDK_ANY),
+                                      .flash_size = UPD_IMAGE_ANY_SIZE,
+                                      .slot = (uint8_t)(slot + 1),
+                                      .flash_map = UPD_IMAGE_ANY,
+                                      .flash_mode = UPD_IMAGE_ANY};
+    struct upd_image_info info;
+    bool good = sim_loader_verify(nonos->machine, target.offset, target.size, &target, &info) &&
+                (info.digests & UPD_IMAGE_HAS_CRC32) != 0;
+
+    nonos->state.verdict[slot] = good ? UPD_VERDICT_GOOD : UPD_VERDICT_BAD;
+    return sim_flash_has_power(nonos->machine->sim);
+}
+
+/* The loader has no room for a plan: it always writes the sector anew. */
+static bool write_flag(struct nonos *nonos, uint8_t copy)
+{
+    static const uint8_t zeros[UPD_FLAG_SEALS_SIZE];
+    uint8_t bytes[UPD_FLAG_BYTES];
+    uint32_t sector = params_sector(nonos, UPD_SYSPARAM_SECTOR_FLAG);
+
+    upd_flag_bytes(&nonos->state.area, copy, bytes);
+    for (uint32_t i = 0; i < UPD_FLAG_ANEW_COUNT; i++) {
+        const struct upd_flag_write *row = &upd_flag_anew[i];
+        const uint8_t *data = row->data == UPD_FLAG_ZEROS ? zeros : &bytes[row->data];
+        if (!(row->size == 0
+                  ? sim_loader_erase(nonos->machine, sector)
+                  : sim_loader_program(nonos->machine, sector + row->offset, data, row->size))) {
+            return false;
+        }
+    }
+    nonos->state.progress = (struct upd_select_progress){.sealed = false};
+    return true;
+}
+
+/* "The flagged image failed", as the originals write it; in place. */
+static bool retry(struct nonos *nonos)
+{
+    enum { FIRST_TRY = 4 };
+    uint8_t current = upd_select_current(&nonos->state.area);
+    uint8_t word[4];
+
+    memcpy(word, nonos->state.area.params.head[current], sizeof word);
+    word[0] &= (uint8_t)~FIRST_TRY;
+    nonos->state.retried = true;
+    return sim_loader_program(nonos->machine, copy_sector(nonos, current), word, sizeof word);
+}
+
+static bool set_mark(struct nonos *nonos, enum upd_journal_mark mark)
+{
+    static const uint8_t zeros[UPD_JOURNAL_MARK_SIZE];
+
+    nonos->state.sure |= (uint16_t)UPD_MARK_BIT(mark);
+    return sim_loader_program(nonos->machine, nonos->frame + upd_journal_mark_offset(mark), zeros,
+                              sizeof zeros);
+}
+
+/* False when power is gone. */
+static bool do_step(struct nonos *nonos, struct upd_nonos_step step)
+{
+    switch (step.what) {
+    case UPD_SELECT_FLAG:
+        return write_flag(nonos, step.which);
+    case UPD_NONOS_MARK:
+        return set_mark(nonos, (enum upd_journal_mark)step.which);
+    case UPD_NONOS_RETRY:
+        return retry(nonos);
+    case UPD_NONOS_VERIFY:
+        return verify_slot(nonos, step.which);
+    default:
+        return sim_loader_die(nonos->machine, "the loader is told what it cannot do");
+    }
+}
+
 bool sim_loader_nonos(struct sim_machine *machine)
 {
-    return sim_loader_die(machine, "not yet");
+    enum { STEPS_MAX = 100 };
+    const struct upd_flash_map *map = machine->loader->of.nonos.map;
+    struct upd_flash_span journal = {0};
+    struct nonos nonos = {.machine = machine,
+                          .state.version = machine->loader->of.nonos.version,
+                          .params = upd_flash_map_sysparam(map)};
+
+    if (upd_flash_map_region(map, UPD_REGION_RESERVED, &journal) != UPD_OK) {
+        return sim_loader_die(machine, "the map has no two slots");
+    }
+    nonos.journal = journal.address;
+    for (uint32_t i = 0; i < STEPS_MAX; i++) {
+        if (!read_select_area(&nonos) || !read_frame(&nonos)) {
+            return false;
+        }
+        struct upd_nonos_step step = upd_nonos_boot(&nonos.state);
+        if (step.what == UPD_NONOS_START) {
+            return sim_loader_start(machine, upd_flash_map_slot(map, (enum upd_slot)step.which));
+        }
+        if (step.what == UPD_NONOS_HALT) {
+            return sim_loader_die(machine, "neither slot holds an image that verifies");
+        }
+        if (!do_step(&nonos, step)) {
+            return false;
+        }
+    }
+    return sim_loader_die(machine, "the loader finds no end");
 }
