@@ -6,6 +6,7 @@ $UPDRAFT_SHARED, else in ../shared beside the repository; tests that need them a
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +17,9 @@ import images
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = Path(os.environ.get("UPDRAFT_SHARED", ROOT.parent / "shared"))
+
+# A shell lets what it starts in the background ignore SIGINT, and so would the programs under test.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def find_program():
