@@ -226,7 +226,7 @@ static void write(const struct node *node, struct upd_nonos_step step, enum mode
     struct node torn = *node, whole = *node;
     uint32_t place;
 
-    whole.mode = next;
+    whole.mode = (uint8_t)next;
     switch (step.what) {
     case UPD_SELECT_SEAL:
         CHECK(node->flag == SEALED || node->flag == MAYBE_SEALED);
