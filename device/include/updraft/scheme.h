@@ -1,11 +1,10 @@
 /*
  * updraft: how a chip remembers what to start, and how an update makes it start something else.
  *
- *     scheme             for                                  selection            the trial is
- * kept by upd_scheme_nonos   ESP8266, NONOS SDK, two slots        SDK's boot block     updraft's
- * loader, else the library upd_scheme_otadata ESP-IDF; RTOS SDK                    otadata IDF's
- * loader with rollback, else the library upd_scheme_eboot   ESP8266, Arduino, one sketch copy at
- * the start    updraft's loader
+ *     scheme              for                      selection              who counts the trial
+ *     upd_scheme_nonos    NONOS SDK, two slots     SDK's boot block       updraft's loader, or we
+ *     upd_scheme_otadata  ESP-IDF, RTOS SDK        otadata                IDF's loader, or we
+ *     upd_scheme_eboot    Arduino, one sketch      copy at the start      updraft's loader
  *
  * An application does this at each start, and what it asks for when it runs well:
  *
