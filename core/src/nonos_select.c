@@ -139,6 +139,16 @@ enum upd_slot upd_block_slot(const uint8_t block[BLOCK], uint8_t version)
 
 /* --- What to write --------------------------------------------------------------------------- */
 
+/* Byte 0 must be written before anything relies on it. On a new chip it may stay, until there is a
+ * second copy that it could be torn to. */
+static bool needs_flag(const struct upd_select_area *area)
+{
+    enum upd_flag_trust trust = upd_flag_trust(area);
+
+    return trust == UPD_FLAG_DOUBT ||
+           (trust == UPD_FLAG_NEW && upd_select_current(area) != flagged(area));
+}
+
 static struct upd_select_step flag_to(uint32_t copy)
 {
     return (struct upd_select_step){.what = UPD_SELECT_FLAG, .which = (uint8_t)copy};
@@ -151,7 +161,7 @@ struct upd_select_step upd_select_slot(const struct upd_select_area *area,
     uint8_t current = upd_select_current(area);
     struct upd_select_step step = {.what = UPD_SELECT_DONE};
 
-    if (upd_flag_trust(area) != UPD_FLAG_SOUND) {
+    if (needs_flag(area)) {
         return flag_to(current);
     }
     if (upd_block_slot(area->params.head[current], version) == slot) {
@@ -174,7 +184,7 @@ struct upd_select_step upd_select_hold(const struct upd_select_area *area,
 {
     struct upd_select_step step = {.what = UPD_SELECT_DONE};
 
-    if (upd_flag_trust(area) != UPD_FLAG_SOUND) {
+    if (needs_flag(area)) {
         return flag_to(upd_select_current(area));
     }
     if (!progress->sealed) {

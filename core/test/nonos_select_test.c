@@ -188,7 +188,7 @@ static void test_a_slot_is_selected_in_the_order_that_cuts_allow(void)
     struct upd_select_progress progress = {.sealed = false};
 
     memset(area.params.head[1], 0xFF, UPD_SYSPARAM_HEAD_SIZE);
-    /* NEW: first the flag, for the copy that counts already. */
+    /* NEW, and byte 0 reads as copy 1, which is blank: first the flag, for the copy that counts. */
     struct upd_select_step step = upd_select_slot(&area, &progress, VERSION, B);
     CHECK(step.what == UPD_SELECT_FLAG && step.which == 0);
     write_flag(&area, 0);
@@ -205,6 +205,23 @@ static void test_a_slot_is_selected_in_the_order_that_cuts_allow(void)
     /* Set, not toggled. */
     progress = (struct upd_select_progress){.sealed = false};
     CHECK(upd_select_slot(&area, &progress, VERSION, B).what == UPD_SELECT_DONE);
+}
+
+/* While copy 0 is blank, byte 0 stays as it is: torn, it could select that. */
+static void test_on_a_new_chip_the_second_copy_comes_before_the_flag(void)
+{
+    struct upd_select_area area = blank_area();
+    struct upd_select_progress progress = {.sealed = false};
+
+    memset(area.params.head[0], 0xFF, UPD_SYSPARAM_HEAD_SIZE);
+    CHECK(upd_flag_trust(&area) == UPD_FLAG_NEW && upd_select_current(&area) == 1);
+    CHECK(upd_select_slot(&area, &progress, VERSION, B).what == UPD_SELECT_SEAL);
+    progress.sealed = true;
+    CHECK(upd_select_slot(&area, &progress, VERSION, B).what == UPD_SELECT_COPY);
+    set_block(area.params.head[0], B);
+    area.copy[0].sealed = area.copy[1].sealed = true;
+    struct upd_select_step step = upd_select_slot(&area, &progress, VERSION, B);
+    CHECK(step.what == UPD_SELECT_FLAG);
 }
 
 static void test_holding_seals_one_copy_and_breaks_the_other(void)
@@ -430,6 +447,7 @@ int main(void)
     CHECK_RUN(test_a_copy_is_sealed_by_a_whole_seal_in_any_place);
     CHECK_RUN(test_the_places_of_a_copy_have_pages_of_their_own);
     CHECK_RUN(test_a_slot_is_selected_in_the_order_that_cuts_allow);
+    CHECK_RUN(test_on_a_new_chip_the_second_copy_comes_before_the_flag);
     CHECK_RUN(test_holding_seals_one_copy_and_breaks_the_other);
     CHECK_RUN(test_no_cut_leaves_a_flag_that_is_trusted_and_unstable);
     CHECK_RUN(test_original_loaders_start_what_is_selected);

@@ -14,8 +14,10 @@
 #include "frame.h"
 
 enum { SECTOR = 4096, PAGE = UPD_JOURNAL_PAGE_SIZE };
-/* Bits of so many wiped bytes that may read as 1 where a cut left unstable cells. */
-#define WIPED_ONES(size) ((size)*4u)
+/* Bits that may read as 1 where a cut left unstable cells: of a mark, so that it still reads as
+ * set; of what is wiped, all of them, and it is asked whether it still says what it said. */
+enum { MARK_ONES = 8 * UPD_JOURNAL_MARK_SIZE - 80 };
+#define WIPED_ONES(size) ((size)*8u)
 
 static uint32_t sector_of(const struct upd_device *device, uint32_t index)
 {
@@ -146,18 +148,33 @@ static bool is_all(const uint8_t *bytes, uint32_t size, uint8_t value)
     return true;
 }
 
+static enum upd_err break_seal(struct upd_device *device, uint32_t offset)
+{
+    uint8_t seal[UPD_SEAL_SIZE], whole[UPD_SEAL_SIZE];
+
+    upd_copy_seal(whole);
+    enum upd_err err = upd_flash_read(device, offset, seal, sizeof seal);
+    if (err == UPD_OK && !is_all(seal, sizeof seal, 0)) {
+        err = upd_flash_clear(device, offset, sizeof seal, WIPED_ONES(sizeof seal));
+        if (err == UPD_OK) {
+            err = upd_flash_read(device, offset, seal, sizeof seal);
+        }
+        if (err == UPD_OK && memcmp(seal, whole, sizeof seal) == 0) {
+            device->trouble = offset - offset % SECTOR;
+            err = UPD_E_VERIFY;
+        }
+    }
+    return err;
+}
+
 static enum upd_err break_seals(struct upd_device *device, const struct upd_nonos_state *state,
                                 uint8_t copy)
 {
-    uint8_t seal[UPD_SEAL_SIZE];
+    uint32_t sector = copy_sector(device, copy);
     enum upd_err err = UPD_OK;
 
     for (uint32_t place = 0; place < state->area.copy[copy].free && err == UPD_OK; place++) {
-        uint32_t offset = copy_sector(device, copy) + UPD_COPY_SEAL_OFFSET(place);
-        err = upd_flash_read(device, offset, seal, sizeof seal);
-        if (err == UPD_OK && !is_all(seal, sizeof seal, 0)) {
-            err = upd_flash_clear(device, offset, sizeof seal, WIPED_ONES(sizeof seal));
-        }
+        err = break_seal(device, sector + UPD_COPY_SEAL_OFFSET(place));
     }
     return err;
 }

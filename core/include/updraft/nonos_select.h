@@ -92,7 +92,7 @@ enum upd_slot upd_block_slot(const uint8_t block[UPD_BOOT_BLOCK_SIZE], uint8_t v
 
 /** What is to be done next for a selection. */
 enum upd_select_do {
-    UPD_SELECT_DONE,  /* nothing is left to do, and the flag sector is SOUND */
+    UPD_SELECT_DONE,  /* nothing is left to do, and the flag sector is not in DOUBT */
     UPD_SELECT_SEAL,  /* seal the current copy: set the mark of its first free place, if there is
                          one, then program upd_copy_seal() there; then `sealed` is true */
     UPD_SELECT_BREAK, /* program the places of the other copy to 0, those before the first free one;
