@@ -237,6 +237,7 @@ static const struct {
     {"v1.4", SIM_LOADER_NONOS_ORIGINAL, UPD_BOOT_V1_4},
     {"v1.6", SIM_LOADER_NONOS_ORIGINAL, UPD_BOOT_V1_6},
     {"v1.7", SIM_LOADER_NONOS_ORIGINAL, UPD_BOOT_V1_7},
+    {"updraft's", SIM_LOADER_NONOS, UPD_BOOT_V1_7},
 };
 enum { LOADERS = sizeof loaders / sizeof loaders[0] };
 
