@@ -2,8 +2,9 @@
  * ESP-IDF and the RTOS SDK: two records, each in a sector of its own, name the slot.
  *
  *     sector of the copy that names what runs     never touched by an update
- *     the other sector, "staging"                 erased by prepare(); then the update's journal;
- * at last, in its first 32 bytes, the record that names the new slot
+ *     the other sector, "staging"                 erased by prepare(), then the update's journal;
+ *                                                 at last, in its first 32 bytes, the record that
+ *                                                 names the new slot
  *
  * So an update costs one erase here, and one more where IDF wants a confirmation written.
  *
@@ -16,7 +17,12 @@
  *      a sector that no cut has touched since it was written.
  * (O2) The record of the new slot is written last, its CRC after everything else.
  * (O3) Its 32 bytes are programmed without an erase only where this power session erased them, or
- * no earlier attempt can have touched them: no frame in that sector is ARMED.
+ *      no earlier attempt can have touched them: no frame in that sector is ARMED.
+ * (O4) A record whose writing may have been cut, so that it reads well now and not later, is
+ *      written anew before the image that it names goes on: ARMED is set, SWITCHED is not.
+ * (O5) Before a sector with a record in it is erased for good, the record is made invalid by
+ *      programming it. Otherwise a torn erase could leave the record and take the journal, and with
+ *      it the trial; or the state, which no CRC covers.
  */
 #include <updraft/bytes.h>
 #include <updraft/scheme.h>
@@ -59,24 +65,71 @@ static enum upd_err read_records(struct upd_device *device, struct upd_otadata *
     return err;
 }
 
-/* The copy whose sector the next update takes. After plan_begin() the active one names what runs.
+static bool names(const struct upd_otadata *data, int8_t copy, int8_t slot)
+{
+    return slot >= 0 && upd_otadata_is_valid(data, (uint32_t)copy) &&
+           upd_otadata_slot(data, (uint32_t)copy) == slot;
+}
+
+/*
+ * The copy whose sector an update of what runs takes: the one that does not name it. The active one
+ * may be another: that of an image which the boot loader started, or refused, and fell back from.
  */
 static int8_t staging_copy(const struct upd_otadata *data)
 {
     int8_t active = upd_otadata_active(data);
 
-    return active == UPD_OTADATA_NONE ? 0 : (int8_t)!active;
+    if (data->running < 0 || active == UPD_OTADATA_NONE) {
+        return active == UPD_OTADATA_NONE ? 0 : active;
+    }
+    return names(data, active, data->running)            ? (int8_t)!active
+           : names(data, (int8_t)!active, data->running) ? active
+                                                         : (int8_t)!active;
+}
+
+/*
+ * Make the record in a sector invalid: (O5). Cells that a cut left unstable may stay so; the record
+ * must not be a good one.
+ */
+static enum upd_err forget_record(struct upd_device *device, const struct upd_otadata *data,
+                                  int8_t copy)
+{
+    uint32_t sector = copy_sector(device, copy);
+    uint8_t record[UPD_OTADATA_RECORD_SIZE];
+
+    if (upd_otadata_sequence(data->copy[copy]) == UINT32_MAX) {
+        return UPD_OK;
+    }
+    enum upd_err err =
+        upd_flash_clear(device, sector + UPD_OTADATA_CRC_OFFSET, CRC_SIZE, 8 * CRC_SIZE);
+    if (err == UPD_OK) {
+        err = upd_flash_clear(device, sector, CRC_SIZE, 8 * CRC_SIZE); /* and the number */
+    }
+    if (err == UPD_OK) {
+        err = upd_flash_read(device, sector, record, sizeof record);
+    }
+    if (err == UPD_OK && upd_otadata_crc_is_good(record)) {
+        device->trouble = sector;
+        err = UPD_E_VERIFY;
+    }
+    return err;
 }
 
 /* Carry a plan out. The sectors' journals go with them. */
-static enum upd_err carry_out(struct upd_device *device, const struct upd_otadata_plan *plan)
+static enum upd_err carry_out(struct upd_device *device, const struct upd_otadata *data,
+                              const struct upd_otadata_plan *plan)
 {
     enum upd_err err = UPD_OK;
 
     for (uint32_t i = 0; i < plan->count && err == UPD_OK; i++) {
         const struct upd_otadata_write *write = &plan->write[i];
         uint32_t sector = copy_sector(device, (int8_t)write->copy);
-        err = upd_flash_erase(device, sector);
+        if (upd_otadata_sequence(write->record) != upd_otadata_sequence(data->copy[write->copy])) {
+            err = forget_record(device, data, (int8_t)write->copy);
+        }
+        if (err == UPD_OK) {
+            err = upd_flash_erase(device, sector);
+        }
         if (err == UPD_OK && upd_otadata_sequence(write->record) != UINT32_MAX) {
             err = upd_flash_program(device, sector, write->record, UPD_OTADATA_CRC_OFFSET);
             if (err == UPD_OK) {
@@ -100,78 +153,122 @@ static bool loader_has_trial(const struct upd_device *device)
     return device->loader_counts;
 }
 
-/* The trial of the image that runs, where the library keeps it: in the sector of its record. */
+/* The journal of a copy. A good record in front of it tells that the sector's erase was complete.
+ */
+static enum upd_err find_frame(struct upd_device *device, const struct upd_otadata *data,
+                               int8_t copy)
+{
+    const uint8_t *record = data->copy[copy];
+    bool good = upd_otadata_sequence(record) != UINT32_MAX && upd_otadata_crc_is_good(record);
+
+    return good ? upd_frame_find_in(device, copy_sector(device, copy))
+                : upd_frame_find(device, copy_sector(device, copy));
+}
+
+/*
+ * The frame of the image that runs, where the library keeps its trial. It is in the sector of the
+ * record that the boot loader followed, even if that record reads badly now.
+ */
 static enum upd_err find_trial(struct upd_device *device, const struct upd_otadata *data,
                                bool *on_trial)
 {
-    int8_t active = upd_otadata_active(data);
+    const struct upd_frame *frame = &device->frame;
+    int8_t staging = staging_copy(data);
 
     *on_trial = false;
-    if (loader_has_trial(device) || active == UPD_OTADATA_NONE || device->running < 0 ||
-        upd_otadata_slot(data, (uint32_t)active) != device->running) {
+    if (loader_has_trial(device) || device->running < 0) {
+        device->frame.index = UPD_JOURNAL_FRAMES;
         return UPD_OK;
     }
-    /* The record is good, so the sector's erase was complete: (O2). */
-    enum upd_err err = upd_frame_find_in(device, copy_sector(device, active));
-    const struct upd_frame *frame = &device->frame;
-    *on_trial = err == UPD_OK && upd_frame_exists(frame) &&
-                frame->head.slot == (uint8_t)device->running &&
-                upd_frame_has(frame, UPD_MARK_ARMED) && !upd_frame_has(frame, UPD_MARK_CLOSED);
-    return err;
-}
-
-/* Why the image that the staging sector tells of does not run any more. */
-static enum upd_err find_fall(struct upd_device *device, const struct upd_otadata *data,
-                              struct upd_view *view)
-{
-    int8_t copy = staging_copy(data);
-    const uint8_t *record = data->copy[copy];
-    enum upd_err err = upd_frame_find_in(device, copy_sector(device, copy));
-    const struct upd_frame *frame = &device->frame;
-
-    view->fall = UPD_FALL_NONE;
-    view->fallen = UPD_SLOT_NONE;
-    if (err != UPD_OK || !upd_otadata_crc_is_good(record) ||
-        upd_otadata_sequence(record) == UINT32_MAX) {
-        return err;
+    for (uint32_t i = 0; i < 2; i++) {
+        enum upd_err err = find_frame(device, data, i == 0 ? (int8_t)!staging : staging);
+        if (err != UPD_OK) {
+            return err;
+        }
+        *on_trial = upd_frame_exists(frame) && frame->head.slot == (uint8_t)device->running &&
+                    upd_frame_has(frame, UPD_MARK_ARMED) && !upd_frame_has(frame, UPD_MARK_CLOSED);
+        if (*on_trial) {
+            break;
+        }
     }
-    int8_t slot = upd_otadata_slot(data, (uint32_t)copy);
-    if (slot == device->running || view->pending) {
-        return UPD_OK;
-    }
-    if (loader_has_trial(device)) {
-        uint32_t state = upd_otadata_state(record);
-        view->fall = state == UPD_OTADATA_ABORTED   ? UPD_FALL_UNCONFIRMED
-                     : state == UPD_OTADATA_INVALID ? UPD_FALL_REFUSED
-                                                    : UPD_FALL_NONE;
-    } else if (upd_frame_exists(frame) && !upd_frame_has(frame, UPD_MARK_REPORTED)) {
-        view->fall = upd_frame_has(frame, UPD_MARK_EXHAUSTED) ? UPD_FALL_EXHAUSTED
-                     : upd_frame_has(frame, UPD_MARK_DAMAGED) ? UPD_FALL_DAMAGED
-                     : upd_frame_has(frame, UPD_MARK_REFUSED) ? UPD_FALL_REFUSED
-                                                              : UPD_FALL_NONE;
-    }
-    view->fallen = view->fall == UPD_FALL_NONE ? UPD_SLOT_NONE : slot;
     return UPD_OK;
 }
 
-static enum upd_err otadata_view(struct upd_device *device, struct upd_view *view)
+/* Why the image that a copy tells of does not run any more. */
+static enum upd_err find_fall_in(struct upd_device *device, const struct upd_otadata *data,
+                                 int8_t copy, struct upd_view *view)
+{
+    const uint8_t *record = data->copy[copy];
+    const struct upd_frame *frame = &device->frame;
+    bool good = upd_otadata_sequence(record) != UINT32_MAX && upd_otadata_crc_is_good(record);
+    uint32_t state = upd_otadata_state(record);
+    int8_t slot = good ? upd_otadata_slot(data, (uint32_t)copy) : UPD_SLOT_NONE;
+
+    enum upd_err err = find_frame(device, data, copy);
+    if (err != UPD_OK) {
+        return err;
+    }
+    if (!loader_has_trial(device)) {
+        bool told = !upd_frame_exists(frame) || upd_frame_has(frame, UPD_MARK_REPORTED);
+        slot = told ? UPD_SLOT_NONE : (int8_t)frame->head.slot;
+        view->fall = told                                       ? UPD_FALL_NONE
+                     : upd_frame_has(frame, UPD_MARK_EXHAUSTED) ? UPD_FALL_EXHAUSTED
+                     : upd_frame_has(frame, UPD_MARK_DAMAGED)   ? UPD_FALL_DAMAGED
+                     : upd_frame_has(frame, UPD_MARK_REFUSED)   ? UPD_FALL_REFUSED
+                                                                : UPD_FALL_NONE;
+    } else if (good) {
+        view->fall = state == UPD_OTADATA_ABORTED   ? UPD_FALL_UNCONFIRMED
+                     : state == UPD_OTADATA_INVALID ? UPD_FALL_REFUSED
+                                                    : UPD_FALL_NONE;
+    }
+    if (view->fall != UPD_FALL_NONE && slot != device->running) {
+        view->fallen = slot;
+    } else {
+        view->fall = UPD_FALL_NONE;
+    }
+    return UPD_OK;
+}
+
+/*
+ * Why an image does not run any more, and which copy tells: the staging one, or while nothing is
+ * selected any. device->frame is that copy's.
+ */
+static enum upd_err find_fall(struct upd_device *device, const struct upd_otadata *data,
+                              struct upd_view *view, int8_t *copy)
+{
+    int8_t staging = staging_copy(data);
+    enum upd_err err = UPD_OK;
+
+    view->fall = UPD_FALL_NONE;
+    view->fallen = UPD_SLOT_NONE;
+    *copy = (int8_t)!staging;
+    if (upd_otadata_active(data) == UPD_OTADATA_NONE) {
+        err = find_fall_in(device, data, *copy, view);
+    }
+    if (err == UPD_OK && view->fall == UPD_FALL_NONE) {
+        *copy = staging;
+        err = find_fall_in(device, data, *copy, view);
+    }
+    return err;
+}
+
+/* What the device is, and for a fall the copy that tells of it. */
+static enum upd_err look(struct upd_device *device, struct upd_otadata *data, struct upd_view *view,
+                         int8_t *copy)
 {
     struct upd_boot_layout layout = layout_of(device);
-    struct upd_otadata data;
     bool on_trial;
 
-    enum upd_err err = read_records(device, &data);
+    enum upd_err err = read_records(device, data);
     if (err == UPD_OK) {
-        err = find_trial(device, &data, &on_trial);
+        err = find_trial(device, data, &on_trial);
     }
     if (err != UPD_OK) {
         return err;
     }
-    int8_t active = upd_otadata_active(&data);
-    uint32_t state =
-        active == UPD_OTADATA_NONE ? UPD_OTADATA_UNDEFINED : upd_otadata_state(data.copy[active]);
-    int8_t selected = upd_otadata_configured(&data, &layout);
-    int8_t target = upd_otadata_next_slot(&data, device->running);
+    int8_t active = upd_otadata_active(data);
+    int8_t selected = upd_otadata_configured(data, &layout);
+    int8_t target = upd_otadata_next_slot(data, device->running);
     *view = (struct upd_view){
         .running = device->running,
         .selected = selected,
@@ -179,50 +276,46 @@ static enum upd_err otadata_view(struct upd_device *device, struct upd_view *vie
         .loader_counts = device->loader_counts,
         .on_trial = on_trial,
         .starts = on_trial ? (uint8_t)upd_journal_starts(device->frame.marks) : 0,
+        .pending = device->activated,
+        .fallen = UPD_SLOT_NONE,
     };
     if (loader_has_trial(device)) {
-        view->on_trial = selected == device->running && state == UPD_OTADATA_PENDING;
+        view->on_trial = active >= 0 && selected == device->running &&
+                         upd_otadata_state(data->copy[active]) == UPD_OTADATA_PENDING;
         view->starts = view->on_trial ? 1 : 0;
     }
-    view->pending = device->activated;
+    if (view->on_trial || view->pending) {
+        return UPD_OK;
+    }
     /* The last one to read the journal: device->frame is that of the staging sector then. */
-    err = find_fall(device, &data, view);
-    if (err == UPD_OK && !view->pending && selected != device->running && selected >= 0 &&
+    err = find_fall(device, data, view, copy);
+    if (err == UPD_OK && selected != device->running && selected >= 0 &&
         view->fall == UPD_FALL_NONE) {
         view->fall = UPD_FALL_LOADER; /* a reset since has not started what was selected */
         view->fallen = selected;
+        *copy = active;
     }
     return err;
 }
 
-/*
- * Make the record in the staging sector invalid for good. Its CRC does not cover the state: a torn
- * erase could make a record that was given up look as if it never was.
- */
-static enum upd_err forget_record(struct upd_device *device, const struct upd_otadata *data)
+static enum upd_err otadata_view(struct upd_device *device, struct upd_view *view)
 {
-    int8_t copy = staging_copy(data);
-    uint32_t sector = copy_sector(device, copy);
-    uint8_t record[UPD_OTADATA_RECORD_SIZE];
+    struct upd_otadata data;
+    int8_t copy;
 
-    if (upd_otadata_sequence(data->copy[copy]) == UINT32_MAX) {
-        return UPD_OK;
-    }
-    /* Cells that a cut left unstable may stay; the CRC must not match. */
-    enum upd_err err =
-        upd_flash_clear(device, sector + UPD_OTADATA_CRC_OFFSET, CRC_SIZE, 8 * CRC_SIZE);
-    if (err == UPD_OK) {
-        err = upd_flash_read(device, sector, record, sizeof record);
-    }
-    if (err == UPD_OK && upd_otadata_crc_is_good(record)) {
-        device->trouble = sector;
-        err = UPD_E_VERIFY;
-    }
-    return err;
+    return look(device, &data, view, &copy);
 }
 
 /* --- Before and after a download ----------------------------------------------------------------
  */
+
+/* Make a copy's sector an empty journal. */
+static enum upd_err empty(struct upd_device *device, const struct upd_otadata *data, int8_t copy)
+{
+    enum upd_err err = forget_record(device, data, copy);
+
+    return err == UPD_OK ? upd_frame_clear(device, copy_sector(device, copy)) : err;
+}
 
 static enum upd_err otadata_prepare(struct upd_device *device, uint32_t size, bool fresh,
                                     struct upd_area *area, uint32_t *journal)
@@ -244,7 +337,7 @@ static enum upd_err otadata_prepare(struct upd_device *device, uint32_t size, bo
     }
     err = upd_otadata_plan_begin(&data, UPD_OTADATA_SAFE, target, &plan);
     if (err == UPD_OK) {
-        err = carry_out(device, &plan);
+        err = carry_out(device, &data, &plan);
     }
     if (err == UPD_OK && plan.count > 0) {
         err = read_records(device, &data);
@@ -261,8 +354,7 @@ static enum upd_err otadata_prepare(struct upd_device *device, uint32_t size, bo
     if (!fresh) {
         return UPD_OK;
     }
-    err = forget_record(device, &data);
-    return err == UPD_OK ? upd_frame_clear(device, *journal) : err;
+    return empty(device, &data, staging_copy(&data));
 }
 
 /* The frame, with room for the record in front of it: (O3). */
@@ -270,24 +362,26 @@ static enum upd_err make_room(struct upd_device *device)
 {
     struct upd_journal_head head = device->frame.head;
     uint32_t sector = device->frame.sector;
+    struct upd_otadata data;
     bool armed;
 
     enum upd_err err = upd_frame_any_armed(device, sector, &armed);
-    if (err == UPD_OK && armed) {
-        err = upd_frame_clear(device, sector);
-        if (err == UPD_OK) {
-            err = upd_frame_take(device, sector, &head);
-        }
+    if (err != UPD_OK || !armed) {
+        return err;
     }
-    return err;
+    err = read_records(device, &data);
+    if (err == UPD_OK) {
+        err = empty(device, &data, sector == copy_sector(device, 1));
+    }
+    return err == UPD_OK ? upd_frame_take(device, sector, &head) : err;
 }
 
-static enum upd_err otadata_activate(struct upd_device *device, const struct upd_install *install)
+/* Select the slot of device->frame, which the image that runs may be itself: (O4). */
+static enum upd_err select_slot(struct upd_device *device)
 {
     struct upd_otadata_plan plan;
     struct upd_otadata data;
 
-    (void)install;
     enum upd_err err = make_room(device);
     if (err == UPD_OK) {
         err = read_records(device, &data);
@@ -312,8 +406,15 @@ static enum upd_err otadata_activate(struct upd_device *device, const struct upd
                                 plan.write[0].record + UPD_OTADATA_CRC_OFFSET,
                                 UPD_OTADATA_RECORD_SIZE - UPD_OTADATA_CRC_OFFSET);
     }
-    device->activated = err == UPD_OK;
     return err == UPD_OK ? upd_frame_mark(device, UPD_MARK_SWITCHED) : err;
+}
+
+static enum upd_err otadata_activate(struct upd_device *device, const struct upd_install *install)
+{
+    (void)install;
+    enum upd_err err = select_slot(device);
+    device->activated = err == UPD_OK;
+    return err;
 }
 
 /* --- The trial ----------------------------------------------------------------------------------
@@ -335,16 +436,16 @@ static bool verifies(struct upd_device *device, int8_t app)
     return upd_flash_verify(device, &target) == UPD_OK;
 }
 
-/* Where to go back to from what runs: what the other copy names, else factory; NONE. */
+/* Where to go back to from what runs: what the records name, else factory, else any slot; NONE. */
 static int8_t way_back(struct upd_device *device, const struct upd_otadata *data)
 {
-    int8_t active = upd_otadata_active(data);
-    uint32_t other = active == 0 ? 1 : 0;
+    int8_t first = upd_otadata_active(data) == 1;
     int8_t slot = UPD_SLOT_NONE;
 
-    if (upd_otadata_is_valid(data, other)) {
-        slot = upd_otadata_slot(data, other);
-        if (slot >= 0 && slot != device->running && verifies(device, slot)) {
+    for (uint32_t i = 0; i < 2; i++) {
+        int8_t copy = i == 0 ? first : !first;
+        slot = upd_otadata_slot(data, (uint32_t)copy);
+        if (slot != device->running && names(data, copy, slot) && verifies(device, slot)) {
             return slot;
         }
     }
@@ -359,24 +460,46 @@ static int8_t way_back(struct upd_device *device, const struct upd_otadata *data
     return UPD_SLOT_NONE;
 }
 
-/* What runs is given up; otadata names another one that verifies. */
+/*
+ * Let otadata name nothing, so that factory starts, and keep the journal, which tells why. The
+ * active copy goes last: it decides until then.
+ */
+static enum upd_err forget_both(struct upd_device *device, const struct upd_otadata *data)
+{
+    int8_t last = upd_otadata_active(data) == 1;
+    enum upd_err err = forget_record(device, data, !last);
+
+    return err == UPD_OK ? forget_record(device, data, last) : err;
+}
+
+/* What runs is given up; otadata names another one that verifies. device->frame is its own. */
 static enum upd_err give_up(struct upd_device *device, const struct upd_otadata *data, int8_t back,
                             enum upd_journal_mark reason)
 {
     struct upd_otadata_plan plan;
     enum upd_err err = UPD_OK;
 
-    if (upd_frame_exists(&device->frame)) {
+    if (upd_frame_exists(&device->frame) && device->frame.head.slot == (uint8_t)device->running) {
         err = upd_frame_mark(device, reason);
     }
-    if (err == UPD_OK) {
+    if (err == UPD_OK && back == UPD_SLOT_FACTORY) {
+        err = forget_both(device, data);
+    } else if (err == UPD_OK) {
         err = upd_otadata_plan_boot(data, UPD_OTADATA_SAFE, back, false, &plan);
-    }
-    if (err == UPD_OK) {
-        err = carry_out(device, &plan);
+        if (err == UPD_OK) {
+            err = carry_out(device, data, &plan);
+        }
     }
     device->activated = err == UPD_OK;
     return err;
+}
+
+/* The reason that was noted before a cut, or that its starts are used up. */
+static enum upd_journal_mark reason_of(const struct upd_frame *frame)
+{
+    return upd_frame_has(frame, UPD_MARK_REFUSED)   ? UPD_MARK_REFUSED
+           : upd_frame_has(frame, UPD_MARK_DAMAGED) ? UPD_MARK_DAMAGED
+                                                    : UPD_MARK_EXHAUSTED;
 }
 
 static enum upd_err otadata_start(struct upd_device *device, enum upd_start *todo)
@@ -394,8 +517,14 @@ static enum upd_err otadata_start(struct upd_device *device, enum upd_start *tod
     if (err != UPD_OK || !on_trial) {
         return err;
     }
-    uint32_t count = upd_journal_starts(device->frame.marks);
     bool given_up = (device->frame.marks & UPD_MARKS_GIVEN_UP) != 0;
+    if (!given_up && !upd_frame_has(&device->frame, UPD_MARK_SWITCHED)) {
+        err = select_slot(device); /* (O4) */
+        if (err != UPD_OK) {
+            return err;
+        }
+    }
+    uint32_t count = upd_journal_starts(device->frame.marks);
     if (!given_up && count < UPD_TRIAL_STARTS) {
         return upd_frame_mark(device, starts[count]);
     }
@@ -404,7 +533,7 @@ static enum upd_err otadata_start(struct upd_device *device, enum upd_start *tod
         return UPD_OK; /* there is nothing else: it gets another start */
     }
     *todo = UPD_START_RESTART;
-    return give_up(device, &data, back, UPD_MARK_EXHAUSTED);
+    return give_up(device, &data, back, reason_of(&device->frame));
 }
 
 /* The secure version of the image that runs, to be burned once it is confirmed. */
@@ -429,7 +558,7 @@ static enum upd_err confirm_record(struct upd_device *device, const struct upd_o
         return UPD_OK; /* factory runs, or a slot without a record: never on trial */
     }
     if (err == UPD_OK) {
-        err = carry_out(device, &plan);
+        err = carry_out(device, data, &plan);
     }
     if (err == UPD_OK && plan.count > 0 && config->fuse_burn != NULL) {
         uint32_t version;
@@ -479,6 +608,9 @@ static enum upd_err otadata_roll_back(struct upd_device *device)
     }
     if (!loader_has_trial(device)) {
         err = find_trial(device, &data, &on_trial);
+        if (err == UPD_OK && !on_trial) {
+            err = find_frame(device, &data, !staging_copy(&data));
+        }
         return err == UPD_OK ? give_up(device, &data, back, UPD_MARK_REFUSED) : err;
     }
     struct upd_otadata_images images = {.factory = back == UPD_SLOT_FACTORY};
@@ -487,7 +619,7 @@ static enum upd_err otadata_roll_back(struct upd_device *device)
     }
     err = upd_otadata_plan_reject(&data, &images, &plan);
     if (err == UPD_OK) {
-        err = carry_out(device, &plan);
+        err = carry_out(device, &data, &plan);
         device->activated = err == UPD_OK;
     }
     return err;
@@ -495,18 +627,31 @@ static enum upd_err otadata_roll_back(struct upd_device *device)
 
 static enum upd_err otadata_acknowledge(struct upd_device *device)
 {
+    struct upd_otadata_plan plan;
     struct upd_otadata data;
     struct upd_view view;
+    int8_t copy;
 
-    enum upd_err err = otadata_view(device, &view);
-    if (err != UPD_OK || view.fall == UPD_FALL_NONE || view.fall == UPD_FALL_LOADER) {
+    enum upd_err err = look(device, &data, &view, &copy);
+    if (err != UPD_OK || view.fall == UPD_FALL_NONE) {
         return err;
     }
-    if (!loader_has_trial(device)) {
-        return upd_frame_mark(device, UPD_MARK_REPORTED);
+    if (view.fall != UPD_FALL_LOADER) {
+        return loader_has_trial(device) ? forget_record(device, &data, copy)
+                                        : upd_frame_mark(device, UPD_MARK_REPORTED);
     }
-    err = read_records(device, &data);
-    return err == UPD_OK ? forget_record(device, &data) : err;
+    /* What runs shall be what is selected. */
+    err = upd_otadata_plan_begin(&data, UPD_OTADATA_SAFE, view.fallen, &plan);
+    if (err == UPD_OK) {
+        err = carry_out(device, &data, &plan);
+    }
+    if (err == UPD_OK) {
+        err = read_records(device, &data);
+    }
+    int8_t active = upd_otadata_active(&data);
+    return err == UPD_OK && active >= 0 && !names(&data, active, device->running)
+               ? forget_record(device, &data, active)
+               : err;
 }
 
 const struct upd_scheme upd_scheme_otadata = {
