@@ -461,36 +461,78 @@ static int8_t way_back(struct upd_device *device, const struct upd_otadata *data
 }
 
 /*
- * Let otadata name nothing, so that factory starts, and keep the journal, which tells why. The
- * active copy goes last: it decides until then.
+ * What runs is given up; otadata names another one that verifies. device->frame is its own.
+ *
+ * As a rule the way back has its record already. Then the one of what is given up is made invalid,
+ * which costs no erase, and keeps the journal that tells why.
  */
-static enum upd_err forget_both(struct upd_device *device, const struct upd_otadata *data)
-{
-    int8_t last = upd_otadata_active(data) == 1;
-    enum upd_err err = forget_record(device, data, !last);
-
-    return err == UPD_OK ? forget_record(device, data, last) : err;
-}
-
-/* What runs is given up; otadata names another one that verifies. device->frame is its own. */
 static enum upd_err give_up(struct upd_device *device, const struct upd_otadata *data, int8_t back,
                             enum upd_journal_mark reason)
 {
+    int8_t own = names(data, 1, device->running) ? 1 : 0;
     struct upd_otadata_plan plan;
     enum upd_err err = UPD_OK;
 
     if (upd_frame_exists(&device->frame) && device->frame.head.slot == (uint8_t)device->running) {
+        own = device->frame.sector == copy_sector(device, 1);
         err = upd_frame_mark(device, reason);
+        if (err == UPD_OK && back >= 0 && !names(data, !own, back)) {
+            err = upd_frame_mark(device, UPD_MARK_RESTORED);
+        }
     }
     if (err == UPD_OK && back == UPD_SLOT_FACTORY) {
-        err = forget_both(device, data);
-    } else if (err == UPD_OK) {
+        err = forget_record(device, data, !own);
+    } else if (err == UPD_OK && !names(data, !own, back)) {
         err = upd_otadata_plan_boot(data, UPD_OTADATA_SAFE, back, false, &plan);
         if (err == UPD_OK) {
             err = carry_out(device, data, &plan);
         }
     }
+    if (err == UPD_OK) {
+        err = forget_record(device, data, own);
+    }
     device->activated = err == UPD_OK;
+    return err;
+}
+
+/* Give what runs a record that no cut has touched, in place of the one that it has. */
+static enum upd_err record_anew(struct upd_device *device, struct upd_otadata *data, int8_t copy)
+{
+    struct upd_otadata_plan plan;
+
+    enum upd_err err = upd_flash_erase(device, copy_sector(device, copy));
+    if (err == UPD_OK) {
+        err = read_records(device, data);
+    }
+    if (err == UPD_OK) {
+        err = upd_otadata_plan_boot(data, UPD_OTADATA_SAFE, device->running, false, &plan);
+    }
+    return err == UPD_OK ? carry_out(device, data, &plan) : err;
+}
+
+/* Another image was given up, and a cut may have come between: end that. */
+static enum upd_err settle(struct upd_device *device, struct upd_otadata *data)
+{
+    const struct upd_frame *frame = &device->frame;
+    enum upd_err err = UPD_OK;
+
+    for (int8_t copy = 0; copy < 2 && err == UPD_OK; copy++) {
+        err = find_frame(device, data, copy);
+        if (err != UPD_OK || !upd_frame_exists(frame) ||
+            frame->head.slot == (uint8_t)device->running ||
+            (frame->marks & UPD_MARKS_GIVEN_UP) == 0 || upd_frame_has(frame, UPD_MARK_CLOSED)) {
+            continue;
+        }
+        if (upd_frame_has(frame, UPD_MARK_RESTORED) && device->running >= 0) {
+            err = record_anew(device, data, !copy);
+        }
+        if (err == UPD_OK) {
+            err = forget_record(device, data, copy);
+        }
+        if (err == UPD_OK) {
+            err = upd_frame_mark(device, UPD_MARK_CLOSED);
+        }
+    }
     return err;
 }
 
@@ -514,8 +556,11 @@ static enum upd_err otadata_start(struct upd_device *device, enum upd_start *tod
     if (err == UPD_OK) {
         err = find_trial(device, &data, &on_trial);
     }
-    if (err != UPD_OK || !on_trial) {
+    if (err != UPD_OK) {
         return err;
+    }
+    if (!on_trial) {
+        return loader_has_trial(device) ? UPD_OK : settle(device, &data);
     }
     bool given_up = (device->frame.marks & UPD_MARKS_GIVEN_UP) != 0;
     if (!given_up && !upd_frame_has(&device->frame, UPD_MARK_SWITCHED)) {

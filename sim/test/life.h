@@ -1,0 +1,263 @@
+/*
+ * The life of one device, for the tests of the schemes: resets, its boot loader, an application
+ * that updates itself, and power that goes in the middle of any operation.
+ *
+ * The application wants the new version until it runs confirmed, or was given up and that was told.
+ * What must never happen ends in `wrong`: nothing runs, or something that is neither version.
+ */
+#ifndef SIM_TEST_LIFE_H
+#define SIM_TEST_LIFE_H
+
+#include <updraft/sim_boot.h>
+#include <updraft/writer.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "check.h"
+
+enum { SECTOR = 4096, PLACES = 4, IMAGE_MAX = 0x5000 };
+enum version { OLD, NEW, VERSIONS };
+
+/** What the new version does. */
+enum plan { CONFIRMS, NEVER_CONFIRMS, CRASHES, REFUSES, PLANS };
+
+struct file {
+    uint8_t bytes[IMAGE_MAX];
+    uint32_t size;
+};
+
+struct life;
+
+/** A kind of device: what the scheme's test says once. */
+struct setup {
+    const char *name;
+    struct sim_loader loader;
+    uint32_t places; /* that a loader can start */
+    uint32_t place[PLACES];
+    struct file *image[VERSIONS]; /* for each place */
+    uint32_t skip;  /* bytes of an image in flash that are not compared: the boot loader's */
+    bool by_loader; /* the loader counts the starts, or gives up at the second one */
+    bool has_way_back;
+    uint32_t metadata[2]; /* sectors with boot metadata; erases of them are counted */
+    uint32_t metadata_count;
+    enum upd_err (*open)(struct life *life);
+    uint32_t (*target)(const struct life *life); /* place of which the image is to be sent */
+};
+
+enum end { END_CUT, END_RESTART, END_DONE, END_FAILED, END_WRONG };
+
+struct life {
+    const struct setup *setup;
+    struct sim_flash sim;
+    struct sim_rtc rtc;
+    uint32_t fuse;
+    enum plan plan;
+    /* Of the last session. */
+    struct upd_device device;
+    struct upd_view view;
+    struct sim_boot boot;
+    enum version runs;
+    uint32_t place;
+    enum upd_err err;
+    enum upd_fall fall; /* the last one that was told */
+    const char *wrong;
+    uint32_t sessions;
+    union {
+        struct upd_otadata_config otadata;
+        struct upd_eboot_config eboot;
+    } config;
+};
+
+static inline bool life_holds(const struct life *life, uint32_t place, enum version version)
+{
+    static uint8_t held[IMAGE_MAX];
+    const struct file *file = &life->setup->image[version][place];
+    uint32_t skip = life->setup->skip;
+
+    sim_flash_peek(&life->sim, life->setup->place[place], held, file->size);
+    return memcmp(held + skip, file->bytes + skip, file->size - skip) == 0 &&
+           sim_flash_unstable(&life->sim, life->setup->place[place] + skip, file->size - skip) == 0;
+}
+
+static inline bool life_identify(struct life *life)
+{
+    for (life->place = 0; life->place < life->setup->places; life->place++) {
+        for (uint32_t version = 0; version < VERSIONS; version++) {
+            life->runs = (enum version)version;
+            if (life->setup->place[life->place] == life->boot.address &&
+                life_holds(life, life->place, life->runs)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+static inline enum end life_failed(struct life *life, enum upd_err err)
+{
+    life->err = err;
+    return sim_flash_has_power(&life->sim) ? END_FAILED : END_CUT;
+}
+
+static inline enum end life_update(struct life *life)
+{
+    static const char etag[] = "v2";
+    const struct file *file = &life->setup->image[NEW][life->setup->target(life)];
+    struct upd_update update = {
+        .size = file->size, .validator = etag, .validator_size = sizeof etag - 1};
+    struct upd_writer writer;
+    uint32_t from = 0;
+
+    enum upd_err err = upd_writer_resume(&writer, &life->device, &update, &from);
+    if (err == UPD_E_NOT_FOUND || err == UPD_E_CHANGED) {
+        from = 0;
+        err = upd_writer_begin(&writer, &life->device, &update);
+    }
+    if (err == UPD_OK) {
+        err = upd_writer_write(&writer, file->bytes + from, file->size - from);
+    }
+    if (err == UPD_OK) {
+        err = upd_writer_end(&writer);
+    }
+    if (err == UPD_OK) {
+        err = upd_writer_activate(&writer);
+    }
+    return err == UPD_OK ? END_RESTART : life_failed(life, err);
+}
+
+/* From a reset to the next one. */
+static inline enum end life_session(struct life *life)
+{
+    const struct upd_scheme *scheme;
+    enum upd_start todo = UPD_START_GO_ON;
+
+    life->sessions++;
+    sim_flash_power_on(&life->sim);
+    sim_boot(&life->setup->loader, &life->sim, &life->rtc, &life->fuse, &life->boot);
+    if (life->boot.end != SIM_BOOT_STARTS) {
+        life->wrong = life->boot.why;
+        return life->boot.end == SIM_BOOT_CUT ? END_CUT : END_WRONG;
+    }
+    if (!life_identify(life)) {
+        life->wrong = "what runs is neither version";
+        return END_WRONG;
+    }
+    if (life->runs == NEW && life->plan == CRASHES && life->setup->by_loader) {
+        return END_RESTART;
+    }
+    enum upd_err err = life->setup->open(life);
+    scheme = life->device.scheme;
+    if (err == UPD_OK) {
+        err = scheme->start(&life->device, &todo);
+    }
+    if (err != UPD_OK || todo == UPD_START_RESTART ||
+        (life->runs == NEW && life->plan == CRASHES)) {
+        return err == UPD_OK ? END_RESTART : life_failed(life, err);
+    }
+    err = scheme->view(&life->device, &life->view);
+    if (err == UPD_OK && life->runs == NEW && life->plan == CONFIRMS) {
+        err = scheme->confirm(&life->device);
+        return err == UPD_OK ? END_DONE : life_failed(life, err);
+    }
+    if (err == UPD_OK && life->runs == NEW) {
+        if (life->plan == REFUSES) {
+            err = scheme->roll_back(&life->device);
+        }
+        return err == UPD_OK ? END_RESTART : life_failed(life, err);
+    }
+    if (err == UPD_OK && life->view.fall != UPD_FALL_NONE) {
+        life->fall = life->view.fall;
+        err = scheme->acknowledge(&life->device);
+        if (err == UPD_OK) {
+            err = scheme->view(&life->device, &life->view);
+        }
+        if (err == UPD_OK && life->view.fall != UPD_FALL_NONE) {
+            life->wrong = "a fall was told and is told again";
+            return END_WRONG;
+        }
+        if (err == UPD_OK && life->plan != CONFIRMS) {
+            return END_DONE;
+        }
+    }
+    return err == UPD_OK ? life_update(life) : life_failed(life, err);
+}
+
+/* Sessions without a cut, until the new version is confirmed or its end was told. */
+static inline enum end life_to_end(struct life *life)
+{
+    enum end end = END_RESTART;
+
+    for (uint32_t i = 0; i < 20 && end == END_RESTART; i++) {
+        end = life_session(life);
+    }
+    return end;
+}
+
+/* --- Every cut --------------------------------------------------------------------------------
+ */
+
+struct cutter {
+    struct life *life;
+    uint32_t cuts, bad;
+    const char *name;
+};
+
+static inline void life_complain(const struct cutter *cutter, const struct sim_op *op,
+                                 enum sim_tear_kind tear, const struct life *life, enum end end)
+{
+    static const char *const ends[] = {"cut", "restarts for ever", "done", "failed", "wrong"};
+    char text[240];
+
+    snprintf(text, sizeof text,
+             "%s, plan %d, %s at 0x%x + %u torn %s: %s, error %d, session %u, %s runs at 0x%x: %s",
+             cutter->name, (int)life->plan, op->kind == SIM_ERASE ? "erase" : "program",
+             (unsigned)op->offset, (unsigned)op->size, sim_tear_name(tear), ends[end],
+             (int)life->err, (unsigned)life->sessions, life->runs == NEW ? "new" : "old",
+             (unsigned)life->boot.address, life->wrong != NULL ? life->wrong : "");
+    CHECK_THAT(text, false);
+}
+
+/* The operation torn in every way on a copy of the device; each copy lives on. */
+static inline void life_cut(void *ctx, struct sim_flash *sim, const struct sim_op *op,
+                            const void *data)
+{
+    struct cutter *cutter = ctx;
+
+    for (uint32_t tear = SIM_TEAR_BEFORE; tear < SIM_TEAR_COUNT; tear++) {
+        struct life *copy = malloc(sizeof *copy);
+        if (!sim_tear_exists((enum sim_tear_kind)tear, op->kind) ||
+            !sim_tear_in_contract((enum sim_tear_kind)tear)) {
+            free(copy);
+            continue;
+        }
+        *copy = *cutter->life;
+        copy->sessions = 0;
+        sim_flash_fork(&copy->sim, sim);
+        sim_flash_seed(&copy->sim, op->sequence * 31 + tear);
+        sim_flash_cut_at(&copy->sim, 0, (enum sim_tear_kind)tear);
+        const struct upd_flash *flash = &copy->sim.flash;
+        enum upd_err err = op->kind == SIM_ERASE
+                               ? flash->erase(flash->ctx, op->offset)
+                               : flash->write(flash->ctx, op->offset, data, op->size);
+        CHECK(err == UPD_E_IO);
+        enum end end = life_to_end(copy);
+        if (end == END_DONE && copy->plan != CONFIRMS) {
+            /* A later attempt, of a version that is good. */
+            copy->plan = CONFIRMS;
+            end = life_to_end(copy);
+        }
+        cutter->cuts++;
+        if (end != END_DONE || copy->runs != NEW) {
+            cutter->bad++;
+            if (cutter->bad <= 3) {
+                life_complain(cutter, op, (enum sim_tear_kind)tear, copy, end);
+            }
+        }
+        sim_flash_free(&copy->sim);
+        free(copy);
+    }
+}
+
+#endif

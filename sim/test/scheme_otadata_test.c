@@ -1,0 +1,421 @@
+/*
+ * Goal: with every boot loader that reads otadata and every shape of partition table, an update
+ * ends as it should, its end is told for the right reason, and no cut of power leaves a device that
+ * does not start one of its versions or cannot be updated any more. Method: whole lives on the
+ * simulated flash, with the vendors' boot loaders as core/otadata knows them; small images that are
+ * genuine; then every operation of these lives torn in every way.
+ */
+#include <updraft/bytes.h>
+#include <updraft/sha256.h>
+
+#include "life.h"
+
+#define OTADATA 0xD000u
+#define FIRST 0x10000u
+enum { ROOM = 0x10000 };
+
+/* --- Images ------------------------------------------------------------------------------------
+ */
+
+static uint8_t esp32[512], rtos[512];
+static int32_t esp32_size, rtos_size;
+
+/* A vector with a longer first segment, for a place and a version of it. */
+static void make_image(struct file *file, bool is_rtos, uint32_t offset, uint32_t more,
+                       uint32_t version)
+{
+    const uint8_t *vector = is_rtos ? rtos : esp32;
+    uint32_t header = is_rtos ? 8 : 24;
+    uint32_t size = (uint32_t)(is_rtos ? rtos_size : esp32_size);
+    uint32_t descriptor = header + 8, segment = upd_get_le32(vector + header + 4);
+    uint32_t body = descriptor + segment, noise = version + 1, at = header;
+    uint8_t sum = 0xEF;
+
+    memcpy(file->bytes, vector, body);
+    for (uint32_t i = 0; i < more; i++) {
+        noise = noise * 1664525 + 1013904223;
+        file->bytes[body + i] = (uint8_t)(noise >> 24);
+    }
+    memcpy(file->bytes + body + more, vector + body, size - body);
+    upd_put_le32(file->bytes + header + 4, segment + more);
+    upd_put_le32(file->bytes + descriptor + 4, 1); /* secure version */
+    if (is_rtos) {                                 /* is linked for its place */
+        upd_put_le32(file->bytes + 4, 0x40200100 + offset);
+        upd_put_le32(file->bytes + header, 0x40200010 + offset);
+    }
+    for (uint32_t i = 0; i < file->bytes[1]; i++) {
+        uint32_t bytes = upd_get_le32(file->bytes + at + 4);
+        for (at += 8; bytes > 0; bytes--, at++) {
+            sum ^= file->bytes[at];
+        }
+    }
+    memset(file->bytes + at, 0, 16);
+    file->bytes[at | 15] = sum;
+    at = (at | 15) + 1;
+    struct upd_sha256 sha256;
+    upd_sha256_init(&sha256);
+    upd_sha256_update(&sha256, file->bytes, at);
+    upd_sha256_final(&sha256, file->bytes + at);
+    file->size = at + UPD_SHA256_SIZE;
+}
+
+/* --- Devices -----------------------------------------------------------------------------------
+ */
+
+enum { ROWS_MAX = 8 };
+
+static const struct shape {
+    const char *name;
+    bool factory;
+    uint8_t slots;
+} shapes[] = {{"factory and one slot", true, 1},
+              {"two slots", false, 2},
+              {"factory and two slots", true, 2},
+              {"three slots", false, 3}};
+
+static const struct kind {
+    const char *name;
+    enum upd_otadata_loader loader;
+    bool states;
+} kinds[] = {{"IDF", UPD_OTADATA_LOADER_IDF, false},
+             {"IDF with rollback", UPD_OTADATA_LOADER_IDF_ROLLBACK, true},
+             {"IDF with anti-rollback", UPD_OTADATA_LOADER_IDF_ANTI_ROLLBACK, true},
+             {"RTOS", UPD_OTADATA_LOADER_RTOS, false}};
+
+static struct file images[VERSIONS][PLACES];
+static struct upd_partition rows[ROWS_MAX];
+
+static enum upd_err fuse_read(void *ctx, uint32_t *version)
+{
+    *version = ((struct life *)ctx)->fuse;
+    return UPD_OK;
+}
+
+static enum upd_err fuse_burn(void *ctx, uint32_t version)
+{
+    struct life *life = ctx;
+
+    CHECK(version >= life->fuse);
+    life->fuse = version;
+    return UPD_OK;
+}
+
+static enum upd_err open_device(struct life *life)
+{
+    enum upd_otadata_loader loader = life->setup->loader.of.otadata.loader;
+    bool burns = loader == UPD_OTADATA_LOADER_IDF_ANTI_ROLLBACK;
+
+    life->config.otadata = (struct upd_otadata_config){
+        .rows = rows,
+        .count = life->setup->loader.of.otadata.count,
+        .running = life->boot.address,
+        .loader = loader,
+        .chip = loader == UPD_OTADATA_LOADER_RTOS ? UPD_CHIP_ESP8266 : UPD_CHIP_ESP32,
+        .chip_revision = UPD_IMAGE_ANY_REVISION,
+        .efuse_revision = UPD_IMAGE_ANY_REVISION,
+        .fuse_read = burns ? fuse_read : NULL,
+        .fuse_burn = burns ? fuse_burn : NULL,
+        .ctx = life};
+    return upd_otadata_open(&life->device, &life->sim.flash, &life->config.otadata);
+}
+
+static bool has_factory;
+
+static uint32_t target(const struct life *life)
+{
+    return life->view.target < 0 ? 0 : (uint32_t)life->view.target + has_factory;
+}
+
+static struct setup make_setup(const struct kind *kind, const struct shape *shape, uint32_t more)
+{
+    static char name[80];
+    uint32_t count = 0;
+
+    memset(rows, 0, sizeof rows);
+    rows[count++] = (struct upd_partition){.offset = OTADATA,
+                                           .size = UPD_OTADATA_SIZE,
+                                           .type = UPD_PARTITION_DATA,
+                                           .subtype = UPD_PARTITION_DATA_OTA};
+    has_factory = shape->factory;
+    struct setup setup = {.name = name,
+                          .image = {images[OLD], images[NEW]},
+                          .by_loader = kind->states,
+                          .has_way_back = true,
+                          .metadata = {OTADATA, OTADATA + SECTOR},
+                          .metadata_count = 2,
+                          .open = open_device,
+                          .target = target};
+    snprintf(name, sizeof name, "%s, %s", kind->name, shape->name);
+    setup.places = (uint32_t)shape->factory + shape->slots;
+    for (uint32_t i = 0; i < setup.places; i++) {
+        uint32_t slot = i - shape->factory;
+        bool factory = shape->factory && i == 0;
+        setup.place[i] = FIRST + i * ROOM;
+        rows[count++] =
+            (struct upd_partition){.offset = setup.place[i],
+                                   .size = ROOM,
+                                   .type = UPD_PARTITION_APP,
+                                   .subtype = factory ? UPD_PARTITION_APP_FACTORY
+                                                      : (uint8_t)(UPD_PARTITION_APP_OTA_0 + slot)};
+        for (uint32_t version = 0; version < VERSIONS; version++) {
+            make_image(&images[version][i], kind->loader == UPD_OTADATA_LOADER_RTOS, setup.place[i],
+                       more, version * 10 + i);
+        }
+    }
+    setup.loader = (struct sim_loader){
+        .kind = SIM_LOADER_OTADATA,
+        .of.otadata = {.loader = kind->loader, .rows = rows, .count = count, .fuse_size = 16}};
+    return setup;
+}
+
+static void begin(struct life *life, const struct setup *setup, enum plan plan)
+{
+    memset(life, 0, sizeof *life);
+    life->setup = setup;
+    life->plan = plan;
+    life->fuse = 1;
+    sim_flash_init(&life->sim, &sim_flash_4m, 7);
+    sim_flash_load(&life->sim, setup->place[0], images[OLD][0].bytes, images[OLD][0].size);
+}
+
+static const enum upd_fall falls[PLANS][2] = {
+    [NEVER_CONFIRMS] = {UPD_FALL_EXHAUSTED, UPD_FALL_UNCONFIRMED},
+    [CRASHES] = {UPD_FALL_EXHAUSTED, UPD_FALL_UNCONFIRMED},
+    [REFUSES] = {UPD_FALL_REFUSED, UPD_FALL_REFUSED},
+};
+
+#define FOR_EACH_SETUP(more)                                                                       \
+    for (uint32_t k = 0; k < sizeof kinds / sizeof kinds[0]; k++)                                  \
+        for (uint32_t s = 0; s < sizeof shapes / sizeof shapes[0]; s++)                            \
+            for (struct setup setup = make_setup(&kinds[k], &shapes[s], (more)), *once = &setup;   \
+                 once != NULL; once = NULL)
+
+/* --- Tests -------------------------------------------------------------------------------------
+ */
+
+static uint32_t metadata_wear(const struct life *life)
+{
+    return sim_flash_wear(&life->sim, OTADATA) + sim_flash_wear(&life->sim, OTADATA + SECTOR);
+}
+
+static void swap_versions(void)
+{
+    static struct file spare;
+
+    for (uint32_t i = 0; i < PLACES; i++) {
+        spare = images[OLD][i];
+        images[OLD][i] = images[NEW][i];
+        images[NEW][i] = spare;
+    }
+}
+
+static void test_update_after_update_is_confirmed_at_two_erases_each(void)
+{
+    struct life life;
+
+    FOR_EACH_SETUP(5000)
+    {
+        begin(&life, &setup, CONFIRMS);
+        for (uint32_t round = 0; round < (shapes[s].slots == 1 ? 1 : 7); round++) {
+            /* The loader's own erases are not the library's: PENDING costs it one. */
+            uint32_t wear = metadata_wear(&life) + kinds[k].states;
+            CHECK_THAT(setup.name, life_to_end(&life) == END_DONE && life.runs == NEW);
+            CHECK_THAT(setup.name, life.view.on_trial && life.fall == UPD_FALL_NONE);
+            CHECK_THAT(setup.name, metadata_wear(&life) - wear <= (round == 0 ? 3 : 2));
+            CHECK_THAT(setup.name, life_session(&life) == END_DONE && !life.view.on_trial);
+            CHECK_THAT(setup.name, life.view.selected == life.view.running);
+            /* Nothing is written on an ordinary boot, nor by a second confirmation. */
+            uint64_t operations = life.sim.counters.operations;
+            CHECK_THAT(setup.name, life_session(&life) == END_DONE);
+            CHECK_THAT(setup.name, operations == life.sim.counters.operations);
+            swap_versions();
+        }
+        sim_flash_free(&life.sim);
+    }
+}
+
+static void test_a_bad_version_is_given_up_for_the_right_reason(void)
+{
+    struct life life;
+
+    FOR_EACH_SETUP(100)
+    {
+        for (uint32_t before = 0; before < (shapes[s].slots == 1 ? 1 : 3); before++) {
+            for (uint32_t plan = NEVER_CONFIRMS; plan < PLANS; plan++) {
+                begin(&life, &setup, CONFIRMS);
+                for (uint32_t i = 0; i < before; i++) {
+                    CHECK_THAT(setup.name, life_to_end(&life) == END_DONE);
+                    swap_versions();
+                }
+                life.plan = (enum plan)plan;
+                uint32_t wear = metadata_wear(&life);
+                CHECK_THAT(setup.name, life_to_end(&life) == END_DONE && life.runs == OLD);
+                CHECK_THAT(setup.name, life.fall == falls[plan][kinds[k].states]);
+                CHECK_THAT(setup.name,
+                           metadata_wear(&life) - wear <= (before == 0 || kinds[k].states ? 3 : 2));
+                /* Told once, and the next attempt is free to begin. */
+                CHECK_THAT(setup.name, life.view.fall == UPD_FALL_NONE && !life.view.pending);
+                life.plan = CONFIRMS;
+                CHECK_THAT(setup.name, life_to_end(&life) == END_DONE && life.runs == NEW);
+                sim_flash_free(&life.sim);
+                if (before % 2 == 1) {
+                    swap_versions();
+                }
+            }
+        }
+    }
+}
+
+static void test_the_only_slot_is_updated_from_factory(void)
+{
+    struct life life;
+
+    for (uint32_t k = 0; k < sizeof kinds / sizeof kinds[0]; k++) {
+        struct setup setup = make_setup(&kinds[k], &shapes[0], 100);
+        begin(&life, &setup, CONFIRMS);
+        CHECK_THAT(setup.name, life_to_end(&life) == END_DONE && life.place == 1);
+        swap_versions();
+        images[OLD][0] = images[NEW][0];
+        CHECK_THAT(setup.name, life_session(&life) == END_FAILED && life.err == UPD_E_NOT_FOUND);
+        CHECK_THAT(setup.name, life.view.target == UPD_SLOT_NONE);
+        enum upd_err err = life.device.scheme->roll_back(&life.device);
+        /* With anti-rollback no way back leads to factory. */
+        CHECK_THAT(setup.name, err == UPD_OK);
+        if (err == UPD_OK) {
+            CHECK_THAT(setup.name, life_to_end(&life) == END_DONE && life.place == 1);
+            CHECK_THAT(setup.name, life.runs == NEW && life.fall == UPD_FALL_REFUSED);
+        }
+        sim_flash_free(&life.sim);
+    }
+}
+
+static void test_what_the_boot_loader_refuses_is_told_and_forgotten(void)
+{
+    struct life life;
+
+    FOR_EACH_SETUP(100)
+    {
+        begin(&life, &setup, NEVER_CONFIRMS);
+        CHECK_THAT(setup.name, life_session(&life) == END_RESTART);
+        CHECK_THAT(setup.name, life_holds(&life, target(&life), NEW));
+        sim_flash_flip(&life.sim, setup.place[target(&life)] + 0x140, 1);
+        CHECK_THAT(setup.name, life_session(&life) == END_DONE);
+        CHECK_THAT(setup.name, life.runs == OLD && life.fall == UPD_FALL_LOADER);
+        CHECK_THAT(setup.name, life.view.selected == life.view.running);
+        life.plan = CONFIRMS;
+        CHECK_THAT(setup.name, life_to_end(&life) == END_DONE && life.runs == NEW);
+        sim_flash_free(&life.sim);
+    }
+}
+
+static void test_a_factory_reset_forgets_every_slot(void)
+{
+    struct life life;
+
+    FOR_EACH_SETUP(100)
+    {
+        /* With anti-rollback the boot loader goes to slot 0 when otadata is blank. */
+        if (!shapes[s].factory || kinds[k].loader == UPD_OTADATA_LOADER_IDF_ANTI_ROLLBACK) {
+            continue;
+        }
+        begin(&life, &setup, CONFIRMS);
+        CHECK_THAT(setup.name, life_to_end(&life) == END_DONE && life.place != 0);
+        /* What the loader does with its pin held: both copies erased. */
+        const struct upd_flash *flash = &life.sim.flash;
+        CHECK(flash->erase(flash->ctx, OTADATA) == UPD_OK);
+        CHECK(flash->erase(flash->ctx, OTADATA + SECTOR) == UPD_OK);
+        CHECK_THAT(setup.name, life_session(&life) == END_RESTART && life.place == 0);
+        CHECK_THAT(setup.name,
+                   life.fall == UPD_FALL_NONE && life.view.selected == UPD_SLOT_FACTORY);
+        CHECK_THAT(setup.name, life_to_end(&life) == END_DONE && life.runs == NEW);
+        sim_flash_free(&life.sim);
+    }
+}
+
+static void test_an_image_below_the_burned_version_is_refused(void)
+{
+    struct setup setup = make_setup(&kinds[2], &shapes[1], 100);
+    struct life life;
+
+    begin(&life, &setup, CONFIRMS);
+    CHECK(life_to_end(&life) == END_DONE && life.fuse == 1);
+    swap_versions();
+    life.fuse = 2;
+    /* The boot loader would start nothing; an application that still runs is told so at once. */
+    CHECK(open_device(&life) == UPD_OK);
+    CHECK(life_update(&life) == END_FAILED && life.err == UPD_E_ROLLBACK);
+    sim_flash_free(&life.sim);
+}
+
+static void test_a_device_is_opened_only_where_its_table_says_so(void)
+{
+    struct setup setup = make_setup(&kinds[0], &shapes[1], 100);
+    struct life life;
+
+    begin(&life, &setup, CONFIRMS);
+    CHECK(life_session(&life) == END_RESTART);
+    struct upd_otadata_config config = life.config.otadata;
+    config.running += SECTOR;
+    CHECK(upd_otadata_open(&life.device, &life.sim.flash, &config) == UPD_E_ARG);
+    config = life.config.otadata;
+    config.loader = UPD_OTADATA_LOADER_IDF_ANTI_ROLLBACK;
+    CHECK(upd_otadata_open(&life.device, &life.sim.flash, &config) == UPD_E_ARG);
+    config = life.config.otadata;
+    config.rows++;
+    config.count--;
+    CHECK(upd_otadata_open(&life.device, &life.sim.flash, &config) == UPD_E_NOT_FOUND);
+    config = life.config.otadata;
+    config.count = 1;
+    CHECK(upd_otadata_open(&life.device, &life.sim.flash, &config) == UPD_E_NOT_FOUND);
+    sim_flash_free(&life.sim);
+}
+
+static void test_every_operation_torn_in_every_way(void)
+{
+    struct life life;
+    uint32_t cuts = 0;
+
+    FOR_EACH_SETUP(700)
+    {
+        for (uint32_t before = 0; before < (shapes[s].slots == 1 ? 1 : 2); before++) {
+            for (uint32_t plan = CONFIRMS; plan < PLANS; plan++) {
+                struct cutter cutter = {.life = &life, .name = setup.name};
+                begin(&life, &setup, CONFIRMS);
+                if (before == 1) {
+                    CHECK(life_to_end(&life) == END_DONE);
+                    swap_versions();
+                }
+                life.plan = (enum plan)plan;
+                sim_flash_set_hook(&life.sim, life_cut, &cutter);
+                CHECK_THAT(setup.name, life_to_end(&life) == END_DONE);
+                CHECK_THAT(setup.name, cutter.bad == 0 && cutter.cuts > 300);
+                cuts += cutter.cuts;
+                sim_flash_set_hook(&life.sim, NULL, NULL);
+                sim_flash_free(&life.sim);
+                if (before == 1) {
+                    swap_versions();
+                }
+            }
+        }
+    }
+    printf("%u cuts\n", (unsigned)cuts);
+}
+
+int main(void)
+{
+    esp32_size = check_load(UPD_IMAGES "esp32.bin", esp32, sizeof esp32);
+    rtos_size = check_load(UPD_IMAGES "rtos.bin", rtos, sizeof rtos);
+    if (esp32_size != 352 || rtos_size != 352) {
+        check_print("the images in " UPD_IMAGES " are missing or not the ones expected\n");
+        check_exit(1);
+    }
+    CHECK_RUN(test_update_after_update_is_confirmed_at_two_erases_each);
+    CHECK_RUN(test_a_bad_version_is_given_up_for_the_right_reason);
+    CHECK_RUN(test_the_only_slot_is_updated_from_factory);
+    CHECK_RUN(test_what_the_boot_loader_refuses_is_told_and_forgotten);
+    CHECK_RUN(test_a_factory_reset_forgets_every_slot);
+    CHECK_RUN(test_an_image_below_the_burned_version_is_refused);
+    CHECK_RUN(test_a_device_is_opened_only_where_its_table_says_so);
+    CHECK_RUN(test_every_operation_torn_in_every_way);
+    check_end();
+}
