@@ -165,6 +165,14 @@ static enum upd_err find_frame(struct upd_device *device, const struct upd_otada
                 : upd_frame_find(device, copy_sector(device, copy));
 }
 
+/* A frame that is about a slot, and in force. If that slot runs before it was selected, because no
+ * other one verified, it is on trial all the same. */
+static bool is_open(const struct upd_frame *frame, int8_t slot)
+{
+    return upd_frame_exists(frame) && frame->head.slot == (uint8_t)slot &&
+           !upd_frame_has(frame, UPD_MARK_CLOSED);
+}
+
 /*
  * The frame of the image that runs, where the library keeps its trial. It is in the sector of the
  * record that the boot loader followed, even if that record reads badly now.
@@ -185,8 +193,7 @@ static enum upd_err find_trial(struct upd_device *device, const struct upd_otada
         if (err != UPD_OK) {
             return err;
         }
-        *on_trial = upd_frame_exists(frame) && frame->head.slot == (uint8_t)device->running &&
-                    upd_frame_has(frame, UPD_MARK_ARMED) && !upd_frame_has(frame, UPD_MARK_CLOSED);
+        *on_trial = is_open(frame, device->running);
         if (*on_trial) {
             break;
         }
@@ -544,6 +551,36 @@ static enum upd_journal_mark reason_of(const struct upd_frame *frame)
                                                     : UPD_MARK_EXHAUSTED;
 }
 
+/*
+ * With rollback, a slot that runs before it was selected, because the boot loader found no other
+ * one, goes on as the boot loader would have let it: on trial.
+ */
+static enum upd_err adopt(struct upd_device *device, struct upd_otadata *data)
+{
+    struct upd_otadata_plan plan;
+    enum upd_err err = UPD_OK;
+
+    if (device->running < 0 || names(data, 0, device->running) || names(data, 1, device->running)) {
+        return UPD_OK;
+    }
+    for (int8_t copy = 0; copy < 2; copy++) {
+        err = find_frame(device, data, copy);
+        if (err != UPD_OK || is_open(&device->frame, device->running)) {
+            break;
+        }
+    }
+    if (err != UPD_OK || !is_open(&device->frame, device->running)) {
+        return err;
+    }
+    err = upd_otadata_plan_boot(data, UPD_OTADATA_SAFE, device->running, true, &plan);
+    if (err == UPD_OK) {
+        struct upd_otadata_write *last = &plan.write[plan.count - 1];
+        upd_otadata_encode(last->record, upd_otadata_sequence(last->record), UPD_OTADATA_PENDING);
+        err = carry_out(device, data, &plan);
+    }
+    return err;
+}
+
 static enum upd_err otadata_start(struct upd_device *device, enum upd_start *todo)
 {
     static const enum upd_journal_mark starts[UPD_TRIAL_STARTS] = {
@@ -560,7 +597,7 @@ static enum upd_err otadata_start(struct upd_device *device, enum upd_start *tod
         return err;
     }
     if (!on_trial) {
-        return loader_has_trial(device) ? UPD_OK : settle(device, &data);
+        return loader_has_trial(device) ? adopt(device, &data) : settle(device, &data);
     }
     bool given_up = (device->frame.marks & UPD_MARKS_GIVEN_UP) != 0;
     if (!given_up && !upd_frame_has(&device->frame, UPD_MARK_SWITCHED)) {
@@ -665,8 +702,11 @@ static enum upd_err otadata_roll_back(struct upd_device *device)
     err = upd_otadata_plan_reject(&data, &images, &plan);
     if (err == UPD_OK) {
         err = carry_out(device, &data, &plan);
-        device->activated = err == UPD_OK;
+    } else if (err == UPD_E_STATE) {
+        /* The record that the boot loader followed does not read well any more: a cut tore it. */
+        err = forget_record(device, &data, staging_copy(&data));
     }
+    device->activated = err == UPD_OK;
     return err;
 }
 

@@ -173,10 +173,6 @@ static inline enum end life_session(struct life *life)
         if (err == UPD_OK) {
             err = scheme->view(&life->device, &life->view);
         }
-        if (err == UPD_OK && life->view.fall != UPD_FALL_NONE) {
-            life->wrong = "a fall was told and is told again";
-            return END_WRONG;
-        }
         if (err == UPD_OK && life->plan != CONFIRMS) {
             return END_DONE;
         }

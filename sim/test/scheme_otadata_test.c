@@ -251,8 +251,9 @@ static void test_a_bad_version_is_given_up_for_the_right_reason(void)
                 uint32_t wear = metadata_wear(&life);
                 CHECK_THAT(setup.name, life_to_end(&life) == END_DONE && life.runs == OLD);
                 CHECK_THAT(setup.name, life.fall == falls[plan][kinds[k].states]);
-                CHECK_THAT(setup.name,
-                           metadata_wear(&life) - wear <= (before == 0 || kinds[k].states ? 3 : 2));
+                /* One by the library. Boot loaders: a first boot, PENDING, ABORTED or INVALID. */
+                uint32_t most = 1u + (before == 0 && !shapes[s].factory) + 2u * kinds[k].states;
+                CHECK_THAT(setup.name, metadata_wear(&life) - wear <= most);
                 /* Told once, and the next attempt is free to begin. */
                 CHECK_THAT(setup.name, life.view.fall == UPD_FALL_NONE && !life.view.pending);
                 life.plan = CONFIRMS;
@@ -377,6 +378,11 @@ static void test_every_operation_torn_in_every_way(void)
 
     FOR_EACH_SETUP(700)
     {
+        /* ESP-IDF rules this out: with anti-rollback its boot loader goes to slot 0 whatever runs.
+         */
+        if (shapes[s].factory && kinds[k].loader == UPD_OTADATA_LOADER_IDF_ANTI_ROLLBACK) {
+            continue;
+        }
         for (uint32_t before = 0; before < (shapes[s].slots == 1 ? 1 : 2); before++) {
             for (uint32_t plan = CONFIRMS; plan < PLANS; plan++) {
                 struct cutter cutter = {.life = &life, .name = setup.name};
@@ -388,7 +394,7 @@ static void test_every_operation_torn_in_every_way(void)
                 life.plan = (enum plan)plan;
                 sim_flash_set_hook(&life.sim, life_cut, &cutter);
                 CHECK_THAT(setup.name, life_to_end(&life) == END_DONE);
-                CHECK_THAT(setup.name, cutter.bad == 0 && cutter.cuts > 300);
+                CHECK_THAT(setup.name, cutter.bad == 0 && cutter.cuts > 150);
                 cuts += cutter.cuts;
                 sim_flash_set_hook(&life.sim, NULL, NULL);
                 sim_flash_free(&life.sim);

@@ -124,8 +124,10 @@ struct upd_nonos_config {
 struct upd_otadata_config {
     const struct upd_partition *rows; /* the table, `count` rows; must stay valid */
     uint32_t count;
-    uint32_t running;               /* flash offset of the partition that runs */
-    enum upd_otadata_loader loader; /* what the chip's boot loader was built with */
+    uint32_t running; /* flash offset of the partition that runs */
+    /* What the chip's boot loader was built with. With anti-rollback the table has no factory, as
+     * ESP-IDF demands: the loader starts slot 0 where nothing is selected, tried or not. */
+    enum upd_otadata_loader loader;
     enum upd_chip chip;
     uint16_t chip_revision;  /* major x 100 + minor; UPD_IMAGE_ANY_REVISION when not known */
     uint16_t efuse_revision; /* of the eFuse block; likewise */
