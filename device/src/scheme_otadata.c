@@ -115,6 +115,16 @@ static enum upd_err forget_record(struct upd_device *device, const struct upd_ot
     return err;
 }
 
+/* Program a record into an erased sector, its CRC last: (O2). */
+static enum upd_err write_record(struct upd_device *device, uint32_t sector, const uint8_t *record)
+{
+    enum upd_err err = upd_flash_program(device, sector, record, UPD_OTADATA_CRC_OFFSET);
+
+    return err == UPD_OK ? upd_flash_program(device, sector + UPD_OTADATA_CRC_OFFSET,
+                                             record + UPD_OTADATA_CRC_OFFSET, CRC_SIZE)
+                         : err;
+}
+
 /* Carry a plan out. The sectors' journals go with them. */
 static enum upd_err carry_out(struct upd_device *device, const struct upd_otadata *data,
                               const struct upd_otadata_plan *plan)
@@ -131,12 +141,7 @@ static enum upd_err carry_out(struct upd_device *device, const struct upd_otadat
             err = upd_flash_erase(device, sector);
         }
         if (err == UPD_OK && upd_otadata_sequence(write->record) != UINT32_MAX) {
-            err = upd_flash_program(device, sector, write->record, UPD_OTADATA_CRC_OFFSET);
-            if (err == UPD_OK) {
-                err = upd_flash_program(device, sector + UPD_OTADATA_CRC_OFFSET,
-                                        write->record + UPD_OTADATA_CRC_OFFSET,
-                                        UPD_OTADATA_RECORD_SIZE - UPD_OTADATA_CRC_OFFSET);
-            }
+            err = write_record(device, sector, write->record);
         }
     }
     return err;
@@ -401,17 +406,20 @@ static enum upd_err select_slot(struct upd_device *device)
         return err;
     }
     uint32_t sector = device->frame.sector;
-    if (plan.count != 1 || copy_sector(device, (int8_t)plan.write[0].copy) != sector) {
+    const struct upd_otadata_write *last = &plan.write[plan.count - 1];
+    if (copy_sector(device, (int8_t)last->copy) != sector) {
         return UPD_E_STATE; /* otadata was changed by somebody else since prepare() */
     }
-    err = upd_frame_mark(device, UPD_MARK_ARMED);
-    if (err == UPD_OK) {
-        err = upd_flash_program(device, sector, plan.write[0].record, UPD_OTADATA_CRC_OFFSET);
+    if (plan.count > 1) {
+        /* The record of what runs, which a cut tore: it read well in prepare(), and not now. */
+        plan.count = 1;
+        err = carry_out(device, &data, &plan);
     }
     if (err == UPD_OK) {
-        err = upd_flash_program(device, sector + UPD_OTADATA_CRC_OFFSET,
-                                plan.write[0].record + UPD_OTADATA_CRC_OFFSET,
-                                UPD_OTADATA_RECORD_SIZE - UPD_OTADATA_CRC_OFFSET);
+        err = upd_frame_mark(device, UPD_MARK_ARMED);
+    }
+    if (err == UPD_OK) {
+        err = write_record(device, sector, last->record);
     }
     return err == UPD_OK ? upd_frame_mark(device, UPD_MARK_SWITCHED) : err;
 }
