@@ -82,6 +82,14 @@ def esp32_boot(chip_id=0, size_freq=0x20):
                  size_freq=size_freq, entry=code + 0x400)
 
 
+def rtos(link):
+    """An app of the ESP8266 RTOS SDK: flash segment first, SHA-256 at the end although no header byte says so."""
+    flash = app_descriptor() + bytes(range(256)) + struct.pack("<I", link)
+    body = v1([(link + 0x10, flash), (0x40100000, bytes(64)), (0x3FFE8000, b"data")], entry=link + 0x110,
+              size_freq=0x20)
+    return body + hashlib.sha256(body).digest()
+
+
 def crc32_mpeg2(data):
     value = 0xFFFFFFFF
     for byte in data:

@@ -161,6 +161,14 @@ def test_standard_input_is_read_like_a_file(updraft, workbench):
     assert big.err.count("\n") == 1
 
 
+def test_a_file_that_cannot_be_read_is_one_clear_line(updraft):
+    """The memory of a process begins with a page that is not there: reading it fails, whoever asks."""
+    for words in (["image", "info"], ["image", "verify"], ["image", "split"], ["partition", "show"], ["flash", "info"]):
+        result = updraft(*words, "/proc/self/mem", code=1)
+        assert result.err == "updraft: /proc/self/mem: Input/output error\n" or \
+            words[0] == "flash" and "/proc/self/mem" in result.err and result.err.count("\n") == 1
+
+
 def test_an_endless_stream_is_given_up(updraft):
     for words in (["image", "info", "/dev/zero"], ["partition", "show", "/dev/zero"], ["image", "split", "/dev/zero"]):
         result = updraft(*words, code=None)
@@ -263,6 +271,14 @@ def test_no_command_overwrites_what_it_reads(updraft, workbench):
     updraft("flash", "build", "--map", "2", "--boot", "boot.bin", "--user1", "user1.bin", "-o", "user1.bin",
             cwd=workbench, code=2)
     updraft("image", "build", "--slot", "user1", "--map", "2", "app1.elf", "-o", "app1.elf", cwd=workbench, code=2)
+
+
+def test_two_outputs_cannot_be_one_file(updraft, workbench):
+    before = listing(workbench)
+    for one, other in (("x.bin", "x.bin"), ("x.bin", "./x.bin"), ("../" + workbench.name + "/x.bin", "x.bin")):
+        result = updraft("image", "build", "--boot", "none", "--map", "2", "app0.elf", "-o", one, "--irom-output", other,
+                         cwd=workbench, code=2)
+        assert "written twice" in result.err and listing(workbench) == before
 
 
 def test_a_link_stays_a_link_and_rights_stay_as_they_were(updraft, workbench):

@@ -116,6 +116,37 @@ def test_settings_of_a_hashed_boot_loader_change_with_its_digest(updraft, tmp_pa
     updraft("image", "verify", "patched.bin", cwd=tmp_path)
 
 
+def test_a_flash_of_the_rtos_sdk_is_told_from_a_nonos_one(updraft, tmp_path):
+    """Same chip, same first byte: the partition table makes the difference. Its boot loader lies at 0."""
+    (tmp_path / "boot.bin").write_bytes(images.v1([(0x40100000, bytes(64))], 0x40100000, size_freq=0x20))
+    (tmp_path / "one.bin").write_bytes(images.rtos(0x40210000))
+    (tmp_path / "two.bin").write_bytes(images.rtos(0x40280000))
+    (tmp_path / "table.csv").write_text("nvs,data,nvs,0x9000,0x4000\notadata,data,ota,0xd000,0x2000\n"
+                                        "phy,data,phy,0xf000,0x1000\nota_0,0,ota_0,0x10000,0x70000\n"
+                                        "ota_1,0,ota_1,0x80000,0x70000\n")
+    made = updraft("flash", "build", "--json", "--partition-table", "table.csv", "--boot", "boot.bin", "--partition",
+                   "ota_0=one.bin", "--partition", "ota_1=two.bin", "-o", "flash.bin", cwd=tmp_path).json
+    assert made["size"] == 1 << 20 and [p["address"] for p in made["pieces"]] == [0, 0x8000, 0x10000, 0x80000]
+    data = (tmp_path / "flash.bin").read_bytes()
+    assert b"\xeb\xeb" not in data[0x8000:0x8C00], "the RTOS SDK builds its tables without MD5"
+    info = updraft("flash", "info", "--json", "flash.bin", cwd=tmp_path).json
+    assert info["kind"] == "partitions" and info["chip"] == "esp8266"
+    assert (info["boot"]["loader"], info["boot"]["starts"]) == ("rtos", "ota_0")
+    updraft("otadata", "set", "flash.bin", "ota_1", cwd=tmp_path)
+    assert starts(updraft, tmp_path / "flash.bin") == "ota_1"
+    assert "no trial" in updraft("otadata", "set", "--trial", "flash.bin", "ota_1", cwd=tmp_path, code=2).err
+    result = updraft("flash", "build", "--partition-table", "table.csv", "--boot", "boot.bin", "--partition",
+                     "ota_1=one.bin", "-o", "no.bin", cwd=tmp_path, code=3)
+    assert "linked for another place" in result.err
+
+
+def test_an_app_is_no_boot_loader(updraft, tmp_path):
+    esp32_files(tmp_path)
+    result = updraft("flash", "build", "--partition-table", "table.csv", "--boot", "app.bin", "-o", "flash.bin",
+                     cwd=tmp_path, code=3)
+    assert "app.bin" in result.err and result.err.count("\n") == 1
+
+
 OVERFLOWS = [
     # files: bytes by name; words; what the message names
     ({"user1.bin": lambda: images.user_image(1, 0x40201010, size=0x7C000)}, [], ["user1", "user-param"]),

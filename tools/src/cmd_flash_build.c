@@ -408,8 +408,19 @@ static bool load_loader(struct build *build, uint32_t table_offset, enum upd_chi
         return false;
     }
     inspect_bytes(boot->path, boot->data, boot->size, &found);
-    if (found.problem.name != NULL && !(arguments->force && found.info.chip != UPD_CHIP_NONE)) {
-        inspect_fail(build->call, &found);
+    const struct upd_image_target place = {.chip = found.info.chip,
+                                           .place = UPD_PLACE_LOADER,
+                                           .size = UPD_IMAGE_ANY_SIZE,
+                                           .flash_size = UPD_IMAGE_ANY_SIZE,
+                                           .chip_revision = UPD_IMAGE_ANY_REVISION,
+                                           .efuse_revision = UPD_IMAGE_ANY_REVISION,
+                                           .flash_map = UPD_IMAGE_ANY,
+                                           .flash_mode = UPD_IMAGE_ANY};
+    if (!check_image(build, boot, &place, &found)) {
+        return false;
+    }
+    if (found.info.chip == UPD_CHIP_NONE) { /* forced, and still nothing can be told from it */
+        fail(build->call, EXIT_FAILED, "chip", "%s: does not tell its chip", boot->path);
         return false;
     }
     *chip = found.info.chip;
@@ -522,7 +533,7 @@ static bool check_options(struct call *call, const struct arguments *arguments)
     return problem == NULL;
 }
 
-static void say_made(const struct build *build)
+static void print_made(const struct build *build)
 {
     const char *output = build->arguments->output;
     char size[64];
@@ -539,6 +550,27 @@ static void say_made(const struct build *build)
     }
 }
 
+static void say_made(struct call *call, const struct build *build)
+{
+    if (call->json == NULL) {
+        print_made(build);
+        return;
+    }
+    json_t *rows = json_array();
+    for (size_t i = 0; i < build->pieces.count; i++) {
+        const struct piece *piece = &build->pieces.piece[i];
+        json_array_append_new(
+            rows,
+            json_pack("{s:o, s:I, s:I, s:o}", "name", display_json(piece->name, sizeof piece->name),
+                      "address", (json_int_t)piece->address, "size", (json_int_t)piece->size,
+                      "path",
+                      piece->path != NULL ? display_json(piece->path, SIZE_MAX) : json_null()));
+    }
+    json_object_set_new(call->json, "path", display_json(build->arguments->output, SIZE_MAX));
+    json_object_set_new(call->json, "size", json_integer(build->pieces.flash_size));
+    json_object_set_new(call->json, "pieces", rows);
+}
+
 static enum exit_code run(struct call *call)
 {
     struct build *build = calloc(1, sizeof *build);
@@ -552,7 +584,7 @@ static enum exit_code run(struct call *call)
         (build->arguments->map.word != NULL ? build_nonos(build) : build_partitions(build)) &&
         load_extra(build) && pieces_check(call, &build->pieces) &&
         pieces_write(call, &build->pieces, build->arguments->output)) {
-        say_made(build);
+        say_made(call, build);
     }
     pieces_free(&build->pieces);
     table_free(build->table);
@@ -571,6 +603,7 @@ const struct command flash_build_command = {
         "tool does. Images are checked, and what overlaps or overflows is refused.",
     .examples = examples,
     .options = options,
+    .json = true,
     .size = sizeof(struct arguments),
     .run = run,
 };

@@ -143,6 +143,21 @@ static struct table *load(struct call *call, const struct rule_arguments *argume
     return table;
 }
 
+/* The table, as every command of this group tells it in JSON. */
+static void add_rows(const struct table *table, json_t *object)
+{
+    json_t *rows = json_array();
+
+    for (uint32_t i = 0; i < table->list.count; i++) {
+        json_array_append_new(rows, partition_json(table, &table->list.rows[i]));
+    }
+    json_object_set_new(object, "binary", json_boolean(table->binary));
+    json_object_set_new(object, "partitions", rows);
+    json_object_set_new(
+        object, "slots",
+        json_integer(upd_partition_slot_count(table->list.rows, table->list.count)));
+}
+
 /* --- build ----------------------------------------------------------------------------------- */
 
 struct build_arguments {
@@ -196,8 +211,11 @@ static void build(struct call *call, struct table *table)
     if (table->size == 0) { /* no error to the original either */
         warn(call, "%s: is empty: it gives a table without partitions", table->rules.input);
     }
-    if (table_build(call, table, data) == EXIT_DONE) {
-        output_store(call, arguments->output != NULL ? arguments->output : "-", data, sizeof data);
+    if (table_build(call, table, data) == EXIT_DONE &&
+        output_store(call, arguments->output != NULL ? arguments->output : "-", data,
+                     sizeof data) &&
+        call->json != NULL) {
+        add_rows(table, call->json);
     }
 }
 
@@ -226,6 +244,7 @@ const struct command partition_build_command = {
     .examples = build_examples,
     .options = build_options,
     .operands = build_operands,
+    .json = true,
     .size = sizeof(struct build_arguments),
     .run = run_build,
 };
@@ -293,20 +312,6 @@ static void print_rows(const struct table *table)
                row->flags & UPD_PARTITION_ENCRYPTED ? ", encrypted" : "",
                row->flags & UPD_PARTITION_READONLY ? ", readonly" : "");
     }
-}
-
-static void add_rows(const struct table *table, json_t *object)
-{
-    json_t *rows = json_array();
-
-    for (uint32_t i = 0; i < table->list.count; i++) {
-        json_array_append_new(rows, partition_json(table, &table->list.rows[i]));
-    }
-    json_object_set_new(object, "binary", json_boolean(table->binary));
-    json_object_set_new(object, "partitions", rows);
-    json_object_set_new(
-        object, "slots",
-        json_integer(upd_partition_slot_count(table->list.rows, table->list.count)));
 }
 
 static void print_csv(struct call *call, const struct table *table)

@@ -16,6 +16,7 @@
  */
 #define TEMP_COUNT 128
 static char *volatile temps[TEMP_COUNT];
+static const char *targets[TEMP_COUNT]; /* where each of them will stand */
 
 /* Files that were opened for reading; none of them is overwritten. */
 struct seen {
@@ -116,7 +117,8 @@ bool input_open(struct call *call, const char *path, struct input *input)
         fail(call, EXIT_FAILED, "read", "%s: is a directory, not a file", input->path);
         return false;
     }
-    if (S_ISREG(status.st_mode)) {
+    input->regular = S_ISREG(status.st_mode);
+    if (input->regular) {
         /* Files of /proc say 0 and hold something; an empty file is found by reading it. */
         input->sized = status.st_size > 0 && (!standard || lseek(fd, 0, SEEK_CUR) == 0);
         input->size = (uint64_t)status.st_size;
@@ -215,6 +217,12 @@ static bool make_temp(struct output *output, mode_t mode)
     size_t folder = slash != NULL ? (size_t)(slash - output->target) + 1 : 0, slot = 0;
     sigset_t old;
 
+    for (size_t i = 0; i < TEMP_COUNT; i++) {
+        if (temps[i] != NULL && strcmp(targets[i], output->target) == 0) {
+            fail(output->call, EXIT_USAGE, "usage", "%s: is to be written twice", output->path);
+            return false;
+        }
+    }
     output->temp = malloc(folder + sizeof pattern);
     while (slot < TEMP_COUNT && temps[slot] != NULL) {
         slot++;
@@ -228,6 +236,7 @@ static bool make_temp(struct output *output, mode_t mode)
     hold_signals(&old);
     output->fd = mkostemp(output->temp, O_CLOEXEC);
     if (output->fd >= 0) {
+        targets[slot] = output->target;
         temps[slot] = output->temp;
     }
     sigprocmask(SIG_SETMASK, &old, NULL);
@@ -270,6 +279,21 @@ static bool open_standard_output(struct output *output)
     return true;
 }
 
+/* One spelling for a file that is not there yet: its folder's real path, and its name. */
+static char *resolve_new(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    char *folder = slash == NULL ? strdup(".") : strndup(path, (size_t)(slash - path) + 1);
+    char *real = folder != NULL ? realpath(folder, NULL) : NULL, *whole = NULL;
+
+    if (real != NULL && asprintf(&whole, "%s/%s", real, slash != NULL ? slash + 1 : path) < 0) {
+        whole = NULL;
+    }
+    free(folder);
+    free(real);
+    return whole;
+}
+
 bool output_open(struct call *call, const char *path, struct output *output)
 {
     struct stat status;
@@ -284,7 +308,7 @@ bool output_open(struct call *call, const char *path, struct output *output)
         if (errno != ENOENT) {
             return fail_file(call, "write", path);
         }
-        output->target = strdup(path);
+        output->target = resolve_new(path);
         return output->target != NULL ? make_temp(output, 0666 & ~mask)
                                       : fail_file(call, "write", path);
     }

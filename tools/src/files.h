@@ -24,6 +24,7 @@ struct input {
     struct call *call;
     const char *path; /* as given; "-" was replaced for messages */
     int fd;
+    bool regular;  /* an ordinary file, which can be read at any place */
     bool sized;    /* `size` is known: not a pipe or a terminal */
     uint64_t size; /* bytes when it was opened */
     uint64_t at;   /* bytes read so far */

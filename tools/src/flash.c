@@ -343,7 +343,7 @@ static enum exit_code open_file(struct flash *flash, bool change)
         if (!ok) {
             return EXIT_FAILED;
         }
-        if (lseek(input.fd, 0, SEEK_CUR) < 0) {
+        if (!input.regular) {
             return fail(flash->call, EXIT_FAILED, "read", "%s: a flash image must be a file",
                         input.path);
         }

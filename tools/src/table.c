@@ -220,12 +220,13 @@ json_t *partition_json(const struct table *table, const struct upd_partition *ro
 {
     char type[64], subtype[64];
 
-    return json_pack("{s:o, s:s, s:s, s:i, s:i, s:I, s:I, s:b, s:b, s:I}", "name",
+    partition_type(table, row, type, sizeof type);
+    partition_subtype(table, row, subtype, sizeof subtype);
+    return json_pack("{s:o, s:o, s:o, s:i, s:i, s:I, s:I, s:b, s:b, s:I}", "name",
                      display_json(row->name, upd_partition_name_size(row)), "type",
-                     partition_type(table, row, type, sizeof type), "subtype",
-                     partition_subtype(table, row, subtype, sizeof subtype), "type_code", row->type,
-                     "subtype_code", row->subtype, "offset", (json_int_t)row->offset, "size",
-                     (json_int_t)row->size, "encrypted",
-                     (row->flags & UPD_PARTITION_ENCRYPTED) != 0, "readonly",
+                     display_json(type, sizeof type), "subtype",
+                     display_json(subtype, sizeof subtype), "type_code", row->type, "subtype_code",
+                     row->subtype, "offset", (json_int_t)row->offset, "size", (json_int_t)row->size,
+                     "encrypted", (row->flags & UPD_PARTITION_ENCRYPTED) != 0, "readonly",
                      (row->flags & UPD_PARTITION_READONLY) != 0, "flags", (json_int_t)row->flags);
 }
