@@ -235,10 +235,12 @@ static enum exit_code find_version(struct flash *flash, const struct arguments *
     return EXIT_DONE;
 }
 
+/* One plan for the slot, one for a flag sector that a cut left torn, and one that is empty. */
+#define PLANS 4
+
 /*
  * Plan, carry out, and read and plan again until nothing is left to do. A file does not read
- * differently each time, so its flag sector can be trusted; one that a cut left torn is repaired by
- * a plan of its own, hence the loop.
+ * differently each time, as a torn sector of a chip may, so its flag sector can be trusted.
  */
 static bool select_slot(struct call *call, struct flash *flash, struct upd_sysparam *area,
                         uint8_t version, unsigned *writes)
@@ -247,12 +249,15 @@ static bool select_slot(struct call *call, struct flash *flash, struct upd_syspa
     struct upd_sysparam_plan plan;
 
     *writes = 0;
-    do {
+    for (int round = 0; round < PLANS; round++) {
         if (upd_sysparam_plan_slot(area, UPD_SYSPARAM_SAFE, version,
                                    (enum upd_slot)arguments->slot.index, &plan) != UPD_OK) {
             fail(call, EXIT_FAILED, "format", "%s: no boot loader reads a block of version %u",
                  flash->path, version);
             return false;
+        }
+        if (plan.count == 0) {
+            return true;
         }
         for (uint8_t i = 0; i < plan.count; i++) {
             if (!do_step(flash, &plan, &plan.step[i])) {
@@ -260,8 +265,12 @@ static bool select_slot(struct call *call, struct flash *flash, struct upd_syspa
             }
         }
         *writes += plan.count;
-    } while (plan.count > 0 && read_area(flash, area));
-    return call->code == EXIT_DONE;
+        if (!read_area(flash, area)) {
+            return false;
+        }
+    }
+    fail(call, EXIT_FAILED, "write", "%s: does not keep what is written to it", flash->path);
+    return false;
 }
 
 static enum exit_code run_set(struct call *call)
