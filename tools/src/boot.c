@@ -108,32 +108,29 @@ static const char *start_name(const struct upd_boot_decision *decision, char *te
     return text;
 }
 
-static bool read_block(struct flash *flash, uint32_t area_at, uint8_t block[UPD_BOOT_BLOCK_SIZE])
+bool boot_read_area(struct flash *flash, uint32_t address, struct upd_sysparam *area)
 {
-    struct upd_sysparam area;
-
-    if (!flash_read(flash, area_at + UPD_SYSPARAM_SECTOR_FLAG * UPD_FLASH_SECTOR, area.flag,
-                    sizeof area.flag) ||
-        !flash_read(flash, area_at + UPD_SYSPARAM_SECTOR_COPY0 * UPD_FLASH_SECTOR, area.head[0],
-                    sizeof area.head[0]) ||
-        !flash_read(flash, area_at + UPD_SYSPARAM_SECTOR_COPY1 * UPD_FLASH_SECTOR, area.head[1],
-                    sizeof area.head[1])) {
-        return false;
-    }
-    memcpy(block, upd_sysparam_block(&area), UPD_BOOT_BLOCK_SIZE);
-    return true;
+    area->same_settings = false; /* asked for repairs after real power cuts only */
+    return flash_read(flash, address + UPD_SYSPARAM_SECTOR_FLAG * UPD_FLASH_SECTOR, area->flag,
+                      sizeof area->flag) &&
+           flash_read(flash, address + UPD_SYSPARAM_SECTOR_COPY0 * UPD_FLASH_SECTOR, area->head[0],
+                      sizeof area->head[0]) &&
+           flash_read(flash, address + UPD_SYSPARAM_SECTOR_COPY1 * UPD_FLASH_SECTOR, area->head[1],
+                      sizeof area->head[1]);
 }
 
 static enum exit_code tell_nonos(struct flash *flash, enum upd_boot_version version,
                                  struct boot_story *story)
 {
+    struct upd_sysparam area;
     uint8_t block[UPD_BOOT_BLOCK_SIZE];
     uint32_t number = flash->map->number, rtc = 0;
     struct upd_flash_boot_view view = upd_flash_map_boot_view(version, number);
 
-    if (!read_block(flash, view.sysparam, block)) {
+    if (!boot_read_area(flash, view.sysparam, &area)) {
         return EXIT_FAILED;
     }
+    memcpy(block, upd_sysparam_block(&area), sizeof block);
     for (int tries = 0; tries < BOOT_TRIALS; tries++) {
         struct upd_boot_decision decision;
         struct upd_boot_failure failure;
@@ -326,7 +323,7 @@ enum exit_code boot_tell(struct flash *flash, const char *loader, struct boot_st
                            story);
 }
 
-json_t *boot_json(const struct boot_story *story)
+static json_t *story_json(const struct boot_story *story)
 {
     json_t *trials = json_array();
 
@@ -343,7 +340,7 @@ json_t *boot_json(const struct boot_story *story)
                      (int)story->writes);
 }
 
-void boot_print(const struct boot_story *story)
+static void print_story(const struct boot_story *story)
 {
     printf("boot loader %s%s: ", story->loader,
            story->assumed ? " (assumed: the one at 0 is not known)" : "");
@@ -367,4 +364,17 @@ void boot_print(const struct boot_story *story)
         }
         putchar('\n');
     }
+}
+
+enum exit_code boot_say(struct call *call, struct flash *flash, const char *loader)
+{
+    struct boot_story story;
+    enum exit_code code = boot_tell(flash, loader, &story);
+
+    if (code == EXIT_DONE && call->json != NULL) {
+        json_object_set_new(call->json, "boot", story_json(&story));
+    } else if (code == EXIT_DONE) {
+        print_story(&story);
+    }
+    return code;
 }

@@ -2,12 +2,14 @@
 #ifndef UPDRAFT_TOOL_BOOT_H
 #define UPDRAFT_TOOL_BOOT_H
 
-#include "flash.h"
+#include <updraft/sysparam.h>
 
-#define BOOT_TRIALS 20
+#include "flash.h"
 
 /** Boot loaders by name, for --loader: NULL-terminated. */
 extern const char *const boot_loaders[];
+
+#define BOOT_TRIALS 20
 
 /** One image that the boot loader turns to. */
 struct boot_trial {
@@ -42,7 +44,10 @@ uint8_t boot_version_of(const uint8_t *loader, uint32_t size);
 /** Likewise of the one at offset 0. False: reported. */
 bool boot_version(struct flash *flash, uint8_t *version);
 
-json_t *boot_json(const struct boot_story *story);
-void boot_print(const struct boot_story *story);
+/** Find out, and add it to the JSON object as `boot` or print it. EXIT_DONE, or as boot_tell(). */
+enum exit_code boot_say(struct call *call, struct flash *flash, const char *loader);
+
+/** Read what sysparam.h looks at of a parameter area at a flash address. False: reported. */
+bool boot_read_area(struct flash *flash, uint32_t address, struct upd_sysparam *area);
 
 #endif

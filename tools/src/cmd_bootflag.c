@@ -1,6 +1,5 @@
 /* updraft bootflag show, set: which slot of a NONOS chip starts. */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <updraft/sysparam.h>
@@ -28,19 +27,6 @@ static const uint8_t loader_versions[] = {UPD_BOOT_V1_2, UPD_BOOT_V1_4, UPD_BOOT
         .help = "version of the boot loader, where it cannot be told from its bytes"               \
     }
 
-static bool read_area(struct flash *flash, struct upd_sysparam *area)
-{
-    uint32_t base = upd_flash_map_sysparam(flash->map);
-
-    area->same_settings = false; /* asked for repairs after real power cuts only */
-    return flash_read(flash, base + UPD_SYSPARAM_SECTOR_FLAG * UPD_FLASH_SECTOR, area->flag,
-                      sizeof area->flag) &&
-           flash_read(flash, base + UPD_SYSPARAM_SECTOR_COPY0 * UPD_FLASH_SECTOR, area->head[0],
-                      sizeof area->head[0]) &&
-           flash_read(flash, base + UPD_SYSPARAM_SECTOR_COPY1 * UPD_FLASH_SECTOR, area->head[1],
-                      sizeof area->head[1]);
-}
-
 /* A NONOS flash with slots, and its parameter area. */
 static enum exit_code open_area(struct call *call, bool change, struct flash **flash,
                                 struct upd_sysparam *area)
@@ -57,7 +43,8 @@ static enum exit_code open_area(struct call *call, bool change, struct flash **f
         return fail(call, EXIT_FAILED, "format", "%s: map %u has no slots", (*flash)->path,
                     (*flash)->map->number);
     }
-    return read_area(*flash, area) ? EXIT_DONE : EXIT_FAILED;
+    return boot_read_area(*flash, upd_flash_map_sysparam((*flash)->map), area) ? EXIT_DONE
+                                                                               : EXIT_FAILED;
 }
 
 static json_t *block_json(const uint8_t block[UPD_BOOT_BLOCK_SIZE])
@@ -102,23 +89,6 @@ static void show_area(struct call *call, const struct flash *flash, const struct
     }
 }
 
-static enum exit_code tell(struct call *call, struct flash *flash, const char *loader)
-{
-    struct boot_story *story = calloc(1, sizeof *story);
-    enum exit_code code = EXIT_FAILED;
-
-    if (story != NULL) {
-        code = boot_tell(flash, loader, story);
-        if (code == EXIT_DONE && call->json != NULL) {
-            json_object_set_new(call->json, "boot", boot_json(story));
-        } else if (code == EXIT_DONE) {
-            boot_print(story);
-        }
-    }
-    free(story);
-    return code;
-}
-
 /* --- show ------------------------------------------------------------------------------------ */
 
 static const struct option show_options[] = {
@@ -146,7 +116,7 @@ static enum exit_code run_show(struct call *call)
 
     if (code == EXIT_DONE) {
         show_area(call, flash, &area);
-        code = tell(call, flash, arguments->loader.word);
+        code = boot_say(call, flash, arguments->loader.word);
     }
     flash_close(flash);
     return code;
@@ -265,7 +235,7 @@ static bool select_slot(struct call *call, struct flash *flash, struct upd_syspa
             }
         }
         *writes += plan.count;
-        if (!read_area(flash, area)) {
+        if (!boot_read_area(flash, upd_flash_map_sysparam(flash->map), area)) {
             return false;
         }
     }
@@ -290,7 +260,7 @@ static enum exit_code run_set(struct call *call)
         } else if (writes == 0) {
             printf("%s: %s is selected already\n", flash->path, arguments->slot.word);
         }
-        tell(call, flash, arguments->loader.word);
+        boot_say(call, flash, arguments->loader.word);
     }
     flash_close(flash);
     return call->code;

@@ -183,7 +183,7 @@ static void zsh_action(enum value_kind kind, const char *const *choices)
 
 static void zsh_option(const struct option *option)
 {
-    bool many = option->kind == VALUE_WORDS || option->kind == VALUE_INPUTS;
+    bool many = kind_repeats(option->kind);
 
     fputs(" \\\n            ", stdout);
     if (option->letter != 0) {
@@ -214,7 +214,7 @@ static void zsh_command(const struct command *command)
     }
     for (const struct operand *operand = command->operands;
          operand != NULL && operand->name != NULL; operand++) {
-        bool many = operand->kind == VALUE_WORDS || operand->kind == VALUE_INPUTS;
+        bool many = kind_repeats(operand->kind);
         printf(" \\\n            '%s:%s:",
                many                ? "*"
                : operand->optional ? ":"

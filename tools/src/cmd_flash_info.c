@@ -1,6 +1,5 @@
 /* updraft flash info: what lies where, and what would start. */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <updraft/image_info.h>
@@ -213,11 +212,10 @@ static enum exit_code run(struct call *call)
 {
     const struct arguments *arguments = call->arguments;
     struct flash *flash;
-    struct boot_story *story = calloc(1, sizeof *story);
     enum exit_code code = flash_open(call, arguments->file, &arguments->flash, false, &flash);
 
-    if (code != EXIT_DONE || story == NULL) {
-        goto out;
+    if (code != EXIT_DONE) {
+        return code;
     }
     if (call->json != NULL) {
         json_object_set_new(call->json, "path", display_json(flash->path, SIZE_MAX));
@@ -234,15 +232,8 @@ static enum exit_code run(struct call *call)
     }
     code = show_regions(call, flash);
     if (code == EXIT_DONE) {
-        code = boot_tell(flash, arguments->loader.word, story);
+        code = boot_say(call, flash, arguments->loader.word);
     }
-    if (code == EXIT_DONE && call->json != NULL) {
-        json_object_set_new(call->json, "boot", boot_json(story));
-    } else if (code == EXIT_DONE) {
-        boot_print(story);
-    }
-out:
-    free(story);
     flash_close(flash);
     return code;
 }

@@ -101,24 +101,6 @@ static void print_record(const struct upd_otadata *data, uint32_t copy)
     puts(upd_otadata_active(data) == (int8_t)copy ? "  this one counts" : "");
 }
 
-static enum exit_code tell(struct call *call, struct flash *flash)
-{
-    const struct arguments *arguments = call->arguments;
-    struct boot_story *story = calloc(1, sizeof *story);
-    enum exit_code code = EXIT_FAILED;
-
-    if (story != NULL) {
-        code = boot_tell(flash, arguments->loader.word, story);
-        if (code == EXIT_DONE && call->json != NULL) {
-            json_object_set_new(call->json, "boot", boot_json(story));
-        } else if (code == EXIT_DONE) {
-            boot_print(story);
-        }
-    }
-    free(story);
-    return code;
-}
-
 static void show(struct call *call, const struct place *place)
 {
     if (call->json != NULL) {
@@ -159,12 +141,13 @@ static const struct example show_examples[] = {
 
 static enum exit_code run_show(struct call *call)
 {
+    const struct arguments *arguments = call->arguments;
     struct place place = {0};
     enum exit_code code = open_place(call, false, &place);
 
     if (code == EXIT_DONE) {
         show(call, &place);
-        code = tell(call, place.flash);
+        code = boot_say(call, place.flash, arguments->loader.word);
     }
     flash_close(place.flash);
     return code;
@@ -206,6 +189,8 @@ static bool do_write(struct place *place, const struct upd_otadata_write *write)
 static enum exit_code do_plan(struct call *call, struct place *place,
                               const struct upd_otadata_plan *plan)
 {
+    const struct arguments *arguments = call->arguments;
+
     for (uint8_t i = 0; i < plan->count; i++) {
         if (!do_write(place, &plan->write[i])) {
             return EXIT_FAILED;
@@ -219,7 +204,7 @@ static enum exit_code do_plan(struct call *call, struct place *place,
         printf("%s: nothing has to change\n", place->flash->path);
     }
     show(call, place);
-    return tell(call, place->flash);
+    return boot_say(call, place->flash, arguments->loader.word);
 }
 
 /* "ota_1", "1" or "factory", and one that the table has. */

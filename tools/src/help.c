@@ -101,11 +101,6 @@ void option_label(char *label, size_t size, const struct option *option)
              option->kind != VALUE_FLAG ? option->value : "");
 }
 
-static bool repeatable(enum value_kind kind)
-{
-    return kind == VALUE_WORDS || kind == VALUE_INPUTS;
-}
-
 /* snprintf at the end of what is there; a line that is too long is cut. */
 static void append(char *line, size_t size, const char *before, const char *text, const char *value,
                    const char *after)
@@ -131,16 +126,16 @@ static bool usage_part(const struct command *command, size_t index, char *part, 
         if (strcmp(option->name, "help") != 0 && index-- == 0) {
             append(part, size, option->required ? "--" : "[--", option->name,
                    option->kind != VALUE_FLAG ? option->value : NULL,
-                   option->required           ? ""
-                   : repeatable(option->kind) ? " ...]"
-                                              : "]");
+                   option->required             ? ""
+                   : kind_repeats(option->kind) ? " ...]"
+                                                : "]");
             return true;
         }
     }
     for (; operand != NULL && operand->name != NULL; operand++) {
         if (index-- == 0) {
             append(part, size, operand->optional ? "[" : "", operand->name,
-                   repeatable(operand->kind) ? "..." : NULL, operand->optional ? "]" : "");
+                   kind_repeats(operand->kind) ? "..." : NULL, operand->optional ? "]" : "");
             return true;
         }
     }
@@ -298,7 +293,7 @@ static json_t *command_json(const struct command *command)
             options,
             json_pack("{s:s, s:s, s:s*, s:b, s:b, s:I, s:o, s:s}", "name", option->name, "letter",
                       letter, "value", option->value, "required", option->required, "repeatable",
-                      repeatable(option->kind), "min", (json_int_t)option->min, "choices",
+                      kind_repeats(option->kind), "min", (json_int_t)option->min, "choices",
                       words_json(option->kind == VALUE_CHOICE ? option->choices : NULL), "help",
                       option->help));
     }
@@ -306,7 +301,7 @@ static json_t *command_json(const struct command *command)
          operand != NULL && operand->name != NULL; operand++) {
         json_array_append_new(
             operands, json_pack("{s:s, s:b, s:b, s:o, s:s}", "name", operand->name, "required",
-                                !operand->optional, "repeatable", repeatable(operand->kind),
+                                !operand->optional, "repeatable", kind_repeats(operand->kind),
                                 "choices", words_json(operand->choices), "help", operand->help));
     }
     for (const struct example *example = command->examples; example->line != NULL; example++) {

@@ -227,11 +227,6 @@ static bool store(struct parser *parser, const char *subject, const struct optio
     return false;
 }
 
-static bool repeatable(enum value_kind kind)
-{
-    return kind == VALUE_WORDS || kind == VALUE_INPUTS;
-}
-
 /* An option whose row is known. `value` is what stood behind = or the letter, or NULL. */
 static bool take_option(struct parser *parser, size_t index, const char *subject, const char *value)
 {
@@ -256,7 +251,7 @@ static bool take_option(struct parser *parser, size_t index, const char *subject
         }
         value = parser->words[parser->next++];
     }
-    if (parser->seen & UINT64_C(1) << index && !repeatable(row->kind)) {
+    if (parser->seen & UINT64_C(1) << index && !kind_repeats(row->kind)) {
         snprintf(line, sizeof line, "%s is given twice", subject);
         return refuse(parser, line);
     }
@@ -322,7 +317,7 @@ static bool take_operand(struct parser *parser, const char *word)
     }
     const struct option as_option = {
         .kind = row->kind, .choices = row->choices, .at = row->at, .name = row->name};
-    if (repeatable(row->kind)) {
+    if (kind_repeats(row->kind)) {
         parser->operand_words++;
     } else {
         parser->operand++;
@@ -397,12 +392,12 @@ void options_free(const struct command *command, void *arguments)
 {
     uint8_t *base = arguments;
     for (size_t i = 0; command->options != NULL && command->options[i].name != NULL; i++) {
-        if (repeatable(command->options[i].kind)) {
+        if (kind_repeats(command->options[i].kind)) {
             free(((struct words *)(void *)(base + command->options[i].at))->word);
         }
     }
     for (size_t i = 0; command->operands != NULL && command->operands[i].name != NULL; i++) {
-        if (repeatable(command->operands[i].kind)) {
+        if (kind_repeats(command->operands[i].kind)) {
             free(((struct words *)(void *)(base + command->operands[i].at))->word);
         }
     }

@@ -30,6 +30,12 @@ void options_free(const struct command *command, void *arguments);
  */
 const struct option *option_at(const struct command *command, size_t index);
 
+/** Whether an option or operand of this kind may be given more than once. */
+static inline bool kind_repeats(enum value_kind kind)
+{
+    return kind == VALUE_WORDS || kind == VALUE_INPUTS;
+}
+
 /**
  * Read a number: decimal or 0x…, with K or KB (1024), M or MB (1048576) behind it.
  *
