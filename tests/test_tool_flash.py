@@ -487,6 +487,7 @@ FAKE = """#!/bin/sh
 [ "$1" = version ] && { echo "esptool VERSION"; exit 0; }
 printf '%s\\n' "$@" > "$KEPT/words"
 for word; do case $word in *.bin) cp "$word" "$KEPT/";; esac; done
+[ -z "$INTERRUPTED" ] || kill -INT $$
 exit ${FAIL:-0}
 """
 
@@ -530,6 +531,8 @@ def test_burn_tells_when_esptool_fails_or_is_missing(updraft, tmp_path, fake_esp
     flash = nonos_flash(tmp_path, updraft)
     environment = fake_esptool()
     assert "esptool failed" in updraft("flash", "burn", flash, env={**environment, "FAIL": "2"}, code=1).err
+    assert os.listdir(tmp_path / "tmp") == []
+    updraft("flash", "burn", flash, env={**environment, "INTERRUPTED": "1"}, code=130)
     assert os.listdir(tmp_path / "tmp") == []
     empty = tmp_path / "empty"
     empty.mkdir()
