@@ -553,6 +553,58 @@ static void test_a_cut_at_any_operation_leaves_a_device_that_goes_on(void)
     }
 }
 
+/* Power is cut at every `period`th operation, for ever. True when the update got through. */
+static bool survives_cuts_every(uint32_t period, enum sim_loader_kind kind, uint32_t *sessions)
+{
+    enum { SESSIONS_MAX = 400 };
+    struct sim_cut cut = {.op = period, .tear = {SIM_TEAR_ANY, SIM_TEAR_SEEDED, period}};
+    struct bench bench;
+    bool confirmed = false;
+
+    open_bench(&bench, kind, UPD_BOOT_V1_7, period);
+    CHECK(boot(&bench) == UPD_START_GO_ON);
+    make_image(1, 2, 0x2800);
+    sim_flash_cut(&bench.sim, &cut, 1, true);
+    for (*sessions = 1; *sessions < SESSIONS_MAX && !confirmed; (*sessions)++) {
+        struct sim_boot result;
+        enum upd_start todo = UPD_START_RESTART;
+        uint32_t fuse = 0;
+        sim_flash_power_on(&bench.sim);
+        sim_rtc_power_on(&bench.rtc, SIM_RTC_GARBAGE, *sessions);
+        do {
+            sim_boot(&bench.loader, &bench.sim, &bench.rtc, &fuse, &result);
+            CHECK(result.end != SIM_BOOT_DEAD);
+            struct upd_nonos_config now = config(result.address);
+            if (result.end != SIM_BOOT_STARTS ||
+                upd_nonos_open(&bench.device, &bench.sim.flash, &now) != UPD_OK ||
+                upd_device_start(&bench.device, &todo) != UPD_OK) {
+                break; /* power is gone */
+            }
+            if (result.address == USER2 && todo == UPD_START_GO_ON) {
+                confirmed = upd_device_confirm(&bench.device) == UPD_OK;
+            } else if (todo == UPD_START_GO_ON) {
+                (void)(update(&bench) == UPD_OK);
+            }
+        } while (sim_flash_has_power(&bench.sim) && !confirmed);
+    }
+    sim_flash_power_on(&bench.sim);
+    CHECK(settings_are_whole(&bench));
+    sim_flash_free(&bench.sim);
+    return confirmed;
+}
+
+/* docs/update-engine.md states the bound. */
+static void test_an_update_gets_through_cuts_every_48_operations(void)
+{
+    for (uint32_t period = 48; period < 400; period += period < 100 ? 1 : 37) {
+        for (uint32_t i = 0; i < 2; i++) {
+            uint32_t sessions;
+            CHECK(survives_cuts_every(period, i == 0 ? SIM_LOADER_NONOS_ORIGINAL : SIM_LOADER_NONOS,
+                                      &sessions));
+        }
+    }
+}
+
 int main(void)
 {
     CHECK_RUN(test_a_device_that_has_no_two_slots_is_refused);
@@ -565,5 +617,6 @@ int main(void)
     CHECK_RUN(test_ten_thousand_updates_wear_the_metadata_evenly);
     CHECK_RUN(test_an_update_does_no_more_metadata_work_than_stated);
     CHECK_RUN(test_a_cut_at_any_operation_leaves_a_device_that_goes_on);
+    CHECK_RUN(test_an_update_gets_through_cuts_every_48_operations);
     check_end();
 }
