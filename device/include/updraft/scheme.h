@@ -255,7 +255,8 @@ UPD_MUST_CHECK enum upd_err upd_device_start(struct upd_device *device, enum upd
 /**
  * The running image is good: end its trial. Writes nothing when there is none to end.
  *
- * @return UPD_OK  the image stays, whatever happens to the power from now on
+ * @return UPD_OK       the image stays, whatever happens to the power from now on
+ * @return UPD_E_STATE  it was given up, or another image is selected by now: restart
  */
 UPD_MUST_CHECK enum upd_err upd_device_confirm(struct upd_device *device);
 

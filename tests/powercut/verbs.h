@@ -1,0 +1,11 @@
+/*
+ * The parts of the proof. Each prints what it found, and returns the exit status.
+ */
+#ifndef POWERCUT_VERBS_H
+#define POWERCUT_VERBS_H
+
+int verb_cuts(int argc, char **argv);
+int verb_closure(int argc, char **argv);
+int verb_replay(int argc, char **argv);
+
+#endif
