@@ -153,6 +153,14 @@ static bool loader_counts(enum upd_otadata_loader loader)
            loader == UPD_OTADATA_LOADER_IDF_ANTI_ROLLBACK;
 }
 
+/* With rollback: what runs by this record was confirmed, or never had to be. */
+static bool is_settled(const uint8_t record[UPD_OTADATA_RECORD_SIZE])
+{
+    uint32_t state = upd_otadata_state(record);
+
+    return state == UPD_OTADATA_VALID || state == UPD_OTADATA_UNDEFINED;
+}
+
 static bool loader_has_trial(const struct upd_device *device)
 {
     return device->loader_counts;
@@ -292,8 +300,8 @@ static enum upd_err look(struct upd_device *device, struct upd_otadata *data, st
         .fallen = UPD_SLOT_NONE,
     };
     if (loader_has_trial(device)) {
-        view->on_trial = active >= 0 && selected == device->running &&
-                         upd_otadata_state(data->copy[active]) == UPD_OTADATA_PENDING;
+        view->on_trial =
+            active >= 0 && selected == device->running && !is_settled(data->copy[active]);
         view->starts = view->on_trial ? 1 : 0;
     }
     if (view->on_trial || view->pending) {
@@ -560,6 +568,27 @@ static enum upd_journal_mark reason_of(const struct upd_frame *frame)
 }
 
 /*
+ * The boot loader writes PENDING before it starts a NEW image, and a cut of that may leave a state
+ * that it does not know and takes for none: it would start the image for ever. So the state that it
+ * meant is written.
+ */
+static enum upd_err mend_state(struct upd_device *device, const struct upd_otadata *data)
+{
+    int8_t active = upd_otadata_active(data);
+    struct upd_otadata_plan plan = {.count = 1};
+
+    if (active == UPD_OTADATA_NONE || !names(data, active, device->running) ||
+        is_settled(data->copy[active]) ||
+        upd_otadata_state(data->copy[active]) == UPD_OTADATA_PENDING) {
+        return UPD_OK;
+    }
+    plan.write[0].copy = (uint8_t)active;
+    upd_otadata_encode(plan.write[0].record, upd_otadata_sequence(data->copy[active]),
+                       UPD_OTADATA_PENDING);
+    return carry_out(device, data, &plan);
+}
+
+/*
  * With rollback, a slot that runs before it was selected, because the boot loader found no other
  * one, goes on as the boot loader would have let it: on trial.
  */
@@ -568,8 +597,11 @@ static enum upd_err adopt(struct upd_device *device, struct upd_otadata *data)
     struct upd_otadata_plan plan;
     enum upd_err err = UPD_OK;
 
-    if (device->running < 0 || names(data, 0, device->running) || names(data, 1, device->running)) {
+    if (device->running < 0) {
         return UPD_OK;
+    }
+    if (names(data, 0, device->running) || names(data, 1, device->running)) {
+        return mend_state(device, data);
     }
     for (int8_t copy = 0; copy < 2; copy++) {
         err = find_frame(device, data, copy);
