@@ -300,6 +300,20 @@ def test_other_files_are_no_flash(updraft, tmp_path):
         assert text in result.err and result.err.count("\n") == 1, name
 
 
+@pytest.mark.parametrize("data, text", [
+    (images.esp32(segments=[(0x40080400, bytes(0x200000))]), "image for esp32"),
+    (images.v1([(0x40100000, bytes(0x7000))], size_freq=0x20).ljust(0x100000, b"\0"), "no boot loader in its first")])
+def test_an_application_is_no_flash_and_is_not_written_to(updraft, tmp_path, data, text):
+    """It begins as a boot loader does, with a flash map's code, and is as long as that map's chip."""
+    path = tmp_path / "app.bin"
+    path.write_bytes(data)
+    for words in (["flash", "info"], ["flash", "extract"], ["bootflag", "show"], ["bootflag", "set", "--loader", "1.7"],
+                  ["flash", "info", "--kind", "nonos"]):
+        result = updraft(*words, path, *(["user2"] if "set" in words else []), cwd=tmp_path, code=1)
+        assert text in result.err and result.err.count("\n") == 1, words
+    assert path.read_bytes() == data and os.listdir(tmp_path) == ["app.bin"]
+
+
 def test_an_arduino_flash_is_told(updraft, tmp_path):
     sketch = images.arduino()
     flash = tmp_path / "flash.bin"

@@ -193,6 +193,27 @@ static void nonos_regions(struct flash *flash)
     }
 }
 
+/* An application begins like a boot loader. Taken for a flash it would be overwritten. */
+static enum exit_code check_loader(struct flash *flash)
+{
+    struct inspection found;
+
+    if (flash->chip != UPD_CHIP_ESP8266 && flash->chip != UPD_CHIP_NONE) {
+        return fail(flash->call, EXIT_FAILED, "chip",
+                    "%s: begins with an image for %s, and is no flash of the NONOS SDK",
+                    flash->path, upd_chip_text(flash->chip));
+    }
+    if (!flash_inspect(flash, 0, SECTOR, &found)) {
+        return EXIT_FAILED;
+    }
+    if (flash->map->fota && found.info.problem == UPD_IMAGE_TRUNCATED) {
+        return fail(flash->call, EXIT_FAILED, "format",
+                    "%s: begins with an application, and has no boot loader in its first %u bytes",
+                    flash->path, SECTOR);
+    }
+    return EXIT_DONE;
+}
+
 static enum exit_code open_nonos(struct flash *flash)
 {
     uint8_t number = flash->header[3] >> 4;
@@ -202,6 +223,10 @@ static enum exit_code open_nonos(struct flash *flash)
         return fail(flash->call, EXIT_FAILED, "format",
                     "%s: no boot loader with a flash map at its start (bytes %02x .. %02x)",
                     flash->path, flash->header[0], flash->header[3]);
+    }
+    enum exit_code code = check_loader(flash);
+    if (code != EXIT_DONE) {
+        return code;
     }
     if (flash->size < flash->map->size) {
         return fail(flash->call, EXIT_FAILED, "size",
