@@ -241,6 +241,26 @@ void upd_flag_bytes(const struct upd_select_area *area, uint8_t copy, uint8_t by
     make_seal(&bytes[NEW_SEAL], copy);
 }
 
+/*
+ * Turn the record in the buffer into what programming alone makes of the sector, for copy 0: byte 0
+ * cleared, and copy 0's length and checksum beside those of copy 1. False: it takes an erase.
+ */
+static bool record_in_place(const struct upd_select_area *area, uint8_t record[HEAD])
+{
+    const uint8_t *flag = area->params.flag;
+    bool clears = true;
+
+    if (upd_get_le32(&flag[MAGIC_AT]) == UPD_SYSPARAM_MAGIC) {
+        memcpy(&record[COUNTER_AT], &flag[COUNTER_AT], 4);
+        memcpy(&record[LENGTH_AT + 4], &flag[LENGTH_AT + 4], 4);
+        memcpy(&record[CHECKSUM_AT + 4], &flag[CHECKSUM_AT + 4], 4);
+    }
+    for (uint32_t i = 0; i < HEAD; i++) {
+        clears = clears && (record[i] & ~flag[i]) == 0;
+    }
+    return clears;
+}
+
 const struct upd_flag_write *upd_flag_writes(const struct upd_select_area *area, uint8_t copy,
                                              uint8_t bytes[UPD_FLAG_BYTES], uint32_t *count)
 {
@@ -249,8 +269,8 @@ const struct upd_flag_write *upd_flag_writes(const struct upd_select_area *area,
 
     upd_flag_bytes(area, copy, bytes);
     *count = IN_PLACE_COUNT;
-    if (upd_flag_trust(area) == UPD_FLAG_SOUND && room &&
-        !upd_sysparam_flag_record(&area->params, copy, false, &bytes[RECORD])) {
+    if (upd_flag_trust(area) == UPD_FLAG_SOUND && room && copy == 0 &&
+        record_in_place(area, &bytes[RECORD])) {
         return first ? to_first_seal : to_second_seal;
     }
     upd_flag_bytes(area, copy, bytes);

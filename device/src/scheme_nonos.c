@@ -338,7 +338,7 @@ static enum upd_err verify_other(struct upd_device *device, bool *good)
 
 static enum upd_fall fall_of(const struct upd_nonos_state *state)
 {
-    struct upd_boot_block block;
+    const uint8_t *block = state->area.params.head[upd_select_current(&state->area)];
 
     if ((state->marks & UPD_MARK_BIT(UPD_MARK_ARMED)) == 0) {
         return UPD_FALL_NONE;
@@ -353,10 +353,8 @@ static enum upd_fall fall_of(const struct upd_nonos_state *state)
         return UPD_FALL_REFUSED;
     }
     /* An original loader leaves the failed slot in the block, and takes back the "first try". */
-    upd_boot_block_decode(state->area.params.head[upd_select_current(&state->area)], &block);
-    return block.version > UPD_BOOT_V1_2 && !block.first_try && block.index == state->slot
-               ? UPD_FALL_LOADER
-               : UPD_FALL_NONE;
+    return state->version > UPD_BOOT_V1_2 && (block[0] & 7u) == state->slot ? UPD_FALL_LOADER
+                                                                            : UPD_FALL_NONE;
 }
 
 static enum upd_err view(struct upd_device *device, struct upd_view *view)
