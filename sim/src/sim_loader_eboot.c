@@ -4,7 +4,10 @@
 #include <string.h>
 
 #include <updraft/bytes.h>
+#include <updraft/crc32.h>
 #include <updraft/eboot.h>
+#include <updraft/eboot_boot.h>
+#include <updraft/loader_record.h>
 
 /* What the ROM does before any loader runs: sector 0 is an image of its own. */
 static bool rom_starts(struct sim_machine *machine)
@@ -99,7 +102,144 @@ bool sim_loader_eboot_original(struct sim_machine *machine)
     return decision.next == UPD_EBOOT_NEXT_RESET || load(machine, decision.address);
 }
 
+/* --- updraft's ---------------------------------------------------------------------------------
+ */
+
+struct eboot {
+    struct sim_machine *machine;
+    struct upd_eboot_state state;
+    struct upd_journal_note note;
+    uint32_t frame; /* flash offset */
+};
+
+static bool read_journal(struct eboot *eboot, uint32_t journal)
+{
+    struct upd_eboot_state *state = &eboot->state;
+    struct upd_journal_head head;
+    uint8_t bytes[UPD_JOURNAL_BODY_SIZE];
+    bool framed = false;
+
+    if (!sim_loader_read(eboot->machine, journal + UPD_JOURNAL_COVER_OFFSET, bytes,
+                         UPD_JOURNAL_COVER_SIZE)) {
+        return false;
+    }
+    if (!upd_journal_cover_is_valid(bytes)) {
+        return true;
+    }
+    for (uint32_t i = UPD_JOURNAL_FRAMES; i > 0 && !framed; i--) {
+        eboot->frame = journal + upd_journal_frame_offset(i - 1);
+        if (!sim_loader_read(eboot->machine, eboot->frame, bytes, sizeof bytes)) {
+            return false;
+        }
+        framed = upd_journal_head_decode(bytes, &head) == UPD_OK;
+    }
+    for (uint32_t mark = 0; mark < UPD_MARK_COUNT && framed; mark++) {
+        uint32_t at = eboot->frame + upd_journal_mark_offset((enum upd_journal_mark)mark);
+        if (!sim_loader_read(eboot->machine, at, bytes, UPD_JOURNAL_MARK_SIZE)) {
+            return false;
+        }
+        state->marks |= (uint16_t)(upd_journal_mark_is_set(bytes) ? UPD_MARK_BIT(mark) : 0);
+    }
+    if (!sim_loader_read(eboot->machine, eboot->frame + UPD_JOURNAL_NOTE_OFFSET, bytes,
+                         sizeof bytes)) {
+        return false;
+    }
+    state->noted = framed && upd_journal_note_decode(bytes, &eboot->note) == UPD_OK;
+    state->has_backup = state->noted && eboot->note.backup_size != 0;
+    return true;
+}
+
+static bool verify(struct eboot *eboot, uint32_t which)
+{
+    const struct upd_journal_note *note = &eboot->note;
+    bool back = which == UPD_EBOOT_BACKUP || which == UPD_EBOOT_RESTORED;
+    uint32_t from = which == UPD_EBOOT_STAGED   ? note->source
+                    : which == UPD_EBOOT_BACKUP ? note->backup
+                                                : 0;
+    uint32_t size = back ? note->backup_size : note->size;
+    uint32_t crc32 = UPD_CRC32_INIT;
+    uint8_t sector[SIM_SECTOR];
+
+    for (uint32_t at = SIM_SECTOR; at < size; at += SIM_SECTOR) {
+        uint32_t now = size - at < SIM_SECTOR ? size - at : SIM_SECTOR;
+        if (!sim_loader_read(eboot->machine, from + at, sector, now)) {
+            return false;
+        }
+        crc32 = upd_crc32(crc32, sector, now);
+    }
+    eboot->state.verdict[which] =
+        crc32 == (back ? note->backup_crc32 : note->crc32) ? UPD_EBOOT_GOOD : UPD_EBOOT_BAD;
+    return true;
+}
+
+/* Its own sector is not part of it. */
+static bool copy_sketch(struct eboot *eboot, uint32_t source, uint32_t size)
+{
+    uint8_t sector[SIM_SECTOR];
+
+    for (uint32_t at = SIM_SECTOR; at < size; at += SIM_SECTOR) {
+        if (!sim_loader_read(eboot->machine, source + at, sector, sizeof sector) ||
+            !sim_loader_erase(eboot->machine, at) ||
+            !sim_loader_program(eboot->machine, at, sector, sizeof sector)) {
+            return false;
+        }
+    }
+    eboot->state.verdict[UPD_EBOOT_INSTALLED] = UPD_EBOOT_UNKNOWN;
+    eboot->state.verdict[UPD_EBOOT_RESTORED] = UPD_EBOOT_UNKNOWN;
+    return true;
+}
+
+static bool set_mark(struct eboot *eboot, enum upd_journal_mark mark)
+{
+    static const uint8_t zeros[UPD_JOURNAL_MARK_SIZE];
+
+    eboot->state.marks |= (uint16_t)UPD_MARK_BIT(mark);
+    eboot->state.sure |= (uint16_t)UPD_MARK_BIT(mark);
+    return sim_loader_program(eboot->machine, eboot->frame + upd_journal_mark_offset(mark), zeros,
+                              sizeof zeros);
+}
+
+/* False when power went. */
+static bool do_step(struct eboot *eboot, struct upd_eboot_step step)
+{
+    switch (step.what) {
+    case UPD_EBOOT_DO_VERIFY:
+        return verify(eboot, step.which);
+    case UPD_EBOOT_DO_MARK:
+        return set_mark(eboot, (enum upd_journal_mark)step.which);
+    case UPD_EBOOT_DO_INSTALL:
+        eboot->state.installed = true;
+        return copy_sketch(eboot, eboot->note.source, eboot->note.size);
+    case UPD_EBOOT_DO_RESTORE:
+        eboot->state.restored = true;
+        return copy_sketch(eboot, eboot->note.backup, eboot->note.backup_size);
+    default:
+        return false;
+    }
+}
+
 bool sim_loader_eboot(struct sim_machine *machine)
 {
-    return sim_loader_die(machine, "not yet");
+    struct eboot eboot = {.machine = machine};
+    struct upd_loader_record record;
+    struct upd_eboot_step step;
+    uint8_t bytes[UPD_LOADER_RECORD_SIZE];
+
+    if (!rom_starts(machine) ||
+        !sim_loader_read(machine, UPD_LOADER_RECORD_OFFSET, bytes, sizeof bytes)) {
+        return false;
+    }
+    if (upd_loader_record_decode(bytes, &record) == UPD_OK && record.installs &&
+        !read_journal(&eboot, record.journal)) {
+        return false;
+    }
+    for (step = upd_eboot_boot(&eboot.state);
+         step.what != UPD_EBOOT_DO_START && step.what != UPD_EBOOT_DO_HALT;
+         step = upd_eboot_boot(&eboot.state)) {
+        if (!do_step(&eboot, step)) {
+            return false;
+        }
+    }
+    return step.what == UPD_EBOOT_DO_HALT ? sim_loader_die(machine, "no sketch verifies")
+                                          : load(machine, 0);
 }

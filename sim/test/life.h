@@ -17,7 +17,7 @@
 
 #include "check.h"
 
-enum { SECTOR = 4096, PLACES = 4, IMAGE_MAX = 0x5000 };
+enum { SECTOR = 4096, PLACES = 4, IMAGE_MAX = 0x6000 };
 enum version { OLD, NEW, VERSIONS };
 
 /** What the new version does. */

@@ -84,7 +84,7 @@
     X(REFUSED, 3, 7, "given up: the application asked for it")                                     \
     X(RESTORED, 4, 0, "eboot: the old sketch is back; otadata: the way back is being recorded")    \
     X(CLOSED, 4, 1, "the frame is in force no more")                                               \
-    X(PROVEN, 4, 2, "CLOSED was complete, and the image is confirmed")                             \
+    X(PROVEN, 4, 2, "CLOSED was complete")                                                         \
     X(REPORTED, 4, 3, "the application knows why the image was given up")
 
 enum upd_journal_mark {

@@ -1,0 +1,70 @@
+/*
+ * updraft: what updraft's boot loader for the Arduino layout does next, so that a verified sketch
+ * runs whatever was cut: install the staged one, count its starts, put the old one back.
+ *
+ *     0       0x1000                                            journal
+ *     +------+--------------------+------+---------+---------+--+----------------+
+ *     |loader| sketch that runs   | free | backup  | staged  |jn| file system    |
+ *     +------+--------------------+------+---------+---------+--+----------------+
+ *
+ * One step at a time. The caller reads the journal's frame and note, asks, does the one thing that
+ * it was told, and asks again until the answer is START or HALT. A cut between or inside of any two
+ * steps needs no case of its own: neither the staged sketch nor the backup is ever written by the
+ * loader, and a copy that was cut is done anew from its first sector, since a sector that a cut
+ * left unstable may look whole.
+ *
+ * Pure. Cost: no heap; 48 bytes of stack.                         Format: docs/formats/journal.md
+ */
+#ifndef UPDRAFT_EBOOT_BOOT_H
+#define UPDRAFT_EBOOT_BOOT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <updraft/journal.h>
+
+/** What can be verified: a place in flash against a CRC-32 of the note. */
+enum upd_eboot_copy_of {
+    UPD_EBOOT_STAGED,    /* note.source,  note.size,        note.crc32 */
+    UPD_EBOOT_BACKUP,    /* note.backup,  note.backup_size, note.backup_crc32 */
+    UPD_EBOOT_INSTALLED, /* 0,            note.size,        note.crc32 */
+    UPD_EBOOT_RESTORED,  /* 0,            note.backup_size, note.backup_crc32 */
+    UPD_EBOOT_COPIES
+};
+
+/** What VERIFY steps since the last reset found. */
+enum upd_eboot_verdict { UPD_EBOOT_UNKNOWN, UPD_EBOOT_GOOD, UPD_EBOOT_BAD };
+
+/** All that a step depends on. All zero: there is no frame, or no note that is valid. */
+struct upd_eboot_state {
+    bool noted;                        /* the frame that counts (J1) has a valid note */
+    bool has_backup;                   /* note.backup_size is not 0 */
+    uint16_t marks;                    /* of that frame, as read just now */
+    uint16_t sure;                     /* marks of it that were set since the last reset */
+    uint8_t verdict[UPD_EBOOT_COPIES]; /* enum upd_eboot_verdict */
+    bool installed;                    /* INSTALL was done since the last reset */
+    bool restored;                     /* RESTORE was done since the last reset */
+};
+
+enum upd_eboot_do {
+    UPD_EBOOT_DO_START,   /* start the sketch at 0 */
+    UPD_EBOOT_DO_VERIFY,  /* enum upd_eboot_copy_of `which`: store the verdict */
+    UPD_EBOOT_DO_MARK,    /* set mark `which`, and add it to marks and sure */
+    UPD_EBOOT_DO_INSTALL, /* copy the staged sketch from its byte 0x1000 on to 0x1000 */
+    UPD_EBOOT_DO_RESTORE, /* copy the backup likewise */
+    UPD_EBOOT_DO_HALT,    /* no sketch verifies */
+};
+
+/** Small, so that it is returned in a register. */
+struct upd_eboot_step {
+    uint8_t what;  /* enum upd_eboot_do */
+    uint8_t which; /* mark, or enum upd_eboot_copy_of */
+};
+
+/** True when the frame is in force: a sketch is to be installed, on trial, or to be taken back. */
+bool upd_eboot_in_force(const struct upd_eboot_state *state);
+
+/** The boot loader's decision. On an ordinary boot START at once: nothing is read or written. */
+struct upd_eboot_step upd_eboot_boot(const struct upd_eboot_state *state);
+
+#endif
