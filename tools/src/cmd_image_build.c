@@ -294,6 +294,13 @@ static bool finish_recipe(struct call *call, struct source *source)
         recipe->flash_map = (uint8_t)arguments->map.index;
     }
     enum upd_image_recipe_fault fault = upd_image_recipe_check(recipe);
+    if (fault == UPD_IMAGE_RECIPE_FLASH_MAP) {
+        fail(
+            call, EXIT_USAGE, "recipe",
+            "--map %u: no image of this boot mode is for this map; maps 0, 2 to 6, 8 and 9 have slots",
+            recipe->flash_map);
+        return false;
+    }
     if (fault != UPD_IMAGE_RECIPE_OK) {
         fail(call, EXIT_FAILED, "recipe", "%s: %s",
              arguments->elf != NULL ? arguments->elf : arguments->flash_bin,

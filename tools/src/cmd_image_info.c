@@ -54,7 +54,8 @@ const struct command image_info_command = {
         "then.\n\n"
         "With --json the object has format, chip, size, entry, segments, slot, flash, app, "
         "signatures, covered, ok and problem, and of checksum, crc32 and sha256 those that the "
-        "format has. Addresses and sizes are numbers, digests are hex.",
+        "format has; `file` has the MD5 and SHA-256 of the whole file. Addresses and sizes are "
+        "numbers, digests are hex.",
     .examples = info_examples,
     .operands = info_operands,
     .json = true,

@@ -451,10 +451,19 @@ bool output_store(struct call *call, const char *path, const void *data, size_t 
 bool folder_make(struct call *call, const char *path)
 {
     struct stat status;
-    if (mkdir(path, 0777) == 0 || (stat(path, &status) == 0 && S_ISDIR(status.st_mode))) {
+    if (mkdir(path, 0777) == 0) {
         return true;
     }
-    return fail_file(call, "write", path);
+    int reason = errno;
+    if (stat(path, &status) != 0) {
+        errno = reason;
+        return fail_file(call, "write", path);
+    }
+    if (!S_ISDIR(status.st_mode)) {
+        fail(call, EXIT_FAILED, "write", "%s: is not a directory", path);
+        return false;
+    }
+    return true;
 }
 
 int change_open(struct call *call, const char *path, uint64_t *size)
