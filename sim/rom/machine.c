@@ -13,6 +13,7 @@
  *     amount N                  of that tear
  *     new                       the flash is another one: no cell is unstable any more
  *     pin N LEVEL [at MS]       level of an input pin, from so many milliseconds of the chip on
+ *     id N                      last three bytes of the MAC address (0xC10C33)
  *     stop ADDRESS              ends the run at that instruction
  *     survive                   a crash restarts the chip, as its watchdog does, if that is on
  *     live                      delays take the host's time
@@ -233,6 +234,7 @@ static _Noreturn void power_on(const char *order)
     machine.live = machine.orders < 0;
     time_power_on();
     mmio_power_on();
+    mmio_id(0xC10C33);
     for (skip_blanks(&order); *order != '\0'; skip_blanks(&order)) {
         if (take_word(&order, "rtc")) {
             keep = take_choice(&order, kept, 3);
@@ -247,6 +249,8 @@ static _Noreturn void power_on(const char *order)
             spi_new_flash();
         } else if (take_word(&order, "pin")) {
             take_pin(&order);
+        } else if (take_word(&order, "id")) {
+            mmio_id(take_number(&order));
         } else if (take_word(&order, "survive")) {
             machine.survive = true;
         } else if (take_word(&order, "live")) {

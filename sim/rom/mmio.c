@@ -1,11 +1,13 @@
 /*
- * The chip's registers at 0x60000000. An access raises an exception (rom.S), and rom_exception()
- * does the load or store here. A register without a meaning of its own keeps what was written to
- * it, as most do on the chip. The few registers at 0x3FF00000 share a protection region with the
- * chip's RAM and cannot be served this way: they read as 0.
+ * The chip's registers at 0x60000000 and 0x3FF00000. An access raises an exception (rom.S; nothing
+ * is mapped at the latter), and rom_exception() does the load or store here. A register without a
+ * meaning of its own keeps what was written to it, as most do on the chip.
  */
 #include "rom.h"
 
+#define MAC_LOW 0x3FF00050u  /* the MAC address: its last byte on top, */
+#define MAC_HIGH 0x3FF00054u /* and the two before it */
+#define MICROSECONDS 0x3FF20C00u
 #define RTC_MEMORY 0x60001100u /* 64 words of the SDK, 128 words of the user */
 enum { RTC_WORDS = 192 };
 #define UART0_FIFO 0x60000000u
@@ -21,6 +23,7 @@ enum { STRAPPED_TO_FLASH = 3 };
 
 static uint32_t rtc[RTC_WORDS];
 static uint32_t pins;
+static uint32_t id; /* the last three bytes of the MAC address */
 
 /* Levels that come later. */
 static struct change {
@@ -47,6 +50,7 @@ static struct {
     uint64_t start_us;
 } timer;
 enum { BUS_CYCLES_PER_US = 80 };
+static uint64_t restarted_us;
 
 void mmio_rtc(uint32_t keep, uint32_t seed)
 {
@@ -70,7 +74,12 @@ void mmio_restart(void)
     kept_count = 0;
     watchdog.enabled = false;
     timer.start = 0;
-    timer.start_us = time_us();
+    timer.start_us = restarted_us = time_us();
+}
+
+void mmio_id(uint32_t number)
+{
+    id = number & 0xFFFFFF;
 }
 
 void mmio_pin(uint32_t pin, uint32_t level, uint32_t at_ms)
@@ -115,7 +124,8 @@ bool mmio_watchdog_starving(void)
 
 static bool is_register(uint32_t address)
 {
-    return address >= 0x60000000 && address < 0x60002000;
+    return (address >= 0x60000000 && address < 0x60002000) ||
+           (address >= 0x3FF00000 && address < 0x3FF80000);
 }
 
 static uint32_t *rtc_word(uint32_t address)
@@ -158,6 +168,12 @@ bool mmio_load(uint32_t address, uint32_t *value)
         *value = *word;
     } else if (address >= RADIO_REGISTERS && address - RADIO_REGISTERS < RADIO_REGISTERS_SIZE) {
         return radio_load(address - RADIO_REGISTERS, value);
+    } else if (address == MAC_LOW) {
+        *value = id << 24;
+    } else if (address == MAC_HIGH) {
+        *value = id >> 8;
+    } else if (address == MICROSECONDS) {
+        *value = (uint32_t)(time_us() - restarted_us);
     } else if (address == GPIO_IN) {
         change_pins();
         *value = pins | (uint32_t)STRAPPED_TO_FLASH << 16;

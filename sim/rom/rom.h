@@ -115,6 +115,8 @@ void mmio_power_on(void);
 void mmio_rtc(uint32_t keep, uint32_t seed);
 /** Registers as after a restart; RTC memory is kept. */
 void mmio_restart(void);
+/** The last three bytes of the chip's MAC address. */
+void mmio_id(uint32_t number);
 /** The level of an input pin, 0 or 1, for the GPIO input word, from `at_ms` after power on. Up to
  * 16 changes can wait for their time. */
 void mmio_pin(uint32_t pin, uint32_t level, uint32_t at_ms);
