@@ -124,11 +124,14 @@ enum { DESCRIPTOR = 256 };
 /* The application descriptor, which begins the first segment. */
 static void put_descriptor(uint8_t *data, uint32_t secure_version)
 {
+    static const uint8_t version[] = {'1', '.', '2', '.', '3'};
+    static const uint8_t project[] = {'p', 'o', 'w', 'e', 'r', 'c', 'u', 't'};
+
     memset(data, 0, DESCRIPTOR);
     upd_put_le32(data, 0xABCD5432);
     upd_put_le32(data + 4, secure_version);
-    memcpy(data + 16, "1.2.3", 5);
-    memcpy(data + 48, "powercut", 8);
+    memcpy(data + 16, version, sizeof version);
+    memcpy(data + 48, project, sizeof project);
     data[178] = 99; /* highest revision of the eFuse block */
     data[180] = 16; /* 64 KiB pages */
 }
