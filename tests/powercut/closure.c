@@ -329,11 +329,6 @@ static void search_all(struct search *search)
 {
     while (search->next < search->count) {
         step(search, &search->queue[search->next++]);
-        if (getenv("CLOSURE_PROGRESS") != NULL) {
-            fprintf(stderr, "%s %s: %u of %u states, %u contents, %" PRIu64 " transitions\n",
-                    search->life.setup->name, kind_names[search->life.kind], search->next,
-                    search->count, search->exact.count, search->transitions);
-        }
     }
 }
 
@@ -359,7 +354,8 @@ struct found {
 struct job {
     const char *pattern;
     uint32_t walks;
-    uint32_t outcomes;
+    uint32_t outcomes; /* bits */
+    uint32_t kinds;    /* bits */
 };
 
 static void work(uint32_t index, void *ctx, void *result)
@@ -375,7 +371,7 @@ static void work(uint32_t index, void *ctx, void *result)
     if (job->pattern != NULL && strcmp(job->pattern, searched[row].name) != 0) {
         return;
     }
-    if ((job->outcomes >> outcome & 1) == 0) {
+    if ((job->outcomes >> outcome & job->kinds >> kind & 1) == 0) {
         return;
     }
     setup_make(&setup, setup_find(searched[row].setup),
@@ -419,7 +415,8 @@ int verb_closure(int argc, char **argv)
     enum { ROWS = sizeof searched / sizeof searched[0], COUNT = ROWS * KIND_COUNT * OUTCOME_COUNT };
     struct found *found = take(COUNT * sizeof *found);
     struct job job = {argc > 0 ? argv[0] : NULL, argc > 1 ? (uint32_t)atoi(argv[1]) : 20,
-                      argc > 2 ? (uint32_t)atoi(argv[2]) : 7};
+                      argc > 2 ? (uint32_t)atoi(argv[2]) : 7,
+                      argc > 3 ? (uint32_t)atoi(argv[3]) : 7};
     bool good = true;
 
     pool_run(COUNT, work, &job, found, sizeof *found);

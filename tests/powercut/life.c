@@ -273,9 +273,10 @@ static enum end download(struct life *life, struct upd_writer *writer, uint32_t 
     if (!goes_on(life, err, "upd_writer_resume or _begin", &end)) {
         return end;
     }
-    if (from < image->size / 2) {
-        if (!goes_on(life, feed(writer, image, from, image->size * 2 / 3), "upd_writer_write",
-                     &end)) {
+    if (from < SECTOR) {
+        uint32_t half = SECTOR + image->size / 2 % SECTOR;
+        half = half < image->size ? half : image->size - 1;
+        if (!goes_on(life, feed(writer, image, from, half), "upd_writer_write", &end)) {
             return end;
         }
         return END_RESTART;
@@ -439,24 +440,34 @@ static bool breaks_contract(struct life *life)
     return more;
 }
 
-enum end life_session(struct life *life)
+bool life_boot(struct life *life, enum end *end)
 {
     life->in_loader = true;
     sim_boot(&life->setup->loader, &life->sim, &life->rtc, &life->fuse, &life->boot);
+    life->in_loader = false;
     if (life->boot.end == SIM_BOOT_CUT) {
-        return END_CUT;
+        *end = END_CUT;
+    } else if (life->boot.end == SIM_BOOT_DEAD) {
+        *end = complain(life, &life->brick, life->boot.why, 0);
+    } else if (!identify(life)) {
+        *end = complain(life, &life->unverified, "what runs is no whole image", life->boot.address);
+    } else {
+        return true;
     }
-    if (life->boot.end == SIM_BOOT_DEAD) {
-        return complain(life, &life->brick, life->boot.why, 0);
-    }
-    if (!identify(life)) {
-        return complain(life, &life->unverified, "what runs is no whole image", life->boot.address);
+    return false;
+}
+
+enum end life_session(struct life *life)
+{
+    enum end end;
+
+    if (!life_boot(life, &end)) {
+        return end;
     }
     if (life->setup->scheme == NONOS && !has_settings(life)) {
         return complain(life, &life->lost, "the settings are gone", 0);
     }
-    life->in_loader = false;
-    enum end end = run(life);
+    end = run(life);
     return life->lost || breaks_contract(life) ? END_DEAD : end;
 }
 

@@ -95,6 +95,9 @@ void life_end(struct life *life);
 /** Print what happens. */
 extern bool life_verbose;
 
+/** From a reset to the first instruction of an application; false: *end says why there is none. */
+bool life_boot(struct life *life, enum end *end);
+
 /** From a reset to the next one. */
 enum end life_session(struct life *life);
 

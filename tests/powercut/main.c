@@ -11,6 +11,10 @@ static const struct verb {
 } verbs[] = {
     {"cuts", verb_cuts, "[SETUP]  every single cut"},
     {"closure", verb_closure, "[SCHEME [WALKS [OUTCOMES]]]  any number of cuts"},
+    {"flips", verb_flips, "[all]  bits that turn by themselves"},
+    {"faults", verb_faults, "every fault of a chip that has power"},
+    {"liveness", verb_liveness, "power that goes every so many operations, for ever"},
+    {"wear", verb_wear, "[UPDATES]  erases of ten thousand updates"},
     {"replay", verb_replay, "SETUP KIND OUTCOME OPERATION TEAR DRAW SEED  one of them"},
 };
 

@@ -6,6 +6,10 @@
 
 int verb_cuts(int argc, char **argv);
 int verb_closure(int argc, char **argv);
+int verb_flips(int argc, char **argv);
+int verb_faults(int argc, char **argv);
+int verb_liveness(int argc, char **argv);
+int verb_wear(int argc, char **argv);
 int verb_replay(int argc, char **argv);
 
 #endif
