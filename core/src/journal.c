@@ -6,37 +6,35 @@
 enum {
     VERSION = 1,
     BODY_CRC = UPD_JOURNAL_BODY_SIZE - 4,
-    COVER_CRC = UPD_JOURNAL_COVER_SIZE - 4,
     FLAG_GZIP = 1,
     FLAG_RESUMABLE = 2,
     MARK_IS_SET = 80, /* zero bits; see the header */
     FIRST_PROGRESS_PAGE = 1,
 };
 
-static const uint8_t cover_magic[8] = {'U', 'P', 'D', 'R', 'A', 'F', 'T', 'J'};
+/* The magic number, VERSION, and the CRC-32 of what is before it: nothing in it varies. */
+static const uint8_t cover[UPD_JOURNAL_COVER_SIZE] = {
+    'U', 'P', 'D', 'R', 'A', 'F', 'T', 'J', VERSION, 0, 0xFF, 0xFF, 0xDE, 0x05, 0x6C, 0x2D,
+};
 
-static const struct {
-    uint8_t page;
-    uint8_t place;
-} marks[UPD_MARK_COUNT] = {
-#define X(name, page, place, text) {page, place},
+/* Where the marks are in a frame, in units of marks. */
+static const uint8_t marks[UPD_MARK_COUNT] = {
+#define X(name, page, place, text) (page) * UPD_JOURNAL_PAGE_SIZE / UPD_JOURNAL_MARK_SIZE + (place),
     UPD_JOURNAL_MARKS(X)
 #undef X
 };
 
 uint32_t upd_journal_mark_offset(enum upd_journal_mark mark)
 {
-    return marks[mark].page * UPD_JOURNAL_PAGE_SIZE + marks[mark].place * UPD_JOURNAL_MARK_SIZE;
+    return marks[mark] * UPD_JOURNAL_MARK_SIZE;
 }
 
 bool upd_journal_mark_is_set(const uint8_t mark[UPD_JOURNAL_MARK_SIZE])
 {
     uint32_t zeros = 0;
 
-    for (uint32_t i = 0; i < UPD_JOURNAL_MARK_SIZE; i++) {
-        for (uint32_t bits = (uint8_t)~mark[i]; bits != 0; bits &= bits - 1) {
-            zeros++;
-        }
+    for (uint32_t i = 0; i < 8 * UPD_JOURNAL_MARK_SIZE; i++) {
+        zeros += ~(uint32_t)mark[i / 8] >> i % 8 & 1;
     }
     return zeros >= MARK_IS_SET;
 }
@@ -57,18 +55,12 @@ uint32_t upd_journal_frame_offset(uint32_t frame)
 
 void upd_journal_cover_encode(uint8_t bytes[UPD_JOURNAL_COVER_SIZE])
 {
-    memset(bytes, 0xFF, UPD_JOURNAL_COVER_SIZE);
-    memcpy(bytes, cover_magic, sizeof cover_magic);
-    upd_put_le16(&bytes[8], VERSION);
-    upd_put_le32(&bytes[COVER_CRC], upd_crc32(UPD_CRC32_INIT, bytes, COVER_CRC));
+    memcpy(bytes, cover, sizeof cover);
 }
 
 bool upd_journal_cover_is_valid(const uint8_t bytes[UPD_JOURNAL_COVER_SIZE])
 {
-    uint8_t valid[UPD_JOURNAL_COVER_SIZE];
-
-    upd_journal_cover_encode(valid);
-    return memcmp(bytes, valid, sizeof valid) == 0;
+    return memcmp(bytes, cover, sizeof cover) == 0;
 }
 
 /* Begin a body: all FF but its two letters and its version. */
@@ -85,6 +77,14 @@ static void seal(uint8_t bytes[UPD_JOURNAL_BODY_SIZE])
     upd_put_le32(&bytes[BODY_CRC], upd_crc32(UPD_CRC32_INIT, bytes, BODY_CRC));
 }
 
+static bool is_body(const uint8_t bytes[UPD_JOURNAL_BODY_SIZE], char letter)
+{
+    uint32_t begun = (uint32_t)'U' | (uint32_t)(uint8_t)letter << 8 | VERSION << 16;
+
+    return upd_get_le24(bytes) == begun &&
+           upd_get_le32(&bytes[BODY_CRC]) == upd_crc32(UPD_CRC32_INIT, bytes, BODY_CRC);
+}
+
 static enum upd_err check(const uint8_t bytes[UPD_JOURNAL_BODY_SIZE], char letter)
 {
     uint8_t all = 0xFF;
@@ -92,14 +92,7 @@ static enum upd_err check(const uint8_t bytes[UPD_JOURNAL_BODY_SIZE], char lette
     for (uint32_t i = 0; i < UPD_JOURNAL_BODY_SIZE; i++) {
         all &= bytes[i];
     }
-    if (all == 0xFF) {
-        return UPD_E_NOT_FOUND;
-    }
-    if (bytes[0] != 'U' || bytes[1] != (uint8_t)letter || bytes[2] != VERSION ||
-        upd_get_le32(&bytes[BODY_CRC]) != upd_crc32(UPD_CRC32_INIT, bytes, BODY_CRC)) {
-        return UPD_E_FORMAT;
-    }
-    return UPD_OK;
+    return all == 0xFF ? UPD_E_NOT_FOUND : is_body(bytes, letter) ? UPD_OK : UPD_E_FORMAT;
 }
 
 void upd_journal_head_encode(const struct upd_journal_head *head,
@@ -140,7 +133,7 @@ enum upd_err upd_journal_head_decode(const uint8_t bytes[UPD_JOURNAL_BODY_SIZE],
 
 int upd_journal_head_slot(const uint8_t bytes[UPD_JOURNAL_BODY_SIZE])
 {
-    return check(bytes, 'J') == UPD_OK ? bytes[3] : -1;
+    return is_body(bytes, 'J') ? bytes[3] : -1;
 }
 
 uint32_t upd_journal_marks(const uint8_t frame[UPD_JOURNAL_FRAME_SIZE])

@@ -41,53 +41,50 @@ bool upd_nonos_on_trial(const struct upd_nonos_state *state)
            upd_nonos_selected(state) == state->slot;
 }
 
-/* A loader has no room for more than to write the flag sector. */
-static struct upd_nonos_step fall_back(const struct upd_nonos_state *state, enum upd_slot spare)
+/* Back to a slot that the other copy still selects; else as little as a loader has room for. */
+static struct upd_nonos_step fall_back(const struct upd_nonos_state *state, uint32_t current,
+                                       uint32_t spare)
 {
-    struct upd_nonos_step next = to_select(state, spare);
+    uint32_t other = current ^ 1;
 
-    if (next.what == UPD_SELECT_FLAG) {
-        return next;
+    if (state->area.copy[other].sealed &&
+        upd_block_slot(state->area.params.head[other], state->version) == spare) {
+        return step(UPD_SELECT_FLAG, other);
     }
-    return step(state->retried ? UPD_NONOS_HALT : UPD_NONOS_RETRY, 0);
+    return state->retried ? step(UPD_NONOS_HALT, 0) : step(UPD_NONOS_RETRY, spare);
 }
 
 struct upd_nonos_step upd_nonos_boot(const struct upd_nonos_state *state)
 {
-    enum upd_slot slot = upd_nonos_selected(state);
-    enum upd_slot spare = slot == UPD_SLOT_USER1 ? UPD_SLOT_USER2 : UPD_SLOT_USER1;
+    uint32_t current = upd_select_current(&state->area);
+    uint32_t slot = upd_block_slot(state->area.params.head[current], state->version);
+    uint32_t spare = slot ^ 1;
     bool trial = upd_nonos_in_force(state) && slot == state->slot;
     bool counted = upd_journal_starts(state->sure) != 0;
     uint32_t count = trial ? upd_journal_starts(state->marks) : 0;
     bool allowed = counted || count < UPD_TRIAL_STARTS;
+    uint32_t first = allowed ? slot : spare;
 
     if (upd_flag_trust(&state->area) == UPD_FLAG_DOUBT) {
-        return to_select(state, slot);
+        return step(UPD_SELECT_FLAG, current);
     }
     if (trial && is_given_up(state)) {
-        return fall_back(state, spare);
+        return fall_back(state, current, spare);
     }
-    if (allowed && state->verdict[slot] == UPD_VERDICT_UNKNOWN) {
-        return step(UPD_NONOS_VERIFY, slot);
+    /* The one that has nothing against it, else the other. */
+    if (state->verdict[first] == UPD_VERDICT_BAD) {
+        first ^= 1;
     }
-    if (allowed && state->verdict[slot] == UPD_VERDICT_GOOD) {
-        return trial && !counted ? step(UPD_NONOS_MARK, UPD_MARK_START_1 + count)
-                                 : step(UPD_NONOS_START, slot);
+    if (state->verdict[first] != UPD_VERDICT_GOOD) {
+        return state->verdict[first] == UPD_VERDICT_BAD ? step(UPD_NONOS_HALT, 0)
+                                                        : step(UPD_NONOS_VERIFY, first);
     }
-    /* It is bad, or its starts are used. */
-    if (state->verdict[spare] == UPD_VERDICT_UNKNOWN) {
-        return step(UPD_NONOS_VERIFY, spare);
+    if (first == slot) {
+        return trial && allowed && !counted ? step(UPD_NONOS_MARK, UPD_MARK_START_1 + count)
+                                            : step(UPD_NONOS_START, slot);
     }
-    if (state->verdict[spare] == UPD_VERDICT_GOOD) {
-        return trial ? step(UPD_NONOS_MARK, allowed ? UPD_MARK_DAMAGED : UPD_MARK_EXHAUSTED)
-                     : fall_back(state, spare);
-    }
-    /* There is nothing else: it gets another start, or nothing runs. */
-    if (state->verdict[slot] == UPD_VERDICT_UNKNOWN) {
-        return step(UPD_NONOS_VERIFY, slot);
-    }
-    return state->verdict[slot] == UPD_VERDICT_GOOD ? step(UPD_NONOS_START, slot)
-                                                    : step(UPD_NONOS_HALT, 0);
+    return trial ? step(UPD_NONOS_MARK, allowed ? UPD_MARK_DAMAGED : UPD_MARK_EXHAUSTED)
+                 : fall_back(state, current, spare);
 }
 
 struct upd_nonos_step upd_nonos_hold(const struct upd_nonos_state *state)

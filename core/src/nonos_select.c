@@ -77,14 +77,10 @@ static uint32_t version_of(const uint8_t block[BLOCK])
     return block[1] & 0x1Fu;
 }
 
-/* A boot block that some loader has set up. */
+/* A boot block that some loader has set up: there are settings behind it, whatever it selects. */
 static bool has_block(const struct upd_select_area *area, uint8_t copy)
 {
-    const uint8_t *block = area->params.head[copy];
-    uint32_t version = version_of(block);
-
-    return version >= UPD_BOOT_V1_2 && version < UPD_BOOT_NONE &&
-           (version == UPD_BOOT_V1_2 || (block[0] & 3u) <= 1);
+    return version_of(area->params.head[copy]) - UPD_BOOT_V1_2 < UPD_BOOT_NONE - UPD_BOOT_V1_2;
 }
 
 enum upd_flag_trust upd_flag_trust(const struct upd_select_area *area)
@@ -259,6 +255,14 @@ static bool record_in_place(const struct upd_select_area *area, uint8_t record[H
         clears = clears && (record[i] & ~flag[i]) == 0;
     }
     return clears;
+}
+
+void upd_flag_brief(uint32_t copy, uint8_t bytes[UPD_FLAG_BYTES])
+{
+    memset(bytes, 0, RECORD);
+    memset(&bytes[RECORD], 0xFF, HEAD);
+    bytes[RECORD] = (uint8_t)copy;
+    make_seal(&bytes[NEW_SEAL], (uint8_t)copy);
 }
 
 const struct upd_flag_write *upd_flag_writes(const struct upd_select_area *area, uint8_t copy,

@@ -38,7 +38,7 @@ static void test_a_bad_image_gives_way_to_the_other_one(void)
     CHECK(asks(upd_nonos_boot(&state), UPD_NONOS_HALT, 0));
     state.verdict[B] = UPD_VERDICT_GOOD;
     /* Nothing else selects the other slot: in place, once. */
-    CHECK(asks(upd_nonos_boot(&state), UPD_NONOS_RETRY, 0));
+    CHECK(asks(upd_nonos_boot(&state), UPD_NONOS_RETRY, B));
     state.retried = true;
     CHECK(asks(upd_nonos_boot(&state), UPD_NONOS_HALT, 0));
     state.area.params.head[0][0] &= (uint8_t)~4u;
@@ -48,7 +48,7 @@ static void test_a_bad_image_gives_way_to_the_other_one(void)
     state.verdict[A] = UPD_VERDICT_BAD;
     state.verdict[B] = UPD_VERDICT_GOOD;
     set_block(state.area.params.head[1], B);
-    CHECK(asks(upd_nonos_boot(&state), UPD_NONOS_RETRY, 0));
+    CHECK(asks(upd_nonos_boot(&state), UPD_NONOS_RETRY, B));
     state.area.copy[1].sealed = true;
     CHECK(asks(upd_nonos_boot(&state), UPD_SELECT_FLAG, 1));
     write_flag(&state.area, 1);

@@ -46,8 +46,9 @@ enum upd_nonos_do {
     UPD_NONOS_START,                      /* start the image in slot `which`, which is verified */
     UPD_NONOS_HALT,                       /* neither slot holds an image that verifies */
     UPD_NONOS_RETRY, /* program bit 2 of the current copy's first byte to 0, in place: as the
-                        original loaders say that the flagged image failed; then `retried` is true
-                      */
+                        original loaders say that the flagged image failed; then `retried` is true.
+                        A loader that has room for it makes slot `which` the selected one
+                        instead, by writing the other copy, then the flag sector */
 };
 
 /** Small, so that it is returned in a register. */

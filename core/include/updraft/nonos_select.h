@@ -155,6 +155,12 @@ void upd_flag_bytes(const struct upd_select_area *area, uint8_t copy,
                     uint8_t bytes[UPD_FLAG_BYTES]);
 
 /**
+ * The same with a record as brief as those of the original boot loaders: the copy, and no checksum,
+ * which the SDK takes without a word. For a boot loader, where every byte of code counts.
+ */
+void upd_flag_brief(uint32_t copy, uint8_t bytes[UPD_FLAG_BYTES]);
+
+/**
  * The rows that need the least: from copy 1 to copy 0 of a SOUND sector no erase, which only clears
  * bits. Fills in the buffer for them.
  *
