@@ -13,5 +13,5 @@ set(CMAKE_ASM_FLAGS_INIT "-mlongcalls -mtext-section-literals -g")
 set(CMAKE_CROSSCOMPILING_EMULATOR ${CMAKE_CURRENT_LIST_DIR}/../tests/bare/run)
 set(UPD_CORE_ONLY ON)
 # Beside core/: what also goes on chips.
-set(UPD_CROSS_FOLDERS device firmware)
+set(UPD_CROSS_FOLDERS device boot firmware)
 set(UPD_BARE ON)
