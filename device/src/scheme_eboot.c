@@ -108,7 +108,8 @@ struct look {
 
 static enum upd_err look(struct upd_device *device, struct look *look)
 {
-    enum upd_err err = upd_frame_find(device, limit_of(device));
+    /* As the loader: a cover that a cut tore must not hide a frame from one of the two. */
+    enum upd_err err = upd_frame_find_in(device, limit_of(device));
 
     memset(look, 0, sizeof *look);
     if (err != UPD_OK || !upd_frame_exists(&device->frame)) {
@@ -123,8 +124,9 @@ static enum upd_err look(struct upd_device *device, struct look *look)
     look->state.marks = device->frame.marks;
     look->in_force = upd_eboot_in_force(&look->state);
     look->given_up = (look->state.marks & UPD_MARKS_GIVEN_UP) != 0;
+    /* Whoever is on trial was counted by the loader a moment ago; SWITCHED may have been torn. */
     look->on_trial = look->in_force && !look->given_up && look->state.has_backup &&
-                     upd_frame_has(&device->frame, UPD_MARK_SWITCHED);
+                     upd_journal_starts(look->state.marks) > 0;
     return UPD_OK;
 }
 
@@ -294,20 +296,51 @@ static enum upd_err close(struct upd_device *device)
     return err == UPD_OK ? upd_frame_mark(device, UPD_MARK_PROVEN) : err;
 }
 
+/* Does a copy that the note tells of still verify? */
+static bool verifies(struct upd_device *device, uint32_t offset, uint32_t size, uint32_t wanted)
+{
+    uint32_t crc32;
+
+    return crc_of(device, offset + LOADER, size - LOADER, &crc32) == UPD_OK && crc32 == wanted;
+}
+
+static bool backup_verifies(struct upd_device *device, const struct upd_journal_note *note)
+{
+    return verifies(device, note->backup, note->backup_size, note->backup_crc32);
+}
+
+/*
+ * What the loader and the library read of a torn mark may differ. Then the mark is set again, and
+ * the loader asked again; unless it had no choice, because what it would copy is damaged.
+ */
 static enum upd_err eboot_start(struct upd_device *device, enum upd_start *todo)
 {
     struct look now;
 
     *todo = UPD_START_GO_ON;
     enum upd_err err = look(device, &now);
-    if (err != UPD_OK || !now.state.noted || now.on_trial ||
-        !upd_frame_has(&device->frame, UPD_MARK_ARMED) ||
-        upd_frame_has(&device->frame, UPD_MARK_PROVEN)) {
+    const struct upd_frame *frame = &device->frame;
+    if (err != UPD_OK || !now.state.noted || !upd_frame_has(frame, UPD_MARK_ARMED) ||
+        upd_frame_has(frame, UPD_MARK_PROVEN) || now.on_trial) {
         return err;
     }
-    /* The loader has done what it could: the old sketch is back, or there is no trial. Or a cut
-     * came while the frame was closed. */
-    return close(device);
+    enum upd_journal_mark again = UPD_MARK_COUNT;
+    if (now.in_force && now.state.has_backup && now.given_up) {
+        if (!upd_frame_has(frame, UPD_MARK_RESTORED) && backup_verifies(device, &now.note)) {
+            again = upd_frame_has(frame, UPD_MARK_EXHAUSTED) ? UPD_MARK_EXHAUSTED
+                    : upd_frame_has(frame, UPD_MARK_DAMAGED) ? UPD_MARK_DAMAGED
+                                                             : UPD_MARK_REFUSED;
+        }
+    } else if (now.in_force && now.state.has_backup &&
+               verifies(device, now.note.source, now.note.size, now.note.crc32)) {
+        again = UPD_MARK_ARMED;
+    }
+    if (again == UPD_MARK_COUNT) {
+        /* The old sketch is back, there is no trial, or a cut came while the frame was closed. */
+        return close(device);
+    }
+    *todo = UPD_START_RESTART;
+    return upd_frame_mark(device, again);
 }
 
 static enum upd_err eboot_confirm(struct upd_device *device)
@@ -321,23 +354,16 @@ static enum upd_err eboot_confirm(struct upd_device *device)
 static enum upd_err eboot_roll_back(struct upd_device *device)
 {
     struct look now;
-    uint32_t crc32 = 0;
 
     enum upd_err err = look(device, &now);
     if (err != UPD_OK) {
         return err;
     }
-    if (!now.on_trial) {
+    if (!now.on_trial || !backup_verifies(device, &now.note)) {
         return UPD_E_NOT_FOUND;
     }
-    err = crc_of(device, now.note.backup + LOADER, now.note.backup_size - LOADER, &crc32);
-    if (err == UPD_OK && crc32 != now.note.backup_crc32) {
-        err = UPD_E_NOT_FOUND;
-    }
-    if (err == UPD_OK) {
-        err = upd_frame_mark(device, UPD_MARK_REFUSED);
-        device->activated = err == UPD_OK;
-    }
+    err = upd_frame_mark(device, UPD_MARK_REFUSED);
+    device->activated = err == UPD_OK;
     return err;
 }
 

@@ -742,6 +742,9 @@ static enum upd_err otadata_roll_back(struct upd_device *device)
     err = upd_otadata_plan_reject(&data, &images, &plan);
     if (err == UPD_OK) {
         err = carry_out(device, &data, &plan);
+    } else if (err == UPD_E_NOT_FOUND) {
+        /* The way back has no record yet: it gets one, and no state tells why. */
+        err = give_up(device, &data, back, UPD_MARK_REFUSED);
     } else if (err == UPD_E_STATE) {
         /* The record that the boot loader followed does not read well any more: a cut tore it. */
         err = forget_record(device, &data, staging_copy(&data));

@@ -119,13 +119,7 @@ static bool read_journal(struct eboot *eboot, uint32_t journal)
     uint8_t bytes[UPD_JOURNAL_BODY_SIZE];
     bool framed = false;
 
-    if (!sim_loader_read(eboot->machine, journal + UPD_JOURNAL_COVER_OFFSET, bytes,
-                         UPD_JOURNAL_COVER_SIZE)) {
-        return false;
-    }
-    if (!upd_journal_cover_is_valid(bytes)) {
-        return true;
-    }
+    /* A head that verifies tells by itself that it is sound: (J2), (J3). The cover may be torn. */
     for (uint32_t i = UPD_JOURNAL_FRAMES; i > 0 && !framed; i--) {
         eboot->frame = journal + upd_journal_frame_offset(i - 1);
         if (!sim_loader_read(eboot->machine, eboot->frame, bytes, sizeof bytes)) {

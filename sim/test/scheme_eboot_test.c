@@ -329,6 +329,39 @@ static void test_every_operation_torn_in_every_way(void)
     printf("%u cuts\n", (unsigned)cuts);
 }
 
+static void test_two_cuts_in_a_row(void)
+{
+    struct life life;
+
+    for (uint32_t plan = CONFIRMS; plan < PLANS; plan++) {
+        struct cutter cutter = {.life = &life, .name = ours.name, .seconds = 40};
+        begin(&life, &ours, (enum plan)plan, 100, 200);
+        sim_flash_set_hook(&life.sim, life_cut, &cutter);
+        CHECK(life_to_end(&life) == END_DONE);
+        CHECK(cutter.bad == 0 && cutter.cuts > 1000);
+        sim_flash_set_hook(&life.sim, NULL, NULL);
+        sim_flash_free(&life.sim);
+    }
+}
+
+/* The mirror: the same cuts, while the stock loader copies. */
+static void test_the_stock_loader_is_bricked_by_cuts_of_its_copy(void)
+{
+    struct life life;
+    struct cutter cutter = {.life = &life, .name = stock.name, .is_mirror = true};
+
+    begin(&life, &stock, CONFIRMS, 100, 4200);
+    accept = true;
+    CHECK(life_session(&life) == END_RESTART);
+    sim_flash_set_hook(&life.sim, life_cut, &cutter);
+    CHECK(life_session(&life) == END_DONE && life.runs == NEW);
+    CHECK(cutter.bad > cutter.cuts / 2);
+    printf("stock eboot: %u of %u cuts of its copy leave no sketch\n", (unsigned)cutter.bad,
+           (unsigned)cutter.cuts);
+    sim_flash_set_hook(&life.sim, NULL, NULL);
+    sim_flash_free(&life.sim);
+}
+
 int main(void)
 {
     int32_t size = check_load(UPD_IMAGES "arduino.bin", vector.bytes, sizeof vector.bytes);
@@ -346,5 +379,7 @@ int main(void)
     CHECK_RUN(test_hostile_sketches_are_refused);
     CHECK_RUN(test_a_device_is_opened_only_where_its_layout_says_so);
     CHECK_RUN(test_every_operation_torn_in_every_way);
+    CHECK_RUN(test_two_cuts_in_a_row);
+    CHECK_RUN(test_the_stock_loader_is_bricked_by_cuts_of_its_copy);
     check_end();
 }

@@ -407,6 +407,27 @@ static void test_every_operation_torn_in_every_way(void)
     printf("%u cuts\n", (unsigned)cuts);
 }
 
+static void test_two_cuts_in_a_row(void)
+{
+    struct life life;
+
+    /* The library's trial and the loader's; a way back to a slot and to factory. */
+    for (uint32_t k = 0; k < 2; k++) {
+        for (uint32_t s = 0; s < 2; s++) {
+            for (uint32_t plan = CONFIRMS; plan < PLANS; plan++) {
+                struct setup setup = make_setup(&kinds[k], &shapes[s], 100);
+                struct cutter cutter = {.life = &life, .name = setup.name, .seconds = 30};
+                begin(&life, &setup, (enum plan)plan);
+                sim_flash_set_hook(&life.sim, life_cut, &cutter);
+                CHECK_THAT(setup.name, life_to_end(&life) == END_DONE);
+                CHECK_THAT(setup.name, cutter.bad == 0 && cutter.cuts > 500);
+                sim_flash_set_hook(&life.sim, NULL, NULL);
+                sim_flash_free(&life.sim);
+            }
+        }
+    }
+}
+
 int main(void)
 {
     esp32_size = check_load(UPD_IMAGES "esp32.bin", esp32, sizeof esp32);
@@ -423,5 +444,6 @@ int main(void)
     CHECK_RUN(test_an_image_below_the_burned_version_is_refused);
     CHECK_RUN(test_a_device_is_opened_only_where_its_table_says_so);
     CHECK_RUN(test_every_operation_torn_in_every_way);
+    CHECK_RUN(test_two_cuts_in_a_row);
     check_end();
 }
