@@ -4,151 +4,10 @@
 
 #include <updraft/bytes.h>
 #include <updraft/image_info.h>
+#include <updraft/image_json.h>
 
 #include "display.h"
 #include "inspect.h"
-
-static json_t *text_json(const char *text)
-{
-    return strcmp(text, "unknown") == 0 ? json_null() : json_string(text);
-}
-
-static json_t *segments_json(const struct upd_image_info *info)
-{
-    json_t *list = json_array();
-    struct upd_image_range range;
-
-    for (uint8_t i = 0; i < info->segment_count; i++) {
-        if (upd_image_segment_range(info, i, &range) == UPD_OK) {
-            json_array_append_new(list, json_pack("{s:I, s:I, s:I}", "address",
-                                                  (json_int_t)info->segments[i].address, "size",
-                                                  (json_int_t)info->segments[i].size, "offset",
-                                                  (json_int_t)range.offset));
-        }
-    }
-    return list;
-}
-
-static json_t *flash_json(const struct upd_image_info *info)
-{
-    json_t *flash =
-        json_pack("{s:o, s:o, s:o}", "mode", text_json(upd_image_flash_mode_text(info->flash_mode)),
-                  "freq", text_json(upd_image_flash_freq_text(info->chip, info->flash_freq)),
-                  "size", text_json(upd_image_flash_size_text(info->chip, info->flash_size)));
-    if (info->chip == UPD_CHIP_ESP8266 && info->flash_size != UPD_IMAGE_UNTOLD) {
-        json_object_set_new(flash, "map", json_integer(info->flash_size));
-    }
-    return flash;
-}
-
-static json_t *digest_json(const uint8_t *stored, const uint8_t *computed, size_t size)
-{
-    return json_pack("{s:o, s:o, s:b}", "stored", hex_json(stored, size), "computed",
-                     hex_json(computed, size), "ok", memcmp(stored, computed, size) == 0);
-}
-
-/* A digest that the format lacks has no key. */
-static void add_digests(const struct upd_image_info *info, json_t *object)
-{
-    uint8_t stored[4], computed[4];
-
-    if (info->digests & UPD_IMAGE_HAS_CHECKSUM) {
-        json_object_set_new(object, "checksum",
-                            digest_json(&info->checksum_stored, &info->checksum_computed, 1));
-    }
-    if (info->digests & UPD_IMAGE_HAS_CRC32) {
-        upd_put_be32(stored, info->crc32_stored);
-        upd_put_be32(computed, info->crc32_computed);
-        json_object_set_new(object, "crc32", digest_json(stored, computed, 4));
-    }
-    if (info->digests & UPD_IMAGE_HAS_SHA256) {
-        json_object_set_new(object, "sha256",
-                            digest_json(info->sha256_stored, info->sha256_computed, 32));
-    }
-}
-
-static json_t *app_json(const struct inspection *found)
-{
-    struct upd_image_app app;
-
-    if (found->info.descriptor != UPD_IMAGE_APP_DESCRIPTOR ||
-        upd_image_app_read(found->descriptor, &app) != UPD_OK) {
-        return json_null();
-    }
-    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:i, s:i, s:i, s:i}", "version",
-                     display_json(app.version, 32), "project", display_json(app.project, 32),
-                     "time", display_json(app.time, 16), "date", display_json(app.date, 16),
-                     "idf_version", display_json(app.idf_version, 32), "elf_sha256",
-                     hex_json(app.elf_sha256, 32), "secure_version", (json_int_t)app.secure_version,
-                     "min_efuse_revision", app.min_efuse_revision, "max_efuse_revision",
-                     app.max_efuse_revision, "mmu_page", app.mmu_page, "spi_mode", app.spi_mode);
-}
-
-static void add_loader(const struct inspection *found, json_t *object)
-{
-    struct upd_image_loader loader;
-
-    if (found->info.descriptor == UPD_IMAGE_LOADER_DESCRIPTOR &&
-        upd_image_loader_read(found->descriptor, &loader) == UPD_OK) {
-        json_object_set_new(object, "loader",
-                            json_pack("{s:I, s:i, s:o, s:o}", "version", (json_int_t)loader.version,
-                                      "secure_version", loader.secure_version, "idf_version",
-                                      display_json(loader.idf_version, 32), "date_time",
-                                      display_json(loader.date_time, 24)));
-    }
-}
-
-static json_t *signatures_json(const struct inspection *found)
-{
-    const struct upd_image_info *info = &found->info;
-    json_t *list = json_array();
-
-    if (info->signature != UPD_IMAGE_UNSIGNED) {
-        json_t *row = json_pack(
-            "{s:s, s:I, s:I}", "scheme", upd_image_signature_text(info->signature), "offset",
-            (json_int_t)info->signature_offset, "size", (json_int_t)info->signature_size);
-        if (info->signature_blocks > 0) {
-            json_object_set_new(row, "blocks", json_integer(info->signature_blocks));
-        }
-        json_array_append_new(list, row);
-    }
-    if (found->packed_signature > 0) {
-        json_array_append_new(list, json_pack("{s:s, s:I, s:I}", "scheme",
-                                              upd_image_signature_text(UPD_IMAGE_ARDUINO_SIGNED),
-                                              "offset", (json_int_t)found->member_size, "size",
-                                              (json_int_t)found->packed_signature));
-    }
-    return list;
-}
-
-/* What a flipped byte would be noticed in: of an image with a problem, nothing can be promised. */
-static json_t *covered_json(const struct upd_image_info *info)
-{
-    json_t *ranges = json_array();
-    struct upd_image_range range;
-    json_int_t bytes = 0;
-
-    for (uint8_t i = 0; info->complete && upd_image_covered(info, i, &range) == UPD_OK; i++) {
-        json_array_append_new(ranges, json_pack("{s:I, s:I}", "offset", (json_int_t)range.offset,
-                                                "size", (json_int_t)range.size));
-        bytes += range.size;
-    }
-    return json_pack("{s:I, s:o}", "bytes", bytes, "ranges", ranges);
-}
-
-/* What only the ESP32 family has in its header. */
-static void add_esp32(const struct upd_image_info *info, json_t *object)
-{
-    if (info->format != UPD_FORMAT_ESP32) {
-        return;
-    }
-    json_object_set_new(object, "chip_revision",
-                        json_pack("{s:i, s:i, s:i}", "min", info->min_revision, "max",
-                                  info->max_revision, "min_legacy", info->min_revision_legacy));
-    json_object_set_new(
-        object, "pins",
-        json_pack("{s:i, s:o}", "wp", info->pins[0], "drive", hex_json(info->pins + 1, 3)));
-}
 
 static json_t *file_json(const struct inspection *found)
 {
@@ -161,37 +20,35 @@ static json_t *file_json(const struct inspection *found)
     return file;
 }
 
+/* What core/ tells of the image. */
+static void add_image(const struct inspection *found, json_t *object)
+{
+    char text[UPD_IMAGE_JSON_SIZE];
+    struct upd_json json = upd_json_on(text, sizeof text);
+
+    upd_json_open(&json, NULL, '{');
+    upd_image_json(&json, &found->info, found->descriptor);
+    upd_json_close(&json, '}');
+    json_t *image = json_loads(text, 0, NULL);
+    json_object_update(object, image);
+    json_decref(image);
+}
+
 void inspect_json(const struct inspection *found, json_t *object)
 {
-    const struct upd_image_info *info = &found->info;
-    uint32_t home = upd_image_home(info);
-
     json_object_set_new(object, "file", file_json(found));
-    json_object_set_new(object, "format", text_json(upd_image_format_text(info->format)));
-    json_object_set_new(object, "chip",
-                        info->chip == UPD_CHIP_NONE ? json_null()
-                                                    : json_string(upd_chip_text(info->chip)));
-    json_object_set_new(object, "size", json_integer(info->size));
-    json_object_set_new(object, "image_size", json_integer(info->image_size));
+    add_image(found, object);
     json_object_set_new(object, "packed",
                         !found->packed ? json_null()
                                        : json_pack("{s:s, s:I}", "method", "gzip", "size",
                                                    (json_int_t)found->member_size));
-    json_object_set_new(object, "entry", json_integer(info->entry));
-    json_object_set_new(object, "segments", segments_json(info));
-    json_object_set_new(object, "slot",
-                        info->slot == 0 ? json_null()
-                                        : json_string(info->slot == 1 ? "user1" : "user2"));
-    json_object_set_new(object, "flash", flash_json(info));
-    json_object_set_new(object, "link", info->link == 0 ? json_null() : json_integer(info->link));
-    json_object_set_new(object, "home",
-                        home == UPD_IMAGE_ANYWHERE ? json_null() : json_integer(home));
-    add_digests(info, object);
-    add_esp32(info, object);
-    json_object_set_new(object, "app", app_json(found));
-    add_loader(found, object);
-    json_object_set_new(object, "signatures", signatures_json(found));
-    json_object_set_new(object, "covered", covered_json(info));
+    if (found->packed_signature > 0) {
+        json_array_append_new(json_object_get(object, "signatures"),
+                              json_pack("{s:s, s:I, s:I}", "scheme",
+                                        upd_image_signature_text(UPD_IMAGE_ARDUINO_SIGNED),
+                                        "offset", (json_int_t)found->member_size, "size",
+                                        (json_int_t)found->packed_signature));
+    }
     json_object_set_new(object, "ok", json_boolean(found->problem.name == NULL));
     json_object_set_new(object, "problem", inspect_problem_json(found));
 }

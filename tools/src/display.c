@@ -4,34 +4,17 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <updraft/utf8.h>
+
 #include "files.h"
 
 /* Bytes of the UTF-8 character at `at`, or 0: not one, or one that a terminal obeys. */
 static size_t character(const uint8_t *at, size_t left)
 {
-    static const struct {
-        uint8_t mask, lead;
-        uint32_t least;
-    } shapes[] = {
-        {0x80, 0x00, 0x20}, {0xE0, 0xC0, 0xA0}, {0xF0, 0xE0, 0x800}, {0xF8, 0xF0, 0x10000}};
+    uint32_t code = 0;
+    uint32_t bytes = upd_utf8_read(at, left < 4 ? (uint32_t)left : 4, &code);
 
-    for (size_t extra = 0; extra < 4; extra++) {
-        if ((at[0] & shapes[extra].mask) != shapes[extra].lead) {
-            continue;
-        }
-        uint32_t code = at[0] & (uint8_t)~shapes[extra].mask;
-        for (size_t i = 1; i <= extra; i++) {
-            if (i >= left || (at[i] & 0xC0) != 0x80) {
-                return 0;
-            }
-            code = code << 6 | (at[i] & 0x3Fu);
-        }
-        bool surrogate = code >= 0xD800 && code <= 0xDFFF;
-        return code >= shapes[extra].least && code != 0x7F && code <= 0x10FFFF && !surrogate
-                   ? extra + 1
-                   : 0;
-    }
-    return 0;
+    return code < 0x20 || code == 0x7F ? 0 : bytes;
 }
 
 const char *display(const void *text, size_t count, char *shown, size_t size)
