@@ -1,0 +1,168 @@
+// One product: its releases, what to paste into its devices, and a new release from a dropped file or pair.
+import { useSignal } from '@preact/signals'
+import type { JSX } from 'preact'
+import { useEffect } from 'preact/hooks'
+import { api, path, withQuery } from '../shared/api.ts'
+import { bytes, number, t, word } from '../shared/i18n.ts'
+import { inspect, flashMap } from '../shared/inspect.ts'
+import { Action, Await, Copy, ErrorNote, errorText, Form, Progress, say, StateBar, Title, useServer, When } from '../shared/parts.tsx'
+import { go } from '../shared/router.ts'
+import type { FlashMap, Image, ImageDescription, List, Product as One, Release } from '../shared/types.ts'
+import { FlashDrawing } from './flashmap.tsx'
+
+interface Dropped { file: File, found?: ImageDescription, error?: string, sent: number, sha256?: string }
+
+/** What a dropped file is, and where it would lie. */
+function Found ({ dropped, map }: { dropped: Dropped, map: FlashMap | null }): JSX.Element {
+  const found = dropped.found
+  if (found === undefined) {
+    return <p class={dropped.error === undefined ? 'soft' : 'notice bad'} role={dropped.error === undefined ? undefined : 'alert'}>{dropped.file.name}: {dropped.error ?? t('loading')}</p>
+  }
+  return (
+    <section class="card" aria-label={dropped.file.name}>
+      <h3>{dropped.file.name} <span class={`badge ${found.ok ? 'good' : 'bad'}`}>{found.ok ? t('image.good') : t('image.bad')}</span></h3>
+      {found.problem !== null && <p class="notice bad" role="alert">{found.problem.text} ({t('image.at', { offset: `0x${found.problem.offset.toString(16)}` })})</p>}
+      <dl class="facts">
+        <dt>{t('image.format')}</dt><dd>{found.format ?? t('unknown')}, {found.chip ?? t('unknown')}</dd>
+        <dt>{t('size')}</dt><dd>{bytes(dropped.file.size)}</dd>
+        {found.slot !== null && <><dt>{t('slot')}</dt><dd>{found.slot}</dd></>}
+        {found.app !== null && <><dt>{t('version')}</dt><dd>{found.app.project} {found.app.version}</dd></>}
+        {found.signatures.length > 0 && <><dt>{t('image.signed')}</dt><dd>{found.signatures.map(one => one.scheme).join(', ')}</dd></>}
+      </dl>
+      {map !== null && found.slot !== null && <FlashDrawing map={map} image={{ slot: found.slot, size: found.image_size }} />}
+      {dropped.sent > 0 && dropped.sent < 1 && <Progress done={dropped.sent} of={1} label={dropped.file.name} />}
+    </section>
+  )
+}
+
+function Upload ({ product, done }: { product: One, done: () => void }): JSX.Element {
+  const files = useSignal<Dropped[]>([])
+  const over = useSignal(false)
+  const map = useSignal<FlashMap | null>(null)
+  useEffect(() => {
+    if (product.map !== null) void flashMap(product.map).then(found => { map.value = found })
+  }, [product.map])
+
+  const take = (list: FileList | null): void => {
+    files.value = [...(list ?? [])].slice(0, 4).map(file => ({ file, sent: 0 }))
+    files.value.forEach((dropped, i) => {
+      const change = (more: Partial<Dropped>): void => { files.value = files.value.with(i, { ...dropped, ...more }) }
+      inspect(dropped.file).then(found => { change({ found }) }, (error: unknown) => { change({ error: t('image.unreadable', { why: String(error) }) }) })
+    })
+  }
+  const good = files.value.length > 0 && files.value.every(dropped => dropped.found?.ok === true)
+  const version = files.value[0]?.found?.app?.version ?? ''
+
+  return (
+    <section class="card">
+      <h2>{t('release.new')}</h2>
+      <label class={`drop ${over.value ? 'over' : ''}`} style="display: block"
+        onDragOver={event => { event.preventDefault(); over.value = true }}
+        onDragLeave={() => { over.value = false }}
+        onDrop={event => { event.preventDefault(); over.value = false; take(event.dataTransfer?.files ?? null) }}>
+        <span>{t(product.map !== null ? 'release.drop.pair' : 'release.drop')}</span>
+        <input type="file" multiple accept=".bin,.gz" aria-label={t('release.files')} onChange={event => { take(event.currentTarget.files) }} />
+      </label>
+      {files.value.map(dropped => <Found key={dropped.file.name} dropped={dropped} map={map.value} />)}
+      {good && <Form label={t('release.upload')} then={done} submit={async data => {
+        const images: Record<string, string> = {}
+        for (const [i, dropped] of files.value.entries()) {
+          const image = await api.upload<Image>(path`/products/${product.id}/images`, dropped.file, sent => {
+            files.value = files.value.with(i, { ...dropped, sent })
+          })
+          images[dropped.found?.slot ?? 'app'] = image.sha256
+        }
+        await api.post(path`/products/${product.id}/releases`, {
+          version: data.version, channel: data.channel, notes: data.notes, images
+        })
+        if (data.current === 'on') {
+          await api.post(path`/products/${product.id}/releases/${data.version ?? ''}/current`)
+        }
+        files.value = []
+        say(t('release.done', { version: data.version ?? '' }))
+      }}>
+        <div class="row" style="align-items: end">
+          <label><span>{t('version')}</span><input name="version" required defaultValue={version} key={version} autocomplete="off" /></label>
+          <label><span>{t('channel')}</span><select name="channel">{product.channels.map(channel => <option key={channel}>{channel}</option>)}</select></label>
+        </div>
+        <label><span>{t('notes')}</span><textarea name="notes" rows={3} style="width: 100%" /></label>
+        <label class="inline"><input type="checkbox" name="current" /> <span style="font-weight: normal">{t('release.current.now')}</span></label>
+      </Form>}
+    </section>
+  )
+}
+
+function Releases ({ product, releases }: { product: One, releases: Release[] }): JSX.Element {
+  return (
+    <div class="scroll" tabIndex={0} role="region" aria-label={t('releases')}>
+      <table>
+        <thead><tr><th scope="col">{t('version')}</th><th scope="col">{t('channel')}</th><th scope="col">{t('images')}</th><th scope="col" class="number">{t('nav.devices')}</th><th scope="col">{t('updates')}</th><th scope="col">{t('actions')}</th></tr></thead>
+        <tbody>
+          {releases.map(release => {
+            const base = path`/products/${product.id}/releases/${release.version}`
+            return (
+              <tr key={release.version}>
+                <th scope="row"><a href={base}>{release.version}</a>{' '}
+                  {release.current && <span class="badge good">{t('current')}</span>}
+                  {release.withdrawn && <span class="badge bad">{t('withdrawn')}</span>}
+                  <br /><small><When at={release.created} /></small></th>
+                <td>{release.channel}</td>
+                <td>{release.images.map(image => `${image.slot} ${bytes(image.size)}`).join(', ')}</td>
+                <td class="number"><a href={withQuery('/devices', { product: product.id, version: release.version })}>{number(release.devices)}</a></td>
+                <td><StateBar counts={release.updates} /></td>
+                <td>
+                  {product.role !== 'viewer' && !release.current && !release.withdrawn &&
+                    <Action class="primary" done={t('release.current.done', { version: release.version })} run={async () => await api.post(`${base}/current`)}>{t('release.current.set')}</Action>}
+                </td>
+              </tr>)
+          })}
+        </tbody>
+      </table>
+    </div>
+  )
+}
+
+export function Product ({ id }: { id: string }): JSX.Element {
+  const product = useServer<One>(path`/products/${id}`, change => change.product === id)
+  const releases = useServer<List<Release>>(path`/products/${id}/releases?limit=500`, change => change.product === id)
+  const paste = useServer<{ text: string, steps: Array<{ title: string, text: string }> }>(path`/products/${id}/paste`)
+  return (
+    <Await from={product}>{one => (
+      <>
+        <Title>{one.name}</Title>
+        <div class="cards">
+          <section class="card">
+            <h2>{t('product')}</h2>
+            <dl class="facts">
+              <dt>{t('kind')}</dt><dd>{word('kind', one.kind)}</dd>
+              <dt>{t('chip')}</dt><dd>{one.chip}{one.map !== null && `, ${word('map', String(one.map))}`}</dd>
+              {one.ptype !== null && <><dt>{t('ptype')}</dt><dd>{String(one.ptype)}</dd></>}
+              <dt>{t('nav.devices')}</dt><dd><a href={withQuery('/devices', { product: one.id })}>{number(one.devices)}</a>, {t('devices.online', { count: one.online })}</dd>
+              <dt>{t('consent')}</dt><dd>
+                {one.role === 'administrator' || one.role === 'developer'
+                  ? <select aria-label={t('consent')} value={one.consent} onChange={event => {
+                      api.patch(path`/products/${id}`, { consent: event.currentTarget.value }).then(() => { say(t('saved')) }, error => { say(errorText(error), true) })
+                    }}>{(['automatic', 'ask_download', 'ask_reboot', 'operator'] as const).map(consent => <option key={consent} value={consent}>{t(`consent.${consent}`)}</option>)}</select>
+                  : t(`consent.${one.consent}`)}
+              </dd>
+              {one.key !== null && <><dt>{t('product.key')}</dt><dd class="mono">{one.key}</dd></>}
+            </dl>
+          </section>
+          <section class="card">
+            <h2>{t('paste')}</h2>
+            <Await from={paste}>{lines => <>{lines.steps.map(step => <div key={step.title}><h3>{step.title}</h3><Copy text={step.text} label={step.title} /></div>)}</>}</Await>
+          </section>
+        </div>
+        <section class="card" style="margin-top: 1.2em">
+          <h2>{t('releases')}</h2>
+          <Await from={releases}>{list => list.items.length === 0 ? <p>{t('releases.none')}</p> : <Releases product={one} releases={list.items} />}</Await>
+        </section>
+        {(one.role === 'administrator' || one.role === 'developer') && <Upload product={one} done={releases.reload} />}
+        {one.role === 'administrator' && <div class="row end">
+          <Action class="danger" confirm={t('product.delete.ask', { name: one.name })} run={async () => { await api.delete(path`/products/${id}`); go('/products') }}>{t('product.delete')}</Action>
+        </div>}
+        {product.error !== undefined && <ErrorNote error={product.error} />}
+      </>)}
+    </Await>
+  )
+}

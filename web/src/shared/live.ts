@@ -1,0 +1,70 @@
+// What changes on the server, as it changes: one event stream for the page, shared by whatever is on it.
+//
+// The browser reconnects by itself and says the last event that it saw, so nothing is missed over a restart of the
+// server. When the server can no longer tell what was missed it says `reset`, and everything is asked anew.
+import { signal } from '@preact/signals'
+
+export interface Change { kind: string, product?: string, device?: string, release?: string, update?: string }
+
+type Listener = (change: Change) => void
+
+const listeners = new Set<Listener>()
+let source: EventSource | undefined
+
+/** Whether the page hears of changes right now. */
+export const connected = signal(false)
+
+/** Begin to listen; harmless when that has begun. */
+export function listen (): void {
+  if (source !== undefined) {
+    return
+  }
+  source = new EventSource('/api/v1/events')
+  source.onopen = () => { connected.value = true }
+  source.onerror = () => {
+    connected.value = false
+    // A refused stream (logged out) is closed for good; a lost one is not.
+    if (source?.readyState === EventSource.CLOSED) {
+      source = undefined
+      setTimeout(() => { if (listeners.size > 0) listen() }, 5000)
+    }
+  }
+  source.onmessage = event => {
+    const change = JSON.parse(event.data) as Change
+    for (const listener of listeners) {
+      listener(change)
+    }
+  }
+  source.addEventListener('reset', () => {
+    for (const listener of listeners) {
+      listener({ kind: 'reset' })
+    }
+  })
+}
+
+export function stopListening (): void {
+  source?.close()
+  source = undefined
+  connected.value = false
+}
+
+/** Call for each change from now on. @return how to stop */
+export function onChange (listener: Listener): () => void {
+  listeners.add(listener)
+  listen()
+  return () => { listeners.delete(listener) }
+}
+
+/**
+ * Call at most once in `pause` milliseconds, after the changes that matter. Many devices change at once when a release
+ * goes out: the page asks again for what it shows, and not once for each of them.
+ */
+export function onChanges (matters: (change: Change) => boolean, refresh: () => void, pause = 400): () => void {
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const stop = onChange(change => {
+    if (timer === undefined && (change.kind === 'reset' || matters(change))) {
+      timer = setTimeout(() => { timer = undefined; refresh() }, pause)
+    }
+  })
+  return () => { stop(); clearTimeout(timer) }
+}

@@ -1,0 +1,260 @@
+// The few components that pages are made of.
+import { signal, type Signal, useSignal } from '@preact/signals'
+import type { ComponentChildren, JSX } from 'preact'
+import { useEffect, useId, useRef } from 'preact/hooks'
+import { api, ApiError } from './api.ts'
+import { language, languages, percent, speak, t, ago, time, word, type Language } from './i18n.ts'
+import { onChanges, type Change } from './live.ts'
+import type { State } from './types.ts'
+
+/** What a request came to: nothing yet, a value, or the error in place of it. */
+export interface Loaded<T> { value?: T, error?: ApiError, reload: () => void }
+
+/**
+ * Ask the server, and ask again when something changes that matters. The last value stays until the new one is there.
+ *
+ * @param url      what to get; null: nothing yet
+ * @param matters  which changes call for another request; none without it
+ */
+export function useServer<T> (url: string | null, matters?: (change: Change) => boolean): Loaded<T> {
+  const state = useSignal<{ url: string | null, value?: T, error?: ApiError }>({ url: null })
+  const turn = useRef(0)
+  const reload = (): void => {
+    if (url === null) {
+      return
+    }
+    const mine = ++turn.current
+    api.get<T>(url).then(
+      value => { if (mine === turn.current) state.value = { url, value } },
+      (error: ApiError) => {
+        if (mine === turn.current) {
+          const value = state.peek().url === url ? state.peek().value : undefined
+          state.value = value === undefined ? { url, error } : { url, value, error }
+        }
+      })
+  }
+  useEffect(() => {
+    reload()
+    return matters === undefined ? undefined : onChanges(matters, reload)
+  }, [url])
+  return { ...state.value, reload }
+}
+
+/** The value, or why there is none. */
+export function Await<T> ({ from, children }: { from: Loaded<T>, children: (value: T) => ComponentChildren }): JSX.Element {
+  if (from.value !== undefined) {
+    return <>{from.error !== undefined && <ErrorNote error={from.error} />}{children(from.value)}</>
+  }
+  return from.error !== undefined ? <ErrorNote error={from.error} /> : <p class="soft" aria-busy="true">{t('loading')}</p>
+}
+
+export function errorText (error: unknown): string {
+  if (error instanceof ApiError) {
+    return error.code === 'unreachable' ? t('error.unreachable') : error.message
+  }
+  return String(error)
+}
+
+export function ErrorNote ({ error }: { error: unknown }): JSX.Element {
+  return <p class="notice bad" role="alert">{errorText(error)}</p>
+}
+
+/** A page's heading, which takes the focus when the page is gone to. */
+export function Title ({ children }: { children: ComponentChildren }): JSX.Element {
+  const heading = useRef<HTMLHeadingElement>(null)
+  useEffect(() => { document.title = `${heading.current?.textContent ?? ''} · updraft` })
+  return <h1 tabIndex={-1} ref={heading}>{children}</h1>
+}
+
+const toasts = signal<Array<{ id: number, text: string, bad: boolean }>>([])
+let toast = 0
+
+/** Say in passing that something was done, or was not. */
+export function say (text: string, bad = false): void {
+  const id = ++toast
+  toasts.value = [...toasts.value, { id, text, bad }]
+  setTimeout(() => { toasts.value = toasts.value.filter(one => one.id !== id) }, bad ? 12000 : 5000)
+}
+
+export function Toasts (): JSX.Element {
+  return (
+    <div class="toasts" role="status" aria-live="polite">
+      {toasts.value.map(one => <div key={one.id} class={`notice ${one.bad ? 'bad' : 'good'}`}>{one.text}</div>)}
+    </div>
+  )
+}
+
+/** A button that does one thing on the server, and cannot be pressed again before that is done. */
+export function Action ({ run, done, confirm, class: kind = '', children, disabled = false }: {
+  run: () => Promise<unknown>
+  done?: string
+  confirm?: string
+  class?: string
+  children: ComponentChildren
+  disabled?: boolean
+}): JSX.Element {
+  const busy = useSignal(false)
+  const asking = useSignal(false)
+  const act = async (): Promise<void> => {
+    asking.value = false
+    busy.value = true
+    try {
+      await run()
+      if (done !== undefined) say(done)
+    } catch (error) {
+      say(errorText(error), true)
+    } finally {
+      busy.value = false
+    }
+  }
+  return (
+    <>
+      <button type="button" class={kind} disabled={busy.value || disabled} aria-busy={busy.value}
+        onClick={() => { if (confirm !== undefined) asking.value = true; else void act() }}>{children}</button>
+      {confirm !== undefined && <Dialog open={asking} title={confirm}>
+        <div class="row end">
+          <button type="button" onClick={() => { asking.value = false }}>{t('cancel')}</button>
+          <button type="button" class="danger" onClick={() => { void act() }}>{children}</button>
+        </div>
+      </Dialog>}
+    </>
+  )
+}
+
+/** A form whose error stands above its button, and at the field that it names. */
+export function Form ({ submit, label, children, then }: {
+  submit: (data: Record<string, string>) => Promise<unknown>
+  label: string
+  children: ComponentChildren
+  then?: () => void
+}): JSX.Element {
+  const error = useSignal<unknown>(undefined)
+  const busy = useSignal(false)
+  const send = async (event: SubmitEvent): Promise<void> => {
+    event.preventDefault()
+    const form = event.target as HTMLFormElement
+    busy.value = true
+    error.value = undefined
+    for (const field of form.querySelectorAll('[aria-invalid]')) {
+      field.removeAttribute('aria-invalid')
+    }
+    try {
+      await submit(Object.fromEntries([...new FormData(form)].map(([name, value]) => [name, String(value)])))
+      then?.()
+    } catch (caught) {
+      error.value = caught
+      const name = caught instanceof ApiError ? caught.field : undefined
+      const field = name !== undefined ? form.elements.namedItem(name) : null
+      if (field instanceof HTMLElement) {
+        field.setAttribute('aria-invalid', 'true')
+        field.focus()
+      }
+    } finally {
+      busy.value = false
+    }
+  }
+  return (
+    <form onSubmit={event => { void send(event) }}>
+      {children}
+      {error.value !== undefined && <ErrorNote error={error.value} />}
+      <button class="primary" disabled={busy.value} aria-busy={busy.value}>{label}</button>
+    </form>
+  )
+}
+
+export function Dialog ({ open, title, children }: { open: Signal<boolean>, title: string, children: ComponentChildren }): JSX.Element {
+  const box = useRef<HTMLDialogElement>(null)
+  const label = useId()
+  useEffect(() => {
+    if (open.value && box.current?.open === false) box.current.showModal()
+    if (!open.value) box.current?.close()
+  }, [open.value])
+  return (
+    <dialog ref={box} aria-labelledby={label} onClose={() => { open.value = false }}>
+      <h2 id={label}>{title}</h2>
+      {open.value && children}
+    </dialog>
+  )
+}
+
+const colours: Record<State, 'good' | 'bad' | 'busy' | 'warn' | 'idle'> = {
+  offered: 'warn', accepted: 'busy', declined: 'idle', downloading: 'busy', downloaded: 'busy', rebooting: 'busy',
+  running: 'busy', confirmed: 'good', failed: 'bad', cancelled: 'idle', rolled_back: 'bad'
+}
+
+export const stateColour = (state: State): string => colours[state]
+
+export function StateBadge ({ state, inferred = false }: { state: State, inferred?: boolean }): JSX.Element {
+  return <span class={`badge ${colours[state]}`} title={inferred ? t('inferred') : ''}>
+    {word('state', state)}{inferred ? ' *' : ''}
+  </span>
+}
+
+/** How many are in which state: a bar, and its numbers as text. */
+export function StateBar ({ counts }: { counts: Partial<Record<State, number>> }): JSX.Element {
+  const rows = (Object.keys(colours) as State[]).map(state => ({ state, count: counts[state] ?? 0 })).filter(row => row.count > 0)
+  const total = rows.reduce((sum, row) => sum + row.count, 0)
+  if (total === 0) {
+    return <p class="soft">{t('updates.none')}</p>
+  }
+  return (
+    <>
+      <div class="stack" aria-hidden="true">
+        {rows.map(row => <span key={row.state} class={`fill-${colours[row.state]}`} style={`flex: ${row.count} 0 0`} />)}
+      </div>
+      <ul class="row" style="list-style: none; padding: 0; margin: 0">
+        {rows.map(row => <li key={row.state}><span class={`badge ${colours[row.state]}`}>{word('state', row.state)}</span> {t('n', { count: row.count })} <small>({percent(row.count / total)})</small></li>)}
+      </ul>
+    </>
+  )
+}
+
+/** A moment, in words; the exact time on demand. */
+export function When ({ at }: { at: string | null }): JSX.Element {
+  return at === null ? <>{t('never')}</> : <time dateTime={at} title={time(at)}>{ago(at)}</time>
+}
+
+export function Progress ({ done, of, label }: { done: number, of: number, label: string }): JSX.Element {
+  const share = of > 0 ? Math.min(1, done / of) : 0
+  return <div class="row"><progress style="flex: 1" max={1} value={share} aria-label={label} /> <span>{percent(share)}</span></div>
+}
+
+export function Language (): JSX.Element {
+  return (
+    <label class="inline" style="margin: 0">
+      <span class="hidden">{t('language')}</span>
+      <select name="language" value={language.value} onChange={event => { speak(event.currentTarget.value as Language) }}>
+        {Object.entries(languages).map(([code, name]) => <option key={code} value={code} lang={code}>{name}</option>)}
+      </select>
+    </label>
+  )
+}
+
+const themes = ['auto', 'light', 'dark'] as const
+const theme = signal(localStorage.getItem('theme') ?? 'auto')
+document.documentElement.dataset.theme = theme.value
+
+export function Theme (): JSX.Element {
+  return (
+    <label class="inline" style="margin: 0">
+      <span class="hidden">{t('theme')}</span>
+      <select name="theme" value={theme.value} onChange={event => {
+        theme.value = event.currentTarget.value
+        localStorage.setItem('theme', theme.value)
+        document.documentElement.dataset.theme = theme.value
+      }}>
+        {themes.map(name => <option key={name} value={name}>{t(`theme.${name}`)}</option>)}
+      </select>
+    </label>
+  )
+}
+
+/** Text to paste somewhere, with a button that copies it. */
+export function Copy ({ text, label }: { text: string, label: string }): JSX.Element {
+  return (
+    <div>
+      <pre tabIndex={0} aria-label={label}>{text}</pre>
+      <button type="button" onClick={() => { void navigator.clipboard.writeText(text).then(() => { say(t('copied')) }) }}>{t('copy')}</button>
+    </div>
+  )
+}
