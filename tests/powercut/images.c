@@ -210,7 +210,7 @@ struct file image_arduino(const struct recipe *recipe)
     put8(&pen, 0xE9);
     put8(&pen, 2);
     put8(&pen, 2);
-    put8(&pen, 0x40);
+    put8(&pen, 0); /* for chips of 512 KiB and more */
     put32(&pen, 0x4010F000);
     put_segment(&pen, 0x4010F000, "eboot's text\0\0\0", LOADER);
     put_segment(&pen, 0x3FFF20B8, "eboot's rodata\0", LOADER);
@@ -221,7 +221,7 @@ struct file image_arduino(const struct recipe *recipe)
     put8(&pen, 0xE9);
     put8(&pen, 2);
     put8(&pen, 2);
-    put8(&pen, 0x40);
+    put8(&pen, 0);
     put32(&pen, 0x40100008);
     memset(bytes, 0, HOLE); /* length and CRC of the file, which are summed up as zeros */
     put_segment(&pen, 0x40201010, bytes, size);
