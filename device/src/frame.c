@@ -118,6 +118,12 @@ static enum upd_err read_blank(struct upd_device *device, uint32_t offset, uint3
     return err;
 }
 
+enum upd_err upd_frame_is_blank(struct upd_device *device, enum upd_journal_mark mark, bool *blank)
+{
+    return read_blank(device, frame_offset(&device->frame) + upd_journal_mark_offset(mark),
+                      UPD_JOURNAL_MARK_SIZE, blank);
+}
+
 /* Make what may look like a cover or a head look like none. */
 static enum upd_err wipe(struct upd_device *device, uint32_t sector, uint32_t place)
 {

@@ -59,6 +59,13 @@ UPD_MUST_CHECK enum upd_err upd_frame_take(struct upd_device *device, uint32_t s
 /** Set a mark of device->frame, which exists. Setting it again makes a torn one whole. */
 UPD_MUST_CHECK enum upd_err upd_frame_mark(struct upd_device *device, enum upd_journal_mark mark);
 
+/**
+ * Tell whether a mark of device->frame, which exists, looks as if it was never set: one that a cut
+ * tore may count as set at one time and as not set at another.
+ */
+UPD_MUST_CHECK enum upd_err upd_frame_is_blank(struct upd_device *device,
+                                               enum upd_journal_mark mark, bool *blank);
+
 /** Read `count` bytes of progress from unit `first` on. */
 UPD_MUST_CHECK enum upd_err upd_frame_progress(struct upd_device *device, uint32_t first,
                                                uint8_t *bytes, uint32_t count);

@@ -9,7 +9,7 @@
  *
  * With updraft's loader, activation copies the running sketch to the backup, writes the note and
  * sets ARMED; the rest is upd_eboot_boot()'s. With the stock one it leaves a command in RTC memory,
- * which a power cut takes back, and nothing keeps a bad sketch from staying.
+ * which a power cut takes back; nothing keeps a bad sketch from staying.
  *
  * (E1) What runs is never written by the library.
  * (E2) The staged sketch lies outside of what its installation overwrites, and so does the backup.
@@ -210,21 +210,21 @@ static enum upd_err crc_of(struct upd_device *device, uint32_t offset, uint32_t 
     return err;
 }
 
-/* Copy what runs to the backup. Sector by sector, whole pages: what follows the end does no harm.
+/* Copy flash from `from` to `end`, both at sectors, to `target`: whole pages, so a rest goes along.
  */
-static enum upd_err back_up(struct upd_device *device, uint32_t backup)
+static enum upd_err copy(struct upd_device *device, uint32_t from, uint32_t end, uint32_t target)
 {
     uint32_t sector = device->flash->sector_size;
     uint8_t page[UPD_JOURNAL_PAGE_SIZE];
     enum upd_err err = UPD_OK;
 
-    for (uint32_t at = LOADER; at < running_end(device) && err == UPD_OK; at += sizeof page) {
+    for (uint32_t at = from; at < end && err == UPD_OK; at += sizeof page, target += sizeof page) {
         err = upd_flash_read(device, at, page, sizeof page);
         if (err == UPD_OK && at % sector == 0) {
-            err = upd_flash_erase(device, backup + at);
+            err = upd_flash_erase(device, target);
         }
         if (err == UPD_OK) {
-            err = upd_flash_program(device, backup + at, page, sizeof page);
+            err = upd_flash_program(device, target, page, sizeof page);
         }
     }
     return err;
@@ -242,7 +242,7 @@ static enum upd_err arm(struct upd_device *device, const struct upd_install *ins
     if (backup != 0) {
         note.backup = backup;
         note.backup_size = size;
-        err = back_up(device, backup);
+        err = copy(device, LOADER, running_end(device), backup + LOADER);
         if (err == UPD_OK) {
             err = crc_of(device, LOADER, size - LOADER, &note.backup_crc32);
         }
@@ -258,6 +258,26 @@ static enum upd_err arm(struct upd_device *device, const struct upd_install *ins
         err = upd_frame_write_note(device, &note);
     }
     return err == UPD_OK ? upd_frame_mark(device, UPD_MARK_ARMED) : err;
+}
+
+/*
+ * The stock loader copies its own sector too, when the staged one is another: cut there, nothing
+ * starts any more. So what is staged gets the sector that is in use.
+ */
+static enum upd_err keep_loader(struct upd_device *device, uint32_t source)
+{
+    uint32_t mine, staged;
+    enum upd_err err = crc_of(device, 0, LOADER, &mine);
+
+    if (err == UPD_OK) {
+        err = crc_of(device, source, LOADER, &staged);
+    }
+    if (err != UPD_OK || mine == staged) {
+        return err;
+    }
+    /* What lies there is no more what was downloaded: nobody shall go on with it. */
+    err = upd_frame_mark(device, UPD_MARK_CLOSED);
+    return err == UPD_OK ? copy(device, 0, LOADER, source) : err;
 }
 
 static enum upd_err eboot_activate(struct upd_device *device, const struct upd_install *install)
@@ -279,7 +299,10 @@ static enum upd_err eboot_activate(struct upd_device *device, const struct upd_i
         struct upd_eboot_command command = {
             .action = UPD_EBOOT_COPY, .source = install->area.offset, .size = install->size};
         upd_eboot_build(&command, block);
-        err = config->rtc_write(config->ctx, block);
+        err = keep_loader(device, install->area.offset);
+        if (err == UPD_OK) {
+            err = config->rtc_write(config->ctx, block);
+        }
     }
     device->activated = err == UPD_OK;
     return err;
@@ -316,16 +339,27 @@ static bool backup_verifies(struct upd_device *device, const struct upd_journal_
 static enum upd_err eboot_start(struct upd_device *device, enum upd_start *todo)
 {
     struct look now;
+    bool armed, blank = false;
 
     *todo = UPD_START_GO_ON;
     enum upd_err err = look(device, &now);
     const struct upd_frame *frame = &device->frame;
-    if (err != UPD_OK || !now.state.noted || !upd_frame_has(frame, UPD_MARK_ARMED) ||
-        upd_frame_has(frame, UPD_MARK_PROVEN) || now.on_trial) {
+    if (err != UPD_OK || !now.state.noted || upd_frame_has(frame, UPD_MARK_PROVEN) ||
+        now.on_trial) {
         return err;
     }
+    armed = upd_frame_has(frame, UPD_MARK_ARMED);
+    if (!armed) {
+        err = upd_frame_is_blank(device, UPD_MARK_ARMED, &blank);
+        if (err != UPD_OK || blank) {
+            return err;
+        }
+    }
     enum upd_journal_mark again = UPD_MARK_COUNT;
-    if (now.in_force && now.state.has_backup && now.given_up) {
+    if (!armed) {
+        /* Activation was cut in its last step, before which all was ready: it is taken now. */
+        again = UPD_MARK_ARMED;
+    } else if (now.in_force && now.state.has_backup && now.given_up) {
         if (!upd_frame_has(frame, UPD_MARK_RESTORED) && backup_verifies(device, &now.note)) {
             again = upd_frame_has(frame, UPD_MARK_EXHAUSTED) ? UPD_MARK_EXHAUSTED
                     : upd_frame_has(frame, UPD_MARK_DAMAGED) ? UPD_MARK_DAMAGED
