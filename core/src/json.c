@@ -65,10 +65,10 @@ static uint32_t escape(struct upd_text *text, const uint8_t *at, uint32_t left)
         upd_text_hex(text, at[0], 2);
         return 1;
     }
-    if (code < 0x20 || code == 0x7F) {
+    if (code < 0x20 || (code >= 0x7F && code < 0xA0)) { /* what a terminal obeys */
         upd_text_add(text, "\\u");
         upd_text_hex(text, code, 4);
-        return 1;
+        return length;
     }
     if (code == '"' || code == '\\') {
         upd_text_add(text, "\\");

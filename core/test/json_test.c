@@ -69,8 +69,9 @@ static void test_bytes_that_need_care(void)
         {"abc", 2, "\"ab\""},
         {"\"\\/", 3, "\"\\\"\\\\/\""},
         {"\n\x1b\x7f", 3, "\"\\u000a\\u001b\\u007f\""},
-        {"\xE1\xBB\x95", 3, "\"\xE1\xBB\x95\""},   /* one character */
-        {"\xE1\xBB\x95", 2, "\"\\\\xe1\\\\xbb\""}, /* cut short */
+        {"\xE1\xBB\x95", 3, "\"\xE1\xBB\x95\""},        /* one character */
+        {"\xE1\xBB\x95", 2, "\"\\\\xe1\\\\xbb\""},      /* cut short */
+        {"\xC2\x9B\xC2\xA0", 4, "\"\\u009b\xC2\xA0\""}, /* a control character; a blank */
         {"\xFF<\xC0\x80", 4, "\"\\\\xff<\\\\xc0\\\\x80\""},
     };
 

@@ -10,10 +10,11 @@
 
 #include "display.h"
 
-/* The four originals first, in the order of versions[]; then those of partition tables. */
-const char *const boot_loaders[] = {"1.2",          "1.4",  "1.6",   "1.7", "idf",
-                                    "idf-rollback", "rtos", "eboot", NULL};
-enum { LOADER_IDF = 4, LOADER_IDF_ROLLBACK, LOADER_RTOS, LOADER_EBOOT };
+/* The four originals first, in the order of versions[]; then those of partition tables; then ours.
+ */
+const char *const boot_loaders[] = {"1.2",          "1.4",  "1.6",   "1.7",     "idf",
+                                    "idf-rollback", "rtos", "eboot", "updraft", NULL};
+enum { LOADER_IDF = 4, LOADER_IDF_ROLLBACK, LOADER_RTOS, LOADER_EBOOT, LOADER_UPDRAFT };
 
 static const enum upd_boot_version versions[] = {UPD_BOOT_V1_2, UPD_BOOT_V1_4, UPD_BOOT_V1_6,
                                                  UPD_BOOT_V1_7};
@@ -270,6 +271,40 @@ static enum exit_code tell_arduino(struct flash *flash, struct boot_story *story
     return EXIT_DONE;
 }
 
+/*
+ * Whether updraft's loader goes by the slots: in enhanced mode, and with an image on the original
+ * loaders' own kind of test, it does what v1.7 does.
+ */
+static bool is_normal(const uint8_t block[UPD_BOOT_BLOCK_SIZE])
+{
+    enum { NORMAL = 0x80, NO_TEST = 0x40, TEST_NOT_PASSED = 0x20, VERSION_BITS = 0x1F };
+
+    return (block[1] & VERSION_BITS) != UPD_BOOT_V1_7 ||
+           ((block[1] & NORMAL) != 0 &&
+            (block[1] & (NO_TEST | TEST_NOT_PASSED)) != TEST_NOT_PASSED);
+}
+
+/* @return EXIT_DONE with story->loader set when it was updraft's and all is told */
+static enum exit_code tell_own(struct flash *flash, const char *loader, struct boot_story *story)
+{
+    struct upd_loader_record record;
+    struct upd_sysparam area;
+    bool ours = loader != NULL && strcmp(loader, boot_loaders[LOADER_UPDRAFT]) == 0;
+
+    if ((loader == NULL && !boot_is_updraft(flash, &record, &ours)) ||
+        !boot_read_area(flash, upd_flash_map_sysparam(flash->map), &area)) {
+        return EXIT_FAILED;
+    }
+    if (!ours || !flash->map->fota) {
+        return EXIT_DONE;
+    }
+    enum exit_code code = is_normal(upd_sysparam_block(&area))
+                              ? boot_tell_updraft(flash, story)
+                              : tell_nonos(flash, UPD_BOOT_V1_7, story);
+    story->loader = boot_loaders[LOADER_UPDRAFT];
+    return code;
+}
+
 static enum exit_code choose_original(struct flash *flash, const char *loader,
                                       struct boot_story *story, enum upd_boot_version *version)
 {
@@ -301,7 +336,11 @@ enum exit_code boot_tell(struct flash *flash, const char *loader, struct boot_st
 
     *story = (struct boot_story){0};
     if (flash->kind == FLASH_NONOS) {
-        enum exit_code code = choose_original(flash, loader, story, &version);
+        enum exit_code code = tell_own(flash, loader, story);
+        if (code != EXIT_DONE || story->loader != NULL) {
+            return code;
+        }
+        code = choose_original(flash, loader, story, &version);
         return code != EXIT_DONE ? code : tell_nonos(flash, version, story);
     }
     if (flash->kind == FLASH_ARDUINO) {

@@ -2,6 +2,7 @@
 #ifndef UPDRAFT_TOOL_BOOT_H
 #define UPDRAFT_TOOL_BOOT_H
 
+#include <updraft/loader_record.h>
 #include <updraft/sysparam.h>
 
 #include "flash.h"
@@ -43,6 +44,12 @@ enum exit_code boot_tell(struct flash *flash, const char *loader, struct boot_st
 uint8_t boot_version_of(const uint8_t *loader, uint32_t size);
 /** Likewise of the one at offset 0. False: reported. */
 bool boot_version(struct flash *flash, uint8_t *version);
+
+/** Whether the loader of a flash is updraft's own, and what it says of itself. False: reported. */
+bool boot_is_updraft(struct flash *flash, struct upd_loader_record *record, bool *found);
+/** As boot_tell(), of updraft's own loader for the NONOS SDK's maps with the block in normal mode.
+ */
+enum exit_code boot_tell_updraft(struct flash *flash, struct boot_story *story);
 
 /** Find out, and add it to the JSON object as `boot` or print it. EXIT_DONE, or as boot_tell(). */
 enum exit_code boot_say(struct call *call, struct flash *flash, const char *loader);

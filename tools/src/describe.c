@@ -42,6 +42,11 @@ void inspect_json(const struct inspection *found, json_t *object)
                         !found->packed ? json_null()
                                        : json_pack("{s:s, s:I}", "method", "gzip", "size",
                                                    (json_int_t)found->member_size));
+    if (found->updraft_loader) {
+        json_object_set_new(object, "loader_record",
+                            json_pack("{s:i, s:b, s:b}", "version", found->loader.version, "counts",
+                                      found->loader.counts, "installs", found->loader.installs));
+    }
     if (found->packed_signature > 0) {
         json_array_append_new(json_object_get(object, "signatures"),
                               json_pack("{s:s, s:I, s:I}", "scheme",
@@ -121,6 +126,15 @@ static void print_app(const struct inspection *found)
         printf("  %-12s version %u, built %s with %s\n", "boot loader", loader.version,
                display(loader.date_time, 24, shown[0], sizeof shown[0]),
                display(loader.idf_version, 32, shown[1], sizeof shown[1]));
+    }
+}
+
+static void print_loader(const struct inspection *found)
+{
+    if (found->updraft_loader) {
+        printf("  %-12s updraft's, version %u%s%s\n", "boot loader", found->loader.version,
+               found->loader.counts ? ", counts starts on trial" : "",
+               found->loader.installs ? ", installs staged sketches" : "");
     }
 }
 
@@ -212,6 +226,7 @@ void inspect_print(const struct inspection *found)
     }
     print_header(info);
     print_app(found);
+    print_loader(found);
     print_segments(info);
     print_digests(info);
     print_signatures(found);

@@ -14,7 +14,7 @@ static size_t character(const uint8_t *at, size_t left)
     uint32_t code = 0;
     uint32_t bytes = upd_utf8_read(at, left < 4 ? (uint32_t)left : 4, &code);
 
-    return code < 0x20 || code == 0x7F ? 0 : bytes;
+    return code < 0x20 || (code >= 0x7F && code < 0xA0) ? 0 : bytes;
 }
 
 const char *display(const void *text, size_t count, char *shown, size_t size)

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include <updraft/bytes.h>
+#include <updraft/flash_map.h>
 #include <updraft/gzip.h>
 #include <updraft/image_info.h>
 
@@ -20,6 +21,7 @@ struct work {
     struct upd_md5 md5;
     struct upd_sha256 sha256;
     bool digests;
+    bool loader_sector; /* the piece is all of a file of one sector, with a loader record */
     uint8_t *piece;
     uint8_t *window;         /* of the gzip reader */
     uint8_t tail[TAIL_SIZE]; /* what follows the gzip member */
@@ -159,6 +161,47 @@ static void refuse_size(struct inspection *found)
     set_problem(found, upd_image_problem_name(UPD_IMAGE_TOO_LARGE), text, IMAGE_LIMIT, false);
 }
 
+/*
+ * updraft's boot loaders are files of one sector: the image, FF, and a record in the last bytes
+ * (docs/formats/loader_record.md), which the checker of images does not look at.
+ */
+static bool is_loader_sector(const uint8_t *data, size_t size)
+{
+    return size == UPD_FLASH_SECTOR && memcmp(data + UPD_LOADER_RECORD_OFFSET, "UPDL", 4) == 0;
+}
+
+static void judge_loader_sector(struct inspection *found, const uint8_t *data)
+{
+    uint32_t end = found->info.image_size;
+
+    if (found->problem.name != NULL) {
+        return;
+    }
+    if (upd_loader_record_decode(data + UPD_LOADER_RECORD_OFFSET, &found->loader) != UPD_OK) {
+        set_problem(found, "loader-record", "the CRC-32 of the boot loader's record does not match",
+                    UPD_LOADER_RECORD_OFFSET, false);
+        return;
+    }
+    while (end < UPD_LOADER_RECORD_OFFSET && data[end] == 0xFF) {
+        end++;
+    }
+    if (end < UPD_LOADER_RECORD_OFFSET) {
+        set_problem(found, upd_image_problem_name(UPD_IMAGE_FILLER),
+                    "the bytes between the boot loader and its record are not FF", end, false);
+        return;
+    }
+    found->updraft_loader = true;
+    found->info.size = UPD_FLASH_SECTOR;
+}
+
+static void begin_image(struct work *work)
+{
+    const struct upd_image_options options = {.descriptor = work->found->descriptor,
+                                              .in_flash = work->loader_sector};
+
+    (void)!upd_image_begin(&work->checker, &options); /* no target: nothing to refuse yet */
+}
+
 /* True for a file that was read to its end, or as far as its verdict needs. */
 static bool read_pieces(struct work *work, struct input *input)
 {
@@ -169,8 +212,10 @@ static bool read_pieces(struct work *work, struct input *input)
         if (!input_read(input, work->piece, PIECE_SIZE, &got)) {
             return false;
         }
-        if (found->size == 0 && got >= 2 && work->piece[0] == 0x1F && work->piece[1] == 0x8B) {
-            found->packed = true;
+        if (found->size == 0) {
+            found->packed = got >= 2 && work->piece[0] == 0x1F && work->piece[1] == 0x8B;
+            work->loader_sector = is_loader_sector(work->piece, got);
+            begin_image(work);
         }
         found->size += got;
         if (found->size > IMAGE_LIMIT) {
@@ -190,10 +235,7 @@ static bool read_pieces(struct work *work, struct input *input)
 
 static void begin(struct work *work, struct inspection *found, bool digests)
 {
-    const struct upd_image_options options = {.descriptor = found->descriptor};
-
     *work = (struct work){.found = found, .digests = digests};
-    (void)!upd_image_begin(&work->checker, &options); /* no target: nothing to refuse yet */
     if (digests) {
         upd_md5_init(&work->md5);
         upd_sha256_init(&work->sha256);
@@ -230,6 +272,9 @@ enum exit_code inspect(struct call *call, const char *path, bool digests, struct
     }
     if (read_pieces(work, &input)) {
         finish(work);
+        if (work->loader_sector) {
+            judge_loader_sector(found, work->piece);
+        }
         code = found->problem.name == NULL ? EXIT_DONE : EXIT_VERIFY;
     }
 out:
@@ -246,8 +291,13 @@ void inspect_bytes(const char *path, const uint8_t *data, uint32_t size, struct 
 
     *found = (struct inspection){.path = path, .size = size};
     begin(&work, found, false);
+    work.loader_sector = is_loader_sector(data, size);
+    begin_image(&work);
     feed(&work, data, size);
     finish(&work);
+    if (work.loader_sector) {
+        judge_loader_sector(found, data);
+    }
 }
 
 void inspect_take(struct inspection *found, const struct upd_image_info *info)

@@ -3,6 +3,7 @@
 #define UPDRAFT_TOOL_INSPECT_H
 
 #include <updraft/image.h>
+#include <updraft/loader_record.h>
 #include <updraft/md5.h>
 #include <updraft/sha256.h>
 
@@ -25,8 +26,10 @@ struct inspection {
     bool packed;                /* with gzip */
     uint32_t member_size;       /* packed: bytes of the gzip member */
     uint32_t packed_signature;  /* packed: bytes of the signature behind it; 0: none */
-    bool digested;              /* the next two are known */
-    uint8_t md5[UPD_MD5_SIZE];  /* of the file */
+    bool updraft_loader;        /* the sector of a boot loader of updraft: the next is known */
+    struct upd_loader_record loader;
+    bool digested;             /* the next two are known */
+    uint8_t md5[UPD_MD5_SIZE]; /* of the file */
     uint8_t sha256[UPD_SHA256_SIZE];
     struct inspection_problem problem;
 };
