@@ -373,6 +373,15 @@ def test_genuine_images_reach_their_entry(bench, loader):
             assert (run.event, run.value, run.ops) == ("stopped", entry, 0)
 
 
+@pytest.mark.parametrize("way", ["torn", "sums"])
+def test_a_skipped_instruction_starts_nothing_bad(tmp_path, way):
+    """One in thirteen; `./dev test boot-skip` skips each."""
+    import boot_skip
+    chosen = boot_skip.instructions()
+    assert len(chosen) > 1000
+    assert boot_skip.started(tmp_path, way, chosen[::13]) == []
+
+
 # --- Trials -----------------------------------------------------------------------------------------
 
 MARKS = {"CLOSED": (4, 1), "ARMED": (3, 0), "START_1": (3, 2), "START_2": (3, 3), "START_3": (3, 4),

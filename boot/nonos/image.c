@@ -10,6 +10,13 @@ enum { CHECKSUM_SEED = 0xEF };
 #define OUTER_MAGIC 0x04EAu /* bytes EA 04 */
 #define INNER_MAGIC 0xE9u
 
+/* Inline, since the call of a function is one instruction. */
+static inline __attribute__((always_inline)) void check(struct boot_image *in, uint32_t wrong)
+{
+    in->wrong[0] |= wrong;
+    in->wrong[1] |= wrong;
+}
+
 /* Take `size` bytes, a multiple of 4. `step` is 0: piece by piece, each over the one before it;
  * BOOT_BUFFER_SIZE: all of them behind each other. @return the XOR of their words */
 static uint32_t pull(struct boot_image *in, uint32_t *to, uint32_t size, uint32_t step)
@@ -17,13 +24,13 @@ static uint32_t pull(struct boot_image *in, uint32_t *to, uint32_t size, uint32_
     uint32_t sum = 0;
 
     if (size % 4 != 0 || size > in->room) {
-        in->wrong = 1;
+        check(in, 1);
         return 0;
     }
     in->room -= size;
     while (size > 0) {
         uint32_t now = size < BOOT_BUFFER_SIZE ? size : BOOT_BUFFER_SIZE;
-        in->wrong |= (uint32_t)SPIRead(in->at, to, now);
+        in->wrong[0] |= (uint32_t)SPIRead(in->at, to, now);
         in->crc = upd_crc32(in->crc, to, now);
         for (uint32_t i = 0; i < now / 4; i++) {
             sum ^= to[i];
@@ -56,13 +63,13 @@ static uint32_t walk(struct boot_image *in, uint32_t *buffer, uint32_t step)
     uint32_t entered = 0; /* segments that the entry lies in */
 
     pull(in, buffer, INNER_SIZE, 0);
-    in->wrong |= (buffer[0] & 0xFF) ^ INNER_MAGIC;
+    check(in, (buffer[0] & 0xFF) ^ INNER_MAGIC);
     uint32_t entry = buffer[1];
     for (uint32_t count = buffer[0] >> 8 & 0xFF; count > 0; count--) {
         pull(in, buffer, SEGMENT_SIZE, 0);
         uint32_t first = buffer[0], size = buffer[1];
-        in->wrong |= first % 4 | (size > ram_from(first));
-        if (in->wrong != 0) {
+        check(in, first % 4 | (size > ram_from(first)));
+        if ((in->wrong[0] | in->wrong[1]) != 0) {
             break;
         }
         entered |= entry - first < size;
@@ -75,31 +82,35 @@ static uint32_t walk(struct boot_image *in, uint32_t *buffer, uint32_t step)
     sum ^= sum >> 8 ^ CHECKSUM_SEED ^ buffer[filler / 4 - 1] >> 24;
     uint32_t crc = upd_crc32_nonos(in->crc);
     pull(in, buffer, 4, 0);
-    in->differ = buffer[0] ^ crc;
-    in->wrong |= (sum & 0xFF) | in->differ | (entered ^ 1);
+    check(in, (sum & 0xFF) | (entered ^ 1));
+    __asm__ volatile("" : : : "memory"); /* or the two become one, joined by one instruction */
+    check(in, buffer[0] ^ crc);
     return entry;
 }
 
 uint32_t boot_image_verify(struct boot_image *image, uint32_t *buffer)
 {
     image->crc = UPD_CRC32_INIT;
-    image->wrong = image->at % LINE;
+    image->wrong[0] = image->wrong[1] = image->at % LINE;
     pull(image, buffer, OUTER_SIZE, 0);
-    image->wrong |= (buffer[0] & 0xFFFF) ^ OUTER_MAGIC;
-    image->wrong |= buffer[3] % LINE;
+    check(image, ((buffer[0] & 0xFFFF) ^ OUTER_MAGIC) | buffer[3] % LINE);
     pull(image, buffer, buffer[3], 0);
 
     struct boot_image inner = *image;
     (void)walk(&inner, buffer, 0);
-    image->differ = inner.differ;
-    return inner.wrong == 0;
+    image->wrong[1] |= inner.wrong[1];
+    return (inner.wrong[0] | inner.wrong[1]) == 0;
 }
 
 uint32_t boot_image_load(const struct boot_image *image, uint32_t *buffer)
 {
     struct boot_image inner = *image;
-    uint32_t entry = walk(&inner, buffer, BOOT_BUFFER_SIZE);
 
-    /* Besides: an entry that is none when the CRC differed the first time or this time. */
-    return inner.wrong == 0 ? entry ^ image->differ ^ inner.differ : 0;
+    /* Asked once more, by other instructions than the verdict. */
+    if (image->wrong[1] != 0) {
+        return 0;
+    }
+    uint32_t entry = walk(&inner, buffer, BOOT_BUFFER_SIZE);
+    /* And an entry that is none, should the next comparison be skipped. */
+    return inner.wrong[0] == 0 ? entry ^ inner.wrong[1] : 0;
 }

@@ -23,14 +23,14 @@
 
 /**
  * A place in an image, and what was found up to there. `room` counts down, so that no length in
- * the image leads out of the slot; what is wrong stays in `wrong`, and is asked at the end.
+ * the image leads out of the slot; what is wrong stays in `wrong`, and is asked at the end. It is
+ * kept twice: an instruction that is skipped, by a glitch of the supply, spoils one of them.
  */
 struct boot_image {
     uint32_t at; /* flash address */
     uint32_t room;
     uint32_t crc;
-    uint32_t wrong;  /* 0: nothing */
-    uint32_t differ; /* the CRC that is stored, XOR the one that was computed; 0: the same */
+    uint32_t wrong[2]; /* 0: nothing */
 };
 
 /**
