@@ -1,0 +1,123 @@
+/*
+ * updraftd: the one decision: which release should this device get now, or why none?
+ *
+ * A pure function of the device's facts, the product's policy and its releases. Every protocol, the
+ * API, the tool and the web page show this answer; none has a policy of its own.
+ *
+ * The rules are asked in the order of REASONS; the first that does not hold is the reason, and the
+ * list of all is the explanation.
+ */
+#ifndef UPDRAFT_SERVER_DECIDE_H
+#define UPDRAFT_SERVER_DECIDE_H
+
+#include "model.h"
+
+/*
+ * X(NAME, "code", rule, sentence). Codes are stable. In a sentence %R is the release's version, %V
+ * the running version, %C the channel, %D a detail (bytes, a part, a time). The rule is what has to
+ * hold, as the list of rules shows it.
+ */
+#define REASONS(X)                                                                                 \
+    X(OFFER, "offer", "all rules hold", "%R is offered")                                           \
+    X(NOT_ADMITTED, "not_admitted", "the device is admitted",                                      \
+      "the device registered itself and nobody has admitted it yet")                               \
+    X(BLOCKED, "blocked", "the device is not blocked", "the device is blocked")                    \
+    X(DISABLED, "disabled", "the device is in use", "the device is disabled")                      \
+    X(NO_RELEASE, "no_release", "a release is current", "no release is current in channel %C")     \
+    X(WITHDRAWN, "withdrawn", "the release stands", "%R was withdrawn")                            \
+    X(CURRENT, "current", "something else runs", "runs %V, which is current")                      \
+    X(SAME_IMAGE, "same_image", "another image runs",                                              \
+      "the device runs the very image of %R already (same MD5)")                                   \
+    X(UNKNOWN_VERSION, "unknown_version", "the running version is known",                          \
+      "the running version is not known, so that %R might be a downgrade")                         \
+    X(WRONG_PTYPE, "wrong_ptype", "made for this product type", "%R is for another product type")  \
+    X(DOWNGRADE, "downgrade", "newer than what runs",                                              \
+      "runs %V, and %R is not newer; only an operator's order goes back")                          \
+    X(LOCAL_ONLY, "local_only", "what runs allows online upgrade",                                 \
+      "running version %V allows local upgrade only")                                              \
+    X(ONLINE_ONLY, "online_only", "what runs allows local upgrade",                                \
+      "running version %V allows online upgrade only")                                             \
+    X(NO_UPGRADE, "no_upgrade", "what runs allows upgrade",                                        \
+      "running version %V allows no upgrade")                                                      \
+    X(FINAL, "final", "the device can be upgraded again afterwards",                               \
+      "after %R the device could not be upgraded again (n), so that it is never offered")          \
+    X(NO_IMAGE, "no_image", "the release has an image for it", "%R has no image %D")               \
+    X(SLOT_UNKNOWN, "slot_unknown", "the running slot is known",                                   \
+      "it is not known which slot the device runs from")                                           \
+    X(WRONG_CHIP, "wrong_chip", "made for this chip", "%R is made for another chip than %D")       \
+    X(FLASH_TOO_SMALL, "flash_too_small", "the flash chip is large enough",                        \
+      "%R is made for a flash chip of %D bytes, and this one is smaller")                          \
+    X(NO_SPACE, "no_space", "there is room for it", "the image does not fit: it takes %D bytes")   \
+    X(LOOP, "loop", "it helped before",                                                            \
+      "was given %R %D times and still runs %V; an order tries again")                             \
+    X(DECLINED, "declined", "the owner has not declined", "declined by the owner")                 \
+    X(POSTPONED, "postponed", "it is time", "postponed by the owner")                              \
+    X(WAITS_OPERATOR, "waits_operator", "an operator ordered it",                                  \
+      "%R waits for an operator's order")                                                          \
+    X(WAITS_OWNER, "waits_owner", "the owner agreed to the download",                              \
+      "%R waits for the owner's consent")
+
+enum reason {
+#define X(name, code, rule, sentence) REASON_##name,
+    REASONS(X)
+#undef X
+        REASON_COUNT
+};
+
+/** What the device wants of us. */
+enum asked {
+    ASKED_APP,        /* firmware */
+    ASKED_FILESYSTEM, /* mode spiffs */
+    ASKED_VERSION,    /* only which version it would get */
+};
+
+/** How often an image is given to a device that does not change its version, before we stop. */
+enum { DECIDE_LOOP_LIMIT = 5 };
+
+struct decide_input {
+    const struct product *product;
+    const struct device *device; /* with the facts of this very request already in it */
+    /* All releases of the product, in the order in which they were made. */
+    const struct release *releases;
+    size_t release_count;
+    /* All images of these releases, in any order. */
+    const struct image *images;
+    size_t image_count;
+    int64_t now;
+    enum asked asked;
+    bool local;     /* a local upgrade by hand, not an online one */
+    int32_t served; /* how often the going update's image was sent from its start */
+};
+
+enum rule_result { RULE_NOT_ASKED, RULE_PASSED, RULE_FAILED };
+
+struct decision {
+    enum reason reason;            /* REASON_OFFER: release and image are set */
+    const struct release *release; /* of the input; also set when one was considered and refused */
+    const struct image *image;     /* of the input, or NULL */
+    bool ordered;                  /* an operator ordered this release */
+    uint8_t rules[REASON_COUNT];   /* enum rule_result by rule; [REASON_OFFER] is not used */
+    char text[SENTENCE_SIZE];      /* the sentence, filled in */
+};
+
+/** Decide. Writes all of *decision. Time: linear in releases and images; no heap. */
+void decide(const struct decide_input *input, struct decision *decision);
+
+const char *reason_code(enum reason reason);
+const char *reason_rule(enum reason reason);
+
+/**
+ * Compare free version texts such as "1.10.0", "v2.3", "v@2.5.5", "1.0.0-rc1".
+ *
+ * @param order  out: below 0, 0, above 0 as a is older, the same, newer; unchanged when false
+ * @return false when one of them does not follow that form: then they only are equal or differ
+ */
+bool version_compare(const char *a, const char *b, int *order);
+
+/**
+ * The current release of a device's channel, or what an operator ordered for it.
+ * @return index into releases; release_count when there is none
+ */
+size_t decide_target(const struct decide_input *input, bool *ordered);
+
+#endif
