@@ -47,11 +47,14 @@ static struct upd_eboot_step take_back(const struct upd_eboot_state *state)
     if (state->verdict[UPD_EBOOT_BACKUP] == UPD_EBOOT_BAD) {
         return start_verified(state); /* a bad sketch that is whole is better than none */
     }
-    if (!state->restored) {
-        return step(UPD_EBOOT_DO_RESTORE, 0);
+    if (state->restored == UPD_EBOOT_NOT_MADE) {
+        return step(UPD_EBOOT_DO_RESTORE, UPD_EBOOT_ENDED);
     }
     if (state->verdict[UPD_EBOOT_RESTORED] == UPD_EBOOT_UNKNOWN) {
         return step(UPD_EBOOT_DO_VERIFY, UPD_EBOOT_RESTORED);
+    }
+    if (state->verdict[UPD_EBOOT_RESTORED] == UPD_EBOOT_BAD && state->restored == UPD_EBOOT_ENDED) {
+        return step(UPD_EBOOT_DO_RESTORE, UPD_EBOOT_MADE_ANEW);
     }
     return state->verdict[UPD_EBOOT_RESTORED] == UPD_EBOOT_GOOD
                ? step(UPD_EBOOT_DO_MARK, UPD_MARK_RESTORED)
@@ -83,11 +86,15 @@ static struct upd_eboot_step install(const struct upd_eboot_state *state)
         /* Without a backup nothing can be said of what lies at 0 but that it may be the old one. */
         return give_up(state, UPD_MARK_DAMAGED, UPD_EBOOT_DO_START);
     }
-    if (!state->installed) {
-        return step(UPD_EBOOT_DO_INSTALL, 0);
+    if (state->installed == UPD_EBOOT_NOT_MADE) {
+        return step(UPD_EBOOT_DO_INSTALL, UPD_EBOOT_ENDED);
     }
     if (state->verdict[UPD_EBOOT_INSTALLED] == UPD_EBOOT_UNKNOWN) {
         return step(UPD_EBOOT_DO_VERIFY, UPD_EBOOT_INSTALLED);
+    }
+    if (state->verdict[UPD_EBOOT_INSTALLED] == UPD_EBOOT_BAD &&
+        state->installed == UPD_EBOOT_ENDED) {
+        return step(UPD_EBOOT_DO_INSTALL, UPD_EBOOT_MADE_ANEW);
     }
     return state->verdict[UPD_EBOOT_INSTALLED] == UPD_EBOOT_GOOD
                ? step(UPD_EBOOT_DO_MARK, UPD_MARK_SWITCHED)

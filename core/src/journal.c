@@ -157,6 +157,7 @@ void upd_journal_note_encode(const struct upd_journal_note *note,
     upd_put_le32(&bytes[20], note->backup);
     upd_put_le32(&bytes[24], note->backup_size);
     upd_put_le32(&bytes[28], note->backup_crc32);
+    upd_put_le32(&bytes[32], note->log);
     seal(bytes);
 }
 
@@ -174,6 +175,7 @@ enum upd_err upd_journal_note_decode(const uint8_t bytes[UPD_JOURNAL_BODY_SIZE],
     note->backup = upd_get_le32(&bytes[20]);
     note->backup_size = upd_get_le32(&bytes[24]);
     note->backup_crc32 = upd_get_le32(&bytes[28]);
+    note->log = upd_get_le32(&bytes[32]);
     return UPD_OK;
 }
 

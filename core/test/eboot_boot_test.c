@@ -30,15 +30,15 @@ static struct upd_eboot_state make_state(uint32_t mark_number, uint32_t verdicts
 {
     struct upd_eboot_state state = {.noted = (flags & 1) != 0,
                                     .has_backup = (flags & 2) != 0,
-                                    .installed = (flags & 4) != 0,
-                                    .restored = (flags & 8) != 0,
+                                    .installed = (uint8_t)((flags >> 2 & 3) % 3),
+                                    .restored = (uint8_t)((flags >> 4 & 3) % 3),
                                     .marks = mark_set(mark_number)};
 
     for (uint32_t i = 0; i < UPD_EBOOT_COPIES; i++, verdicts /= 3) {
         state.verdict[i] = (uint8_t)(verdicts % 3);
     }
     /* Of the marks that are read, some were set since the reset. */
-    state.sure = (flags & 16) != 0 ? state.marks : 0;
+    state.sure = (flags & 64) != 0 ? state.marks : 0;
     return state;
 }
 
@@ -64,10 +64,12 @@ static bool is_allowed(const struct upd_eboot_state *state, struct upd_eboot_ste
     case UPD_EBOOT_DO_VERIFY:
         return state->verdict[step.which] == UPD_EBOOT_UNKNOWN;
     case UPD_EBOOT_DO_INSTALL:
-        return good[UPD_EBOOT_STAGED] && !state->installed && !given_up &&
+        return good[UPD_EBOOT_STAGED] && step.which == state->installed + 1 && !given_up &&
+               (state->installed == 0 || state->verdict[UPD_EBOOT_INSTALLED] == UPD_EBOOT_BAD) &&
                (state->sure & BIT(ARMED)) != 0 && (state->marks & BIT(SWITCHED)) == 0;
     case UPD_EBOOT_DO_RESTORE:
-        return good[UPD_EBOOT_BACKUP] && !state->restored &&
+        return good[UPD_EBOOT_BACKUP] && step.which == state->restored + 1 &&
+               (state->restored == 0 || state->verdict[UPD_EBOOT_RESTORED] == UPD_EBOOT_BAD) &&
                (state->sure & UPD_MARKS_GIVEN_UP) != 0;
     case UPD_EBOOT_DO_MARK:
         return step.which == UPD_MARK_SWITCHED   ? state->installed && good[UPD_EBOOT_INSTALLED]
@@ -90,7 +92,7 @@ static void test_no_state_leads_to_a_wrong_step(void)
 
     for (uint32_t mark = 0; mark < MARK_SETS; mark++) {
         for (uint32_t verdicts = 0; verdicts < VERDICT_SETS; verdicts++) {
-            for (uint32_t flags = 0; flags < 32; flags++) {
+            for (uint32_t flags = 0; flags < 128; flags++) {
                 struct upd_eboot_state state = make_state(mark, verdicts, flags);
                 wrong += !is_allowed(&state, upd_eboot_boot(&state));
             }
@@ -109,8 +111,7 @@ static void do_step(struct upd_eboot_state *state, struct upd_eboot_step step, u
         state->marks |= (uint16_t)UPD_MARK_BIT(step.which);
         state->sure |= (uint16_t)UPD_MARK_BIT(step.which);
     } else {
-        state->installed |= step.what == UPD_EBOOT_DO_INSTALL;
-        state->restored |= step.what == UPD_EBOOT_DO_RESTORE;
+        *(step.what == UPD_EBOOT_DO_INSTALL ? &state->installed : &state->restored) = step.which;
         state->verdict[UPD_EBOOT_INSTALLED] = state->verdict[UPD_EBOOT_RESTORED] =
             UPD_EBOOT_UNKNOWN;
     }

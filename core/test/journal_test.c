@@ -80,7 +80,7 @@ static void test_a_note_comes_back_as_it_was_and_is_no_head(void)
     CHECK(upd_journal_note_decode(bytes, &out) == UPD_OK);
     CHECK(out.source == note.source && out.size == note.size && out.crc32 == note.crc32);
     CHECK(out.backup == note.backup && out.backup_size == note.backup_size);
-    CHECK(out.backup_crc32 == note.backup_crc32);
+    CHECK(out.backup_crc32 == note.backup_crc32 && out.log == note.log);
     CHECK(upd_journal_head_decode(bytes, &other) == UPD_E_FORMAT);
     CHECK(other.slot == 77);
     upd_journal_head_encode(&head, bytes);
@@ -229,14 +229,14 @@ static void test_pages_are_shared_as_the_format_says(void)
         {UPD_MARK_START_1, 832},   {UPD_MARK_START_2, 864}, {UPD_MARK_START_3, 896},
         {UPD_MARK_EXHAUSTED, 928}, {UPD_MARK_DAMAGED, 960}, {UPD_MARK_REFUSED, 992},
         {UPD_MARK_RESTORED, 1024}, {UPD_MARK_CLOSED, 1056}, {UPD_MARK_PROVEN, 1088},
-        {UPD_MARK_REPORTED, 1120},
+        {UPD_MARK_REPORTED, 1120}, {UPD_MARK_LOST, 736},
     };
     CHECK(sizeof places / sizeof places[0] == UPD_MARK_COUNT);
     for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
         CHECK(upd_journal_mark_offset(places[i].mark) == places[i].offset);
     }
     CHECK(upd_journal_progress_offset(0) == 288 && upd_journal_progress_offset(223) == 511);
-    CHECK(upd_journal_progress_offset(224) == 512 && upd_journal_progress_offset(479) == 767);
+    CHECK(upd_journal_progress_offset(224) == 512 && upd_journal_progress_offset(447) == 735);
     CHECK(UPD_JOURNAL_NOTE_OFFSET == 1152);
 }
 

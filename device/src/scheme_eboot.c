@@ -26,6 +26,9 @@
 
 enum { CHUNK = 64, LOADER = 0x1000 };
 
+/* Sectors of the backup that one byte of the journal's progress stands for: 128 of them will do. */
+enum { PIECE = 2, PIECES = 128 };
+
 static const struct upd_eboot_config *config_of(const struct upd_device *device)
 {
     return device->of.eboot;
@@ -157,42 +160,8 @@ static enum upd_err eboot_view(struct upd_device *device, struct upd_view *view)
     return UPD_OK;
 }
 
-/* --- Before and after a download ---------------------------------------------------------------
+/* --- Copies ------------------------------------------------------------------------------------
  */
-
-static enum upd_err eboot_prepare(struct upd_device *device, uint32_t size, bool fresh,
-                                  struct upd_area *area, uint32_t *journal)
-{
-    const struct upd_eboot_config *config = config_of(device);
-    bool known = size != UPD_SIZE_UNKNOWN;
-    uint32_t limit = limit_of(device);
-    struct look now;
-
-    if (known && size > smaller(config->max_sketch, limit)) {
-        return UPD_E_SPACE;
-    }
-    uint32_t room = known ? whole_sectors(device, size) : room_for_any(device);
-    uint32_t source = limit - room;
-    /* Outside of what runs, and of what will be overwritten by it: (E1), (E2). */
-    bool fits = room <= limit && source >= larger(running_end(device), room);
-    bool back = fits && room != 0 && find_backup(device, source, room) != 0;
-    if (!back && !config->accept_no_way_back) {
-        return fits && room != 0 ? UPD_E_ROLLBACK : known ? UPD_E_SPACE : UPD_E_ROLLBACK;
-    }
-    if (!fits || room == 0) {
-        return UPD_E_SPACE;
-    }
-    /* The last frame is over, for sure, before another one takes its place: (J4). */
-    enum upd_err err = look(device, &now);
-    if (err == UPD_OK && fresh && upd_frame_exists(&device->frame) &&
-        upd_frame_has(&device->frame, UPD_MARK_ARMED)) {
-        err = upd_frame_mark(device, UPD_MARK_CLOSED);
-    }
-    *area = (struct upd_area){source, room};
-    *journal = limit;
-    device->target.size = smaller(config->max_sketch, room);
-    return err;
-}
 
 /* Read bytes of flash for their CRC-32. */
 static enum upd_err crc_of(struct upd_device *device, uint32_t offset, uint32_t size,
@@ -230,19 +199,176 @@ static enum upd_err copy(struct upd_device *device, uint32_t from, uint32_t end,
     return err;
 }
 
+static uint32_t piece_end(const struct upd_device *device, uint32_t piece)
+{
+    return smaller(LOADER + (piece + 1) * PIECE * device->flash->sector_size, running_end(device));
+}
+
+static uint32_t piece_begin(const struct upd_device *device, uint32_t piece)
+{
+    return LOADER + piece * PIECE * device->flash->sector_size;
+}
+
+/* The journal's progress of the backup begins behind that of the download, at a whole word. */
+static uint32_t first_unit(const struct upd_device *device, uint32_t room)
+{
+    return (room / device->flash->sector_size + 3) & ~3u;
+}
+
+static enum upd_err crc_of_piece(struct upd_device *device, uint32_t base, uint32_t piece,
+                                 uint32_t *crc32)
+{
+    uint32_t begin = piece_begin(device, piece);
+
+    return crc_of(device, base + begin, piece_end(device, piece) - begin, crc32);
+}
+
+/*
+ * Pieces that an earlier session copied, from the first one on. One that a cut tore may look whole,
+ * so the journal has to say that it was; what it says may be torn too, so both have to agree.
+ */
+static enum upd_err find_backed_up(struct upd_device *device, uint32_t room, uint32_t backup)
+{
+    uint32_t unit = first_unit(device, room);
+    enum upd_err err = UPD_OK;
+
+    device->backed_up = 0;
+    while (err == UPD_OK && device->backed_up < PIECES &&
+           piece_begin(device, device->backed_up) < running_end(device)) {
+        uint32_t piece = device->backed_up, wanted, found = 0;
+        uint8_t progress = 0xFF;
+        err = upd_frame_progress(device, unit + piece, &progress, 1);
+        if (err == UPD_OK) {
+            err = crc_of_piece(device, 0, piece, &wanted);
+        }
+        if (err == UPD_OK) {
+            err = crc_of_piece(device, backup, piece, &found);
+        }
+        if (err != UPD_OK || found != wanted || progress != upd_journal_progress_byte(wanted)) {
+            break;
+        }
+        device->backed_up++;
+    }
+    return err;
+}
+
+/* Progress that does not read well ends what a later session finds: no harm. */
+static enum upd_err tolerate(struct upd_device *device, enum upd_err err)
+{
+    if (err == UPD_E_VERIFY) {
+        device->trouble = UINT32_MAX;
+        err = UPD_OK;
+    }
+    return err;
+}
+
+/* What an earlier session made of the backup, into this session's frame. */
+static enum upd_err keep_backed_up(struct upd_device *device, uint32_t unit)
+{
+    uint8_t progress[PIECES];
+    enum upd_err err = UPD_OK;
+
+    memset(progress, 0xFF, sizeof progress);
+    for (uint32_t piece = 0; piece < device->backed_up && err == UPD_OK; piece++) {
+        uint32_t crc32;
+        err = crc_of_piece(device, 0, piece, &crc32);
+        progress[piece] = upd_journal_progress_byte(crc32);
+    }
+    if (err == UPD_OK && device->backed_up > 0) {
+        err = tolerate(device, upd_frame_restore(device, unit, progress, device->backed_up));
+    }
+    return err;
+}
+
+/* Copy what runs to the backup, and note each piece. */
+static enum upd_err back_up(struct upd_device *device, uint32_t room, uint32_t backup)
+{
+    uint32_t unit = first_unit(device, room), piece = device->backed_up;
+    enum upd_err err = keep_backed_up(device, unit);
+
+    for (; piece_begin(device, piece) < running_end(device) && err == UPD_OK; piece++) {
+        uint32_t begin = piece_begin(device, piece), crc32;
+        err = copy(device, begin, piece_end(device, piece), backup + begin);
+        if (err == UPD_OK) {
+            err = crc_of_piece(device, 0, piece, &crc32);
+        }
+        if (err == UPD_OK && piece < PIECES) {
+            err = tolerate(
+                device, upd_frame_advance(device, unit + piece, upd_journal_progress_byte(crc32)));
+        }
+    }
+    return err;
+}
+
+/* --- Before and after a download ---------------------------------------------------------------
+ */
+
+static enum upd_err eboot_prepare(struct upd_device *device, uint32_t size, bool fresh,
+                                  struct upd_area *area, uint32_t *journal)
+{
+    const struct upd_eboot_config *config = config_of(device);
+    bool known = size != UPD_SIZE_UNKNOWN;
+    uint32_t limit = limit_of(device);
+    struct look now;
+
+    if (known && size > smaller(config->max_sketch, limit)) {
+        return UPD_E_SPACE;
+    }
+    uint32_t room = known ? whole_sectors(device, size) : room_for_any(device);
+    uint32_t source = limit - room;
+    /* Outside of what runs, and of what will be overwritten by it: (E1), (E2). */
+    bool fits = room <= limit && source >= larger(running_end(device), room);
+    bool back = fits && room != 0 && find_backup(device, source, room) != 0;
+    if (!back && !config->accept_no_way_back) {
+        return fits && room != 0 ? UPD_E_ROLLBACK : known ? UPD_E_SPACE : UPD_E_ROLLBACK;
+    }
+    if (!fits || room == 0) {
+        return UPD_E_SPACE;
+    }
+    /* The last frame is over, for sure, before another one takes its place: (J4). */
+    enum upd_err err = look(device, &now);
+    if (err == UPD_OK && fresh && upd_frame_exists(&device->frame) &&
+        upd_frame_has(&device->frame, UPD_MARK_ARMED)) {
+        err = upd_frame_mark(device, UPD_MARK_CLOSED);
+    }
+    device->backed_up = 0;
+    if (err == UPD_OK && !fresh && back) {
+        err = find_backed_up(device, room, find_backup(device, source, room));
+    }
+    *area = (struct upd_area){source, room};
+    *journal = limit;
+    device->target.size = smaller(config->max_sketch, room);
+    return err;
+}
+
+/*
+ * A sector in which the loader notes how far it came, beside the first one of the staged sketch,
+ * which it has no use for: that of the backup, else one below what is staged.
+ */
+static uint32_t find_log(const struct upd_device *device, const struct upd_install *install,
+                         uint32_t backup)
+{
+    uint32_t sector = device->flash->sector_size, source = install->area.offset;
+    uint32_t used = larger(running_end(device), whole_sectors(device, install->size));
+
+    return backup != 0 ? backup : source >= used + sector ? source - sector : UPD_NO_LOG;
+}
+
 static enum upd_err arm(struct upd_device *device, const struct upd_install *install,
                         uint32_t backup)
 {
     uint32_t size = config_of(device)->sketch_size;
-    struct upd_journal_note note = {
-        .source = install->area.offset, .size = install->size, .crc32 = install->crc32};
+    struct upd_journal_note note = {.source = install->area.offset,
+                                    .size = install->size,
+                                    .crc32 = install->crc32,
+                                    .log = find_log(device, install, backup)};
     uint32_t again;
     enum upd_err err = UPD_OK;
 
     if (backup != 0) {
         note.backup = backup;
         note.backup_size = size;
-        err = copy(device, LOADER, running_end(device), backup + LOADER);
+        err = back_up(device, install->area.size, backup);
         if (err == UPD_OK) {
             err = crc_of(device, LOADER, size - LOADER, &note.backup_crc32);
         }
@@ -253,6 +379,9 @@ static enum upd_err arm(struct upd_device *device, const struct upd_install *ins
             device->trouble = backup;
             err = UPD_E_VERIFY;
         }
+    }
+    if (err == UPD_OK && note.log != UPD_NO_LOG) {
+        err = upd_flash_erase(device, note.log); /* no entry of an earlier update is in it */
     }
     if (err == UPD_OK) {
         err = upd_frame_write_note(device, &note);
@@ -283,7 +412,7 @@ static enum upd_err keep_loader(struct upd_device *device, uint32_t source)
 static enum upd_err eboot_activate(struct upd_device *device, const struct upd_install *install)
 {
     const struct upd_eboot_config *config = config_of(device);
-    uint32_t backup = find_backup(device, install->area.offset, install->size);
+    uint32_t backup = find_backup(device, install->area.offset, install->area.size);
     uint8_t block[UPD_EBOOT_COMMAND_SIZE];
     enum upd_err err;
 
@@ -344,8 +473,9 @@ static enum upd_err eboot_start(struct upd_device *device, enum upd_start *todo)
     *todo = UPD_START_GO_ON;
     enum upd_err err = look(device, &now);
     const struct upd_frame *frame = &device->frame;
-    if (err != UPD_OK || !now.state.noted || upd_frame_has(frame, UPD_MARK_PROVEN) ||
-        now.on_trial) {
+    /* A torn CLOSED may have set PROVEN beside it. */
+    bool over = upd_frame_has(frame, UPD_MARK_PROVEN) && upd_frame_has(frame, UPD_MARK_CLOSED);
+    if (err != UPD_OK || !now.state.noted || over || now.on_trial) {
         return err;
     }
     armed = upd_frame_has(frame, UPD_MARK_ARMED);

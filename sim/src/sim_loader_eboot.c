@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include <updraft/bytes.h>
+#include <updraft/copy_log.h>
 #include <updraft/crc32.h>
 #include <updraft/eboot.h>
 #include <updraft/eboot_boot.h>
@@ -166,22 +167,7 @@ static bool verify(struct eboot *eboot, uint32_t which)
     return true;
 }
 
-/* Its own sector is not part of it. */
-static bool copy_sketch(struct eboot *eboot, uint32_t source, uint32_t size)
-{
-    uint8_t sector[SIM_SECTOR];
-
-    for (uint32_t at = SIM_SECTOR; at < size; at += SIM_SECTOR) {
-        if (!sim_loader_read(eboot->machine, source + at, sector, sizeof sector) ||
-            !sim_loader_erase(eboot->machine, at) ||
-            !sim_loader_program(eboot->machine, at, sector, sizeof sector)) {
-            return false;
-        }
-    }
-    eboot->state.verdict[UPD_EBOOT_INSTALLED] = UPD_EBOOT_UNKNOWN;
-    eboot->state.verdict[UPD_EBOOT_RESTORED] = UPD_EBOOT_UNKNOWN;
-    return true;
-}
+enum { STRIDE = 2 }; /* sectors between two notes in the log */
 
 static bool set_mark(struct eboot *eboot, enum upd_journal_mark mark)
 {
@@ -193,6 +179,136 @@ static bool set_mark(struct eboot *eboot, enum upd_journal_mark mark)
                               sizeof zeros);
 }
 
+/* The log lies in the sector of the note and in the first one of the staged sketch. */
+static uint32_t log_offset(const struct eboot *eboot, uint32_t sector)
+{
+    return sector == 0 ? eboot->note.log : eboot->note.source;
+}
+
+static bool read_log(struct eboot *eboot, struct upd_copy_log *log)
+{
+    uint8_t taken[UPD_JOURNAL_MARK_SIZE], entry[UPD_COPY_ENTRY_SIZE];
+
+    for (uint32_t sector = 0; sector < 2; sector++) {
+        uint32_t base = log_offset(eboot, sector);
+        for (uint32_t place = 0; place < UPD_COPY_PLACES; place++) {
+            if (!sim_loader_read(eboot->machine, base + upd_copy_taken_offset(place), taken,
+                                 sizeof taken) ||
+                !sim_loader_read(eboot->machine, base + upd_copy_entry_offset(place), entry,
+                                 sizeof entry)) {
+                return false;
+            }
+            upd_copy_see(log, sector, place, upd_journal_mark_is_set(taken), entry);
+        }
+        if (!sim_loader_read(eboot->machine, base + UPD_COPY_SEALED_OFFSET, taken, sizeof taken)) {
+            return false;
+        }
+        log->sector[sector].sealed = upd_journal_mark_is_set(taken);
+    }
+    return true;
+}
+
+static bool do_log_step(struct eboot *eboot, const struct upd_copy_log *log, uint32_t done,
+                        struct upd_copy_step step)
+{
+    static const uint8_t zeros[UPD_JOURNAL_MARK_SIZE];
+    uint32_t base = log_offset(eboot, step.sector);
+    uint8_t entry[UPD_COPY_ENTRY_SIZE];
+
+    switch (step.what) {
+    case UPD_COPY_WIPE:
+        return sim_loader_program(eboot->machine, base + upd_copy_entry_offset(step.place), zeros,
+                                  sizeof entry);
+    case UPD_COPY_ERASE:
+        return sim_loader_erase(eboot->machine, base);
+    case UPD_COPY_TAKE:
+        return sim_loader_program(eboot->machine, base + upd_copy_taken_offset(step.place), zeros,
+                                  sizeof zeros);
+    case UPD_COPY_ENTER:
+        upd_copy_entry(log, done, entry);
+        return sim_loader_program(eboot->machine, base + upd_copy_entry_offset(step.place), entry,
+                                  sizeof entry);
+    case UPD_COPY_SEAL:
+        return sim_loader_program(eboot->machine, base + UPD_COPY_SEALED_OFFSET, zeros,
+                                  sizeof zeros);
+    case UPD_COPY_LOSE:
+        return set_mark(eboot, UPD_MARK_LOST);
+    default:
+        return true;
+    }
+}
+
+/* Note that so many sectors are copied; nothing when the log is of no use. */
+static bool note_done(struct eboot *eboot, struct upd_copy_log *log, uint32_t done)
+{
+    struct upd_copy_step step = {0};
+
+    while ((eboot->state.sure & UPD_MARK_BIT(UPD_MARK_LOST)) == 0 && step.what != UPD_COPY_READY) {
+        step = upd_copy_note(log, done);
+        if (!do_log_step(eboot, log, done, step)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Where a copy goes on. What is not known for sure later is noted now, before a sector is touched.
+ */
+static bool find_start(struct eboot *eboot, struct upd_copy_log *log, bool anew, uint32_t *done)
+{
+    struct upd_eboot_state *state = &eboot->state;
+
+    *done = 0;
+    if (eboot->note.log == UPD_NO_LOG) {
+        state->sure |= UPD_MARK_BIT(UPD_MARK_LOST);
+        return true;
+    }
+    if ((state->marks & UPD_MARK_BIT(UPD_MARK_LOST)) != 0) {
+        return set_mark(eboot, UPD_MARK_LOST);
+    }
+    if (!read_log(eboot, log)) {
+        return false;
+    }
+    *done = anew ? 0 : upd_copy_done(log);
+    if (!note_done(eboot, log, *done)) {
+        return false;
+    }
+    *done = (state->sure & UPD_MARK_BIT(UPD_MARK_LOST)) != 0 ? 0 : *done;
+    return true;
+}
+
+/* The loader's own sector is not part of it. */
+static bool copy_sketch(struct eboot *eboot, enum upd_copy_way way, bool anew, uint8_t *made)
+{
+    const struct upd_journal_note *note = &eboot->note;
+    uint32_t source = way == UPD_COPY_INSTALL ? note->source : note->backup;
+    uint32_t size = way == UPD_COPY_INSTALL ? note->size : note->backup_size;
+    uint32_t count = (size - 1) / SIM_SECTOR; /* without the first one */
+    struct upd_copy_log log = {.way = (uint8_t)way};
+    uint8_t sector[SIM_SECTOR];
+    uint32_t done;
+
+    if (!find_start(eboot, &log, anew, &done)) {
+        return false;
+    }
+    *made = done == 0 ? UPD_EBOOT_MADE_ANEW : UPD_EBOOT_ENDED;
+    while (done < count) {
+        uint32_t at = (done + 1) * SIM_SECTOR;
+        if (!sim_loader_read(eboot->machine, source + at, sector, sizeof sector) ||
+            !sim_loader_erase(eboot->machine, at) ||
+            !sim_loader_program(eboot->machine, at, sector, sizeof sector)) {
+            return false;
+        }
+        done++;
+        if ((done % STRIDE == 0 || done == count) && !note_done(eboot, &log, done)) {
+            return false;
+        }
+    }
+    eboot->state.verdict[UPD_EBOOT_INSTALLED] = UPD_EBOOT_UNKNOWN;
+    eboot->state.verdict[UPD_EBOOT_RESTORED] = UPD_EBOOT_UNKNOWN;
+    return true;
+}
+
 /* False when power went. */
 static bool do_step(struct eboot *eboot, struct upd_eboot_step step)
 {
@@ -202,11 +318,11 @@ static bool do_step(struct eboot *eboot, struct upd_eboot_step step)
     case UPD_EBOOT_DO_MARK:
         return set_mark(eboot, (enum upd_journal_mark)step.which);
     case UPD_EBOOT_DO_INSTALL:
-        eboot->state.installed = true;
-        return copy_sketch(eboot, eboot->note.source, eboot->note.size);
+        return copy_sketch(eboot, UPD_COPY_INSTALL, step.which == UPD_EBOOT_MADE_ANEW,
+                           &eboot->state.installed);
     case UPD_EBOOT_DO_RESTORE:
-        eboot->state.restored = true;
-        return copy_sketch(eboot, eboot->note.backup, eboot->note.backup_size);
+        return copy_sketch(eboot, UPD_COPY_RESTORE, step.which == UPD_EBOOT_MADE_ANEW,
+                           &eboot->state.restored);
     default:
         return false;
     }

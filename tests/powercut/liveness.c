@@ -12,20 +12,25 @@
 #include "life.h"
 #include "pool.h"
 
-/* docs/powercut.md promises progress from this many operations on. */
-enum { PROMISED = 56, TRIED_MAX = 64, POWER_UPS_MAX = 3000 };
+enum { POWER_UPS_MAX = 3000 };
 
 struct found {
     uint32_t least; /* from so many operations on the update is finished, as far as was tried */
     uint32_t power_ups;
 };
 
-static const char *const lived[] = {
-    "nonos-map2",   "nonos-v1.7-map2", "idf-two_ota_large", "idf-rollback-two_ota_large",
-    "rtos-two_ota",
-#ifndef WITHOUT_EBOOT
-    "eboot-1m64",
-#endif
+/*
+ * Each with what docs/powercut.md promises: progress from so many operations on; and how many are
+ * tried. IDF's loader gives a trial one start: where the cut hits that each time, it never ends.
+ */
+static const struct {
+    const char *setup;
+    enum sizes sizes;
+    uint32_t promised, tried;
+} lived[] = {
+    {"nonos-map2", SIZES_SMALL, 56, 64},        {"nonos-v1.7-map2", SIZES_SMALL, 56, 64},
+    {"idf-two_ota_large", SIZES_SMALL, 56, 64}, {"idf-rollback-two_ota_large", SIZES_SMALL, 56, 64},
+    {"rtos-two_ota", SIZES_SMALL, 56, 64},      {"eboot-1m64", SIZES_LARGE, 72, 88},
 };
 
 /* Power-ups until the update is done, or 0. */
@@ -60,11 +65,13 @@ static void work(uint32_t index, void *ctx, void *result)
     struct life life;
 
     (void)ctx;
-    setup_make(&setup, setup_find(lived[index / KIND_COUNT]), SIZES_SMALL);
+    setup_make(&setup, setup_find(lived[index / KIND_COUNT].setup),
+               lived[index / KIND_COUNT].sizes);
     life_begin(&life, &setup, (enum kind)(index % KIND_COUNT), OUTCOME_CONFIRMED, 1);
     struct state start = life_save(&life);
     found->least = 1;
-    for (uint32_t every = TRIED_MAX; every > 0 && found->least == 1; every--) {
+    for (uint32_t every = lived[index / KIND_COUNT].tried; every > 0 && found->least == 1;
+         every--) {
         uint32_t before = live(&life, &start, every, SIM_TEAR_BEFORE);
         uint32_t torn = live(&life, &start, every, SIM_TEAR_ANY);
         if (before == 0 || torn == 0) {
@@ -90,9 +97,9 @@ int verb_liveness(int argc, char **argv)
     for (uint32_t i = 0; i < COUNT; i++) {
         bool whole = i % KIND_COUNT != KIND_RESUMED;
         printf("liveness %s %s: finished when power goes every %" PRIu32 " operations or more%s\n",
-               lived[i / KIND_COUNT], kind_names[i % KIND_COUNT], found[i].least,
+               lived[i / KIND_COUNT].setup, kind_names[i % KIND_COUNT], found[i].least,
                whole ? " (an update that is not resumed has to fit)" : "");
-        good &= whole || found[i].least <= PROMISED;
+        good &= whole || found[i].least <= lived[i / KIND_COUNT].promised;
     }
     return good ? 0 : 1;
 }

@@ -147,6 +147,7 @@ static uint32_t size_of(enum sizes sizes, enum version version, uint32_t room)
         [SIZES_MINI] = {500, 700},
         [SIZES_TINY] = {700, 4096 + 400},
         [SIZES_SMALL] = {2 * 4096 + 1000, 3 * 4096 + 700},
+        [SIZES_LARGE] = {20 * 4096 + 1000, 30 * 4096 + 700},
         [SIZES_FULL] = {0xFFFFFFFF, 0xFFFFFFFF},
     };
     uint32_t size = wanted[sizes][version];

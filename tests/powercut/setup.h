@@ -60,6 +60,7 @@ enum sizes {
     SIZES_MINI,  /* some pages */
     SIZES_TINY,  /* a sector and some pages */
     SIZES_SMALL, /* some sectors */
+    SIZES_LARGE, /* more than what a boot loader copies between two cuts */
     SIZES_FULL,  /* the new image fills the slot */
 };
 

@@ -10,8 +10,8 @@
  * One step at a time. The caller reads the journal's frame and note, asks, does the one thing that
  * it was told, and asks again until the answer is START or HALT. A cut between or inside of any two
  * steps needs no case of its own: neither the staged sketch nor the backup is ever written by the
- * loader, and a copy that was cut is done anew from its first sector, since a sector that a cut
- * left unstable may look whole.
+ * loader. A copy that was cut goes on where the log of it (copy_log.h) says; when what came of it
+ * does not verify, or there is no log, it is made from its first sector on.
  *
  * Pure. Cost: no heap; 48 bytes of stack.                         Format: docs/formats/journal.md
  */
@@ -35,6 +35,9 @@ enum upd_eboot_copy_of {
 /** What VERIFY steps since the last reset found. */
 enum upd_eboot_verdict { UPD_EBOOT_UNKNOWN, UPD_EBOOT_GOOD, UPD_EBOOT_BAD };
 
+/** How a copy was made: by this session from its first sector on, or not all of it. */
+enum upd_eboot_made { UPD_EBOOT_NOT_MADE, UPD_EBOOT_ENDED, UPD_EBOOT_MADE_ANEW };
+
 /** All that a step depends on. All zero: there is no frame, or no note that is valid. */
 struct upd_eboot_state {
     bool noted;                        /* the frame that counts (J1) has a valid note */
@@ -42,23 +45,27 @@ struct upd_eboot_state {
     uint16_t marks;                    /* of that frame, as read just now */
     uint16_t sure;                     /* marks of it that were set since the last reset */
     uint8_t verdict[UPD_EBOOT_COPIES]; /* enum upd_eboot_verdict */
-    bool installed;                    /* INSTALL was done since the last reset */
-    bool restored;                     /* RESTORE was done since the last reset */
+    uint8_t installed;                 /* enum upd_eboot_made, since the last reset */
+    uint8_t restored;                  /* likewise */
 };
 
 enum upd_eboot_do {
-    UPD_EBOOT_DO_START,   /* start the sketch at 0 */
-    UPD_EBOOT_DO_VERIFY,  /* enum upd_eboot_copy_of `which`: store the verdict */
-    UPD_EBOOT_DO_MARK,    /* set mark `which`, and add it to marks and sure */
-    UPD_EBOOT_DO_INSTALL, /* copy the staged sketch from its byte 0x1000 on to 0x1000 */
-    UPD_EBOOT_DO_RESTORE, /* copy the backup likewise */
-    UPD_EBOOT_DO_HALT,    /* no sketch verifies */
+    UPD_EBOOT_DO_START,  /* start the sketch at 0 */
+    UPD_EBOOT_DO_VERIFY, /* enum upd_eboot_copy_of `which`: store the verdict */
+    UPD_EBOOT_DO_MARK,   /* set mark `which`, and add it to marks and sure */
+    /*
+     * Copy the staged sketch, or the backup, from its byte 0x1000 on to 0x1000. `which` is ENDED:
+     * go on where the log says; or MADE_ANEW: from the first sector on. Store what was done.
+     */
+    UPD_EBOOT_DO_INSTALL,
+    UPD_EBOOT_DO_RESTORE,
+    UPD_EBOOT_DO_HALT, /* no sketch verifies */
 };
 
 /** Small, so that it is returned in a register. */
 struct upd_eboot_step {
     uint8_t what;  /* enum upd_eboot_do */
-    uint8_t which; /* mark, or enum upd_eboot_copy_of */
+    uint8_t which; /* mark, enum upd_eboot_copy_of, or enum upd_eboot_made */
 };
 
 /** True when the frame is in force: a sketch is to be installed, on trial, or to be taken back. */

@@ -55,7 +55,7 @@
 #define UPD_JOURNAL_MARK_SIZE 32u
 
 /** Sectors of which a frame can tell that they are complete; larger areas use a larger stride. */
-#define UPD_JOURNAL_PROGRESS_COUNT 480u
+#define UPD_JOURNAL_PROGRESS_COUNT 448u
 
 /** A size that is not known. */
 #define UPD_SIZE_UNKNOWN 0xFFFFFFFFu
@@ -85,7 +85,8 @@
     X(RESTORED, 4, 0, "eboot: the old sketch is back; otadata: the way back is being recorded")    \
     X(CLOSED, 4, 1, "the frame is in force no more")                                               \
     X(PROVEN, 4, 2, "CLOSED was complete")                                                         \
-    X(REPORTED, 4, 3, "the application knows why the image was given up")
+    X(REPORTED, 4, 3, "the application knows why the image was given up")                          \
+    X(LOST, 2, 7, "eboot: how far the copy came is not known any more")
 
 enum upd_journal_mark {
 #define X(name, page, place, text) UPD_MARK_##name,
@@ -159,7 +160,10 @@ struct upd_journal_note {
     uint32_t backup;       /* copy of the sketch that ran: flash offset, sector-aligned */
     uint32_t backup_size;  /* bytes as above; 0: there is no way back */
     uint32_t backup_crc32; /* of the bytes from 0x1000 on */
+    uint32_t log;          /* sector for the log of copies (copy_log.h); UPD_NO_LOG: none */
 };
+
+#define UPD_NO_LOG 0xFFFFFFFFu
 
 void upd_journal_note_encode(const struct upd_journal_note *note,
                              uint8_t bytes[UPD_JOURNAL_BODY_SIZE]);

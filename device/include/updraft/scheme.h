@@ -180,8 +180,9 @@ struct upd_device {
     int8_t slot_count;
     int8_t running;
     bool loader_counts;
-    bool settled;   /* this session made the selection sure */
-    bool activated; /* this session selected another image: the next reset starts that */
+    bool settled;      /* this session made the selection sure */
+    bool activated;    /* this session selected another image: the next reset starts that */
+    uint8_t backed_up; /* eboot: pieces of the backup that were made before this session */
     union {
         struct {
             const struct upd_flash_map *map;
