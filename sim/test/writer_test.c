@@ -25,7 +25,7 @@ enum { SECTOR = 4096, PAGE = 256, IMAGE_MAX = 0x8000 };
  */
 
 static struct {
-    bool on_trial, pending;
+    bool on_trial, pending, esp32;
     int8_t target;
     enum upd_err prepare;
     struct upd_install installed;
@@ -62,6 +62,12 @@ static enum upd_err fake_prepare(struct upd_device *device, uint32_t size, bool 
                                                .flash_mode = UPD_IMAGE_ANY,
                                                .chip_revision = UPD_IMAGE_ANY_REVISION,
                                                .efuse_revision = UPD_IMAGE_ANY_REVISION};
+    if (fake.esp32) {
+        device->target.chip = UPD_CHIP_ESP32;
+        device->target.place = UPD_PLACE_PARTITION;
+        device->target.flash_map = UPD_IMAGE_ANY;
+        device->target.flash_size = 0x400000;
+    }
     return fake.prepare;
 }
 
@@ -203,7 +209,10 @@ static void test_an_update_takes_the_least_work_that_it_can(void)
             CHECK(upd_writer_write(&writer, image + at, now) == UPD_OK);
             CHECK(writer.written == at + now);
         }
+        CHECK(upd_writer_activate(&writer) == UPD_E_STATE && writer.state == UPD_WRITER_OPEN);
         CHECK(upd_writer_end(&writer) == UPD_OK && writer.state == UPD_WRITER_VERIFIED);
+        CHECK(upd_writer_end(&writer) == UPD_E_STATE &&
+              upd_writer_write(&writer, image, 1) == UPD_E_STATE);
         CHECK(bench.sim.counters.erases - before.erases == sectors(image_size));
         /* A page each, and a byte of progress for each whole sector. */
         CHECK(bench.sim.counters.programs - before.programs ==
@@ -254,6 +263,82 @@ static void test_a_download_goes_on_from_its_last_whole_sector_wherever_it_stopp
         CHECK(upd_writer_end(&writer) == UPD_OK);
         CHECK(bench.sim.counters.erases - erases == sectors(image_size) - from / SECTOR);
         CHECK(slot_holds_image(&bench) && others_are_whole(&bench));
+        sim_flash_free(&bench.sim);
+    }
+}
+
+static void test_a_download_that_was_resumed_may_be_interrupted_again(void)
+{
+    struct bench bench;
+    struct upd_writer writer;
+    struct upd_update update;
+    uint32_t from;
+
+    make_image(0x5210, 2);
+    update = whole_update();
+    open_bench(&bench);
+    CHECK(upd_writer_begin(&writer, &bench.device, &update) == UPD_OK);
+    CHECK(upd_writer_write(&writer, image, 3 * SECTOR) == UPD_OK);
+    for (uint32_t again = 0; again < 5; again++) { /* more than a journal has frames */
+        restart(&bench);
+        CHECK(upd_writer_resume(&writer, &bench.device, &update, &from) == UPD_OK);
+        CHECK(from == 3 * SECTOR);
+    }
+    CHECK(upd_writer_write(&writer, image + from, SECTOR) == UPD_OK);
+    restart(&bench);
+    CHECK(upd_writer_resume(&writer, &bench.device, &update, &from) == UPD_OK);
+    CHECK(from == 4 * SECTOR);
+    sim_flash_free(&bench.sim);
+}
+
+/* What the journal says counts only where the flash agrees, and the first lie ends it. */
+static void test_progress_that_the_flash_does_not_bear_out_is_not_believed(void)
+{
+    struct bench bench;
+    struct upd_writer writer;
+    struct upd_update update;
+    uint32_t from;
+
+    make_image(0x5210, 2);
+    update = whole_update();
+    for (uint32_t bad = 0; bad < 4; bad++) {
+        open_bench(&bench);
+        CHECK(upd_writer_begin(&writer, &bench.device, &update) == UPD_OK);
+        CHECK(upd_writer_write(&writer, image, 4 * SECTOR) == UPD_OK);
+        sim_flash_flip(&bench.sim, SLOT + bad * SECTOR + 1234, 0x10);
+        restart(&bench);
+        CHECK(upd_writer_resume(&writer, &bench.device, &update, &from) == UPD_OK);
+        CHECK(from == bad * SECTOR);
+        CHECK(upd_writer_write(&writer, image + from, image_size - from) == UPD_OK);
+        CHECK(upd_writer_end(&writer) == UPD_OK && slot_holds_image(&bench));
+        sim_flash_free(&bench.sim);
+    }
+}
+
+/* A byte of progress that cannot be written costs that progress, and not the update. */
+static void test_progress_that_cannot_be_noted_does_not_stop_an_update(void)
+{
+    struct bench bench;
+    struct upd_writer writer;
+    struct upd_update update;
+    uint32_t from;
+
+    make_image(0x5210, 2);
+    update = whole_update();
+    for (uint32_t unit = 0; unit < 3; unit++) {
+        open_bench(&bench);
+        CHECK(upd_writer_begin(&writer, &bench.device, &update) == UPD_OK);
+        sim_flash_weaken(&bench.sim,
+                         JOURNAL + upd_journal_frame_offset(0) + upd_journal_progress_offset(unit),
+                         0xFF);
+        sim_flash_set_reads(&bench.sim, SIM_READS_ONES, 0);
+        CHECK(upd_writer_write(&writer, image, 4 * SECTOR) == UPD_OK);
+        CHECK(bench.device.trouble == UPD_SIZE_UNKNOWN);
+        restart(&bench);
+        CHECK(upd_writer_resume(&writer, &bench.device, &update, &from) == UPD_OK);
+        CHECK(from == unit * SECTOR);
+        CHECK(upd_writer_write(&writer, image + from, image_size - from) == UPD_OK);
+        CHECK(upd_writer_end(&writer) == UPD_OK && slot_holds_image(&bench));
         sim_flash_free(&bench.sim);
     }
 }
@@ -383,6 +468,12 @@ static void test_lies_are_refused_and_the_rest_of_the_flash_is_whole(void)
         CHECK_THAT(lie->name, lie->err == UPD_OK || writer.state == UPD_WRITER_IDLE);
         CHECK_THAT(lie->name, lie->err == UPD_OK || upd_writer_activate(&writer) == UPD_E_STATE);
         CHECK_THAT(lie->name, others_are_whole(&bench));
+        /* What was refused is not gone on with; what was only too short may yet be completed. */
+        uint32_t from;
+        restart(&bench);
+        CHECK_THAT(lie->name, lie->err == UPD_OK || lie->err == UPD_E_SHORT ||
+                                  upd_writer_resume(&writer, &bench.device, &update, &from) ==
+                                      UPD_E_NOT_FOUND);
         uint32_t erased = 0;
         for (uint32_t at = SLOT; at < SLOT + ROOM; at += SECTOR) {
             erased += sim_flash_wear(&bench.sim, at);
@@ -419,6 +510,32 @@ static void test_digests_that_came_with_the_update_must_match_the_flash(void)
         CHECK(upd_writer_end(&writer) == (wrong == 0 ? UPD_OK : UPD_E_AUTH));
         md5[15] ^= wrong == 1;
         sha256[31] ^= wrong == 2;
+        sim_flash_free(&bench.sim);
+    }
+}
+
+/* An image that brings no digest: the sum of one byte protects next to nothing. */
+static void test_what_no_digest_protects_is_refused(void)
+{
+    struct bench bench;
+    struct upd_writer writer;
+    uint8_t md5[UPD_MD5_SIZE];
+    struct upd_md5 md5_state;
+
+    int32_t size = check_load(UPD_IMAGES "esp32-unhashed.bin", image, sizeof image);
+    CHECK(size > 0);
+    image_size = (uint32_t)size;
+    upd_md5_init(&md5_state);
+    upd_md5_update(&md5_state, image, image_size);
+    upd_md5_final(&md5_state, md5);
+    for (uint32_t announced = 0; announced < 2; announced++) {
+        struct upd_update update = whole_update();
+        update.md5 = announced ? md5 : NULL;
+        open_bench(&bench);
+        fake.esp32 = true;
+        CHECK(upd_writer_begin(&writer, &bench.device, &update) == UPD_OK);
+        CHECK(upd_writer_write(&writer, image, image_size) == UPD_OK);
+        CHECK(upd_writer_end(&writer) == (announced ? UPD_OK : UPD_E_AUTH));
         sim_flash_free(&bench.sim);
     }
 }
@@ -539,6 +656,22 @@ static void test_a_compressed_image_is_inflated_on_its_way(void)
     CHECK(send_packed(&writer, packed_size) == UPD_OK && slot_holds_image(&bench));
     CHECK(whole > 0 && bench.sim.counters.erases - erases == sectors(image_size) - whole);
     sim_flash_free(&bench.sim);
+
+    /* Stopped half-way, and what comes then under the same name is another image. */
+    open_bench(&bench);
+    CHECK(upd_writer_begin(&writer, &bench.device, &update) == UPD_OK);
+    CHECK(send_packed(&writer, packed_size / 2) == UPD_E_SHORT);
+    restart(&bench);
+    CHECK(upd_writer_resume(&writer, &bench.device, &update, &from) == UPD_OK && from == 0);
+    CHECK(writer.kept > 0x1000);
+    image[0x1000] ^= 1;
+    pack(image, image_size);
+    erases = bench.sim.counters.erases;
+    CHECK(send_packed(&writer, packed_size) == UPD_E_CHANGED);
+    CHECK(bench.sim.counters.erases == erases);
+    restart(&bench);
+    CHECK(upd_writer_resume(&writer, &bench.device, &update, &from) == UPD_E_NOT_FOUND);
+    sim_flash_free(&bench.sim);
 }
 
 static void test_compressed_lies_are_refused(void)
@@ -579,10 +712,14 @@ int main(void)
     CHECK_RUN(test_an_update_takes_the_least_work_that_it_can);
     CHECK_RUN(test_a_size_that_is_not_known_is_found_out);
     CHECK_RUN(test_a_download_goes_on_from_its_last_whole_sector_wherever_it_stopped);
+    CHECK_RUN(test_a_download_that_was_resumed_may_be_interrupted_again);
+    CHECK_RUN(test_progress_that_the_flash_does_not_bear_out_is_not_believed);
+    CHECK_RUN(test_progress_that_cannot_be_noted_does_not_stop_an_update);
     CHECK_RUN(test_power_may_go_at_every_operation_again_and_again);
     CHECK_RUN(test_another_update_is_not_taken_for_the_interrupted_one);
     CHECK_RUN(test_lies_are_refused_and_the_rest_of_the_flash_is_whole);
     CHECK_RUN(test_digests_that_came_with_the_update_must_match_the_flash);
+    CHECK_RUN(test_what_no_digest_protects_is_refused);
     CHECK_RUN(test_begin_is_refused_while_the_running_image_is_on_trial);
     CHECK_RUN(test_an_update_that_was_given_up_is_not_resumed);
     CHECK_RUN(test_a_flash_that_does_not_take_a_page_is_found_out_at_once);
