@@ -16,7 +16,7 @@ static uint32_t frame_offset(const struct upd_frame *frame)
     return frame->sector + upd_journal_frame_offset(frame->index);
 }
 
-static enum upd_err read_cover(struct upd_device *device, uint32_t sector, bool *valid)
+enum upd_err upd_frame_read_cover(struct upd_device *device, uint32_t sector, bool *valid)
 {
     uint8_t cover[UPD_JOURNAL_COVER_SIZE];
     enum upd_err err =
@@ -84,7 +84,7 @@ static enum upd_err find(struct upd_device *device, uint32_t sector, uint32_t co
 enum upd_err upd_frame_find(struct upd_device *device, uint32_t sector)
 {
     bool covered;
-    enum upd_err err = read_cover(device, sector, &covered);
+    enum upd_err err = upd_frame_read_cover(device, sector, &covered);
 
     return err == UPD_OK ? find(device, sector, covered ? UPD_JOURNAL_FRAMES : 0) : err;
 }
@@ -124,6 +124,14 @@ enum upd_err upd_frame_is_blank(struct upd_device *device, enum upd_journal_mark
                       UPD_JOURNAL_MARK_SIZE, blank);
 }
 
+enum upd_err upd_frame_write_cover(struct upd_device *device, uint32_t sector)
+{
+    uint8_t cover[UPD_JOURNAL_COVER_SIZE];
+
+    upd_journal_cover_encode(cover);
+    return upd_flash_program(device, sector + UPD_JOURNAL_COVER_OFFSET, cover, sizeof cover);
+}
+
 /* Make what may look like a cover or a head look like none. */
 static enum upd_err wipe(struct upd_device *device, uint32_t sector, uint32_t place)
 {
@@ -152,7 +160,6 @@ static enum upd_err wipe(struct upd_device *device, uint32_t sector, uint32_t pl
 
 enum upd_err upd_frame_clear(struct upd_device *device, uint32_t sector)
 {
-    uint8_t cover[UPD_JOURNAL_COVER_SIZE];
     enum upd_err err = UPD_OK;
 
     device->frame.index = UPD_JOURNAL_FRAMES;
@@ -164,11 +171,7 @@ enum upd_err upd_frame_clear(struct upd_device *device, uint32_t sector)
     if (err == UPD_OK) {
         err = upd_flash_erase(device, sector);
     }
-    if (err == UPD_OK) {
-        upd_journal_cover_encode(cover);
-        err = upd_flash_program(device, sector + UPD_JOURNAL_COVER_OFFSET, cover, sizeof cover);
-    }
-    return err;
+    return err == UPD_OK ? upd_frame_write_cover(device, sector) : err;
 }
 
 /* Tell whether the pages of HEAD and TAKEN were never touched: a torn TAKEN may not look like one,
@@ -209,7 +212,7 @@ enum upd_err upd_frame_take(struct upd_device *device, uint32_t sector,
     bool covered;
     uint32_t index = UPD_JOURNAL_FRAMES;
 
-    enum upd_err err = read_cover(device, sector, &covered);
+    enum upd_err err = upd_frame_read_cover(device, sector, &covered);
     if (err == UPD_OK && covered) {
         err = first_free(device, sector, &index);
     }

@@ -38,6 +38,13 @@ UPD_MUST_CHECK enum upd_err upd_frame_find(struct upd_device *device, uint32_t s
  */
 UPD_MUST_CHECK enum upd_err upd_frame_find_in(struct upd_device *device, uint32_t sector);
 
+/** Tell whether `sector` has the cover of a journal. */
+UPD_MUST_CHECK enum upd_err upd_frame_read_cover(struct upd_device *device, uint32_t sector,
+                                                 bool *valid);
+
+/** Write the cover of `sector`, in which there is none: all that was written before is complete. */
+UPD_MUST_CHECK enum upd_err upd_frame_write_cover(struct upd_device *device, uint32_t sector);
+
 /** Tell whether any frame in `sector`, valid or not, has the mark ARMED. */
 UPD_MUST_CHECK enum upd_err upd_frame_any_armed(struct upd_device *device, uint32_t sector,
                                                 bool *armed);

@@ -518,19 +518,32 @@ static enum upd_err give_up(struct upd_device *device, const struct upd_otadata 
     return err;
 }
 
-/* Give what runs a record that no cut has touched, in place of the one that it has. */
-static enum upd_err record_anew(struct upd_device *device, struct upd_otadata *data, int8_t copy)
+/* Select what runs, by a record with a state. *copy: the one that has it. */
+static enum upd_err record_running(struct upd_device *device, const struct upd_otadata *data,
+                                   uint32_t state, int8_t *copy)
 {
     struct upd_otadata_plan plan;
 
-    enum upd_err err = upd_flash_erase(device, copy_sector(device, copy));
+    enum upd_err err = upd_otadata_plan_boot(data, UPD_OTADATA_SAFE, device->running, false, &plan);
+    if (err == UPD_OK) {
+        struct upd_otadata_write *last = &plan.write[plan.count - 1];
+        upd_otadata_encode(last->record, upd_otadata_sequence(last->record), state);
+        *copy = (int8_t)last->copy;
+        err = carry_out(device, data, &plan);
+    }
+    return err;
+}
+
+/* Give what runs a record that no cut has touched, in place of the one in `copy`. */
+static enum upd_err record_anew(struct upd_device *device, struct upd_otadata *data, uint32_t state,
+                                int8_t *copy)
+{
+    enum upd_err err = upd_flash_erase(device, copy_sector(device, *copy));
+
     if (err == UPD_OK) {
         err = read_records(device, data);
     }
-    if (err == UPD_OK) {
-        err = upd_otadata_plan_boot(data, UPD_OTADATA_SAFE, device->running, false, &plan);
-    }
-    return err == UPD_OK ? carry_out(device, data, &plan) : err;
+    return err == UPD_OK ? record_running(device, data, state, copy) : err;
 }
 
 /* Another image was given up, and a cut may have come between: end that. */
@@ -547,7 +560,8 @@ static enum upd_err settle(struct upd_device *device, struct upd_otadata *data)
             continue;
         }
         if (upd_frame_has(frame, UPD_MARK_RESTORED) && device->running >= 0) {
-            err = record_anew(device, data, !copy);
+            int8_t other = !copy;
+            err = record_anew(device, data, UPD_OTADATA_UNDEFINED, &other);
         }
         if (err == UPD_OK) {
             err = forget_record(device, data, copy);
@@ -567,6 +581,17 @@ static enum upd_journal_mark reason_of(const struct upd_frame *frame)
                                                     : UPD_MARK_EXHAUSTED;
 }
 
+/* A plan to write a record anew, with a state. */
+static struct upd_otadata_plan plan_state(const struct upd_otadata *data, int8_t copy,
+                                          uint32_t state)
+{
+    struct upd_otadata_plan plan = {.count = 1};
+
+    plan.write[0].copy = (uint8_t)copy;
+    upd_otadata_encode(plan.write[0].record, upd_otadata_sequence(data->copy[copy]), state);
+    return plan;
+}
+
 /*
  * The boot loader writes PENDING before it starts a NEW image, and a cut of that may leave a state
  * that it does not know and takes for none: it would start the image for ever. So the state that it
@@ -575,16 +600,13 @@ static enum upd_journal_mark reason_of(const struct upd_frame *frame)
 static enum upd_err mend_state(struct upd_device *device, const struct upd_otadata *data)
 {
     int8_t active = upd_otadata_active(data);
-    struct upd_otadata_plan plan = {.count = 1};
 
     if (active == UPD_OTADATA_NONE || !names(data, active, device->running) ||
         is_settled(data->copy[active]) ||
         upd_otadata_state(data->copy[active]) == UPD_OTADATA_PENDING) {
         return UPD_OK;
     }
-    plan.write[0].copy = (uint8_t)active;
-    upd_otadata_encode(plan.write[0].record, upd_otadata_sequence(data->copy[active]),
-                       UPD_OTADATA_PENDING);
+    struct upd_otadata_plan plan = plan_state(data, active, UPD_OTADATA_PENDING);
     return carry_out(device, data, &plan);
 }
 
@@ -594,8 +616,8 @@ static enum upd_err mend_state(struct upd_device *device, const struct upd_otada
  */
 static enum upd_err adopt(struct upd_device *device, struct upd_otadata *data)
 {
-    struct upd_otadata_plan plan;
     enum upd_err err = UPD_OK;
+    int8_t copy;
 
     if (device->running < 0) {
         return UPD_OK;
@@ -603,7 +625,7 @@ static enum upd_err adopt(struct upd_device *device, struct upd_otadata *data)
     if (names(data, 0, device->running) || names(data, 1, device->running)) {
         return mend_state(device, data);
     }
-    for (int8_t copy = 0; copy < 2; copy++) {
+    for (copy = 0; copy < 2; copy++) {
         err = find_frame(device, data, copy);
         if (err != UPD_OK || is_open(&device->frame, device->running)) {
             break;
@@ -612,13 +634,7 @@ static enum upd_err adopt(struct upd_device *device, struct upd_otadata *data)
     if (err != UPD_OK || !is_open(&device->frame, device->running)) {
         return err;
     }
-    err = upd_otadata_plan_boot(data, UPD_OTADATA_SAFE, device->running, true, &plan);
-    if (err == UPD_OK) {
-        struct upd_otadata_write *last = &plan.write[plan.count - 1];
-        upd_otadata_encode(last->record, upd_otadata_sequence(last->record), UPD_OTADATA_PENDING);
-        err = carry_out(device, data, &plan);
-    }
-    return err;
+    return record_running(device, data, UPD_OTADATA_PENDING, &copy);
 }
 
 static enum upd_err otadata_start(struct upd_device *device, enum upd_start *todo)
@@ -669,18 +685,51 @@ static enum upd_err running_version(struct upd_device *device, uint32_t *version
     return err;
 }
 
-/* IDF with rollback: the state is the trial. */
-static enum upd_err confirm_record(struct upd_device *device, const struct upd_otadata *data)
+/* A record that the boot loader may have read, and that does not read well now. */
+static int8_t torn_copy(const struct upd_otadata *data)
+{
+    for (int8_t copy = 0; copy < 2; copy++) {
+        uint32_t sequence = upd_otadata_sequence(data->copy[copy]);
+        if (sequence != UINT32_MAX && sequence != 0 && !upd_otadata_crc_is_good(data->copy[copy])) {
+            return copy;
+        }
+    }
+    return UPD_OTADATA_NONE;
+}
+
+/*
+ * IDF with rollback: the state is the trial. Behind the record that says VALID a cover is written,
+ * and without it the record is written anew: one that a cut tore may read well now and not later,
+ * and the image that was confirmed would be gone: (O4).
+ */
+static enum upd_err confirm_record(struct upd_device *device, struct upd_otadata *data)
 {
     const struct upd_otadata_config *config = config_of(device);
+    int8_t copy = (int8_t)!staging_copy(data);
     struct upd_otadata_plan plan;
+    bool whole = true;
 
     enum upd_err err = upd_otadata_plan_confirm(data, UPD_OTADATA_SAFE, &plan);
     if (err == UPD_E_STATE) {
-        return UPD_OK; /* factory runs, or a slot without a record: never on trial */
+        copy = torn_copy(data);
+        if (device->running < 0 || copy == UPD_OTADATA_NONE) {
+            return UPD_OK; /* factory runs, or a slot without a record: never on trial */
+        }
+        plan.count = 1;
+        err = record_anew(device, data, UPD_OTADATA_VALID, &copy);
+    } else if (err == UPD_OK) {
+        if (upd_otadata_state(data->copy[copy]) == UPD_OTADATA_VALID) {
+            err = upd_frame_read_cover(device, copy_sector(device, copy), &whole);
+        }
+        if (!whole) {
+            plan = plan_state(data, copy, UPD_OTADATA_VALID);
+        }
+        if (err == UPD_OK) {
+            err = carry_out(device, data, &plan);
+        }
     }
-    if (err == UPD_OK) {
-        err = carry_out(device, data, &plan);
+    if (err == UPD_OK && plan.count > 0) {
+        err = upd_frame_write_cover(device, copy_sector(device, copy));
     }
     if (err == UPD_OK && plan.count > 0 && config->fuse_burn != NULL) {
         uint32_t version;

@@ -65,6 +65,7 @@ struct life {
     enum upd_fall fall; /* the last one that was told */
     const char *wrong;
     uint32_t sessions;
+    bool in_library; /* the boot loader has done its part */
     union {
         struct upd_otadata_config otadata;
         struct upd_eboot_config eboot;
@@ -138,6 +139,7 @@ static inline enum end life_session(struct life *life)
     enum upd_start todo = UPD_START_GO_ON;
 
     life->sessions++;
+    life->in_library = false;
     sim_flash_power_on(&life->sim);
     sim_boot(&life->setup->loader, &life->sim, &life->rtc, &life->fuse, &life->boot);
     if (life->boot.end != SIM_BOOT_STARTS) {
@@ -151,6 +153,7 @@ static inline enum end life_session(struct life *life)
     if (life->runs == NEW && life->plan == CRASHES && life->setup->by_loader) {
         return END_RESTART;
     }
+    life->in_library = true;
     enum upd_err err = life->setup->open(life);
     scheme = life->device.scheme;
     if (err == UPD_OK) {
@@ -256,6 +259,13 @@ static inline void life_cut_once(struct cutter *cutter, const struct sim_flash *
         copy->plan = CONFIRMS;
         end = life_to_end(copy);
     }
+    /* What was confirmed stays, whatever unstable cells read from then on. */
+    sim_flash_cut(&copy->sim, NULL, 0, false);
+    for (uint32_t i = 0; i < 3 && end == END_DONE && copy->runs == NEW; i++) {
+        static const enum sim_reads ways[] = {SIM_READS_ONES, SIM_READS_ZEROS, SIM_READS_RANDOM};
+        sim_flash_set_reads(&copy->sim, ways[i], 0);
+        end = life_session(copy);
+    }
     cutter->cuts++;
     if (end != END_DONE || copy->runs != NEW) {
         cutter->bad++;
@@ -281,6 +291,106 @@ static inline void life_cut(void *ctx, struct sim_flash *sim, const struct sim_o
         for (uint32_t second = 0; exists && wanted && second <= cutter->seconds; second++) {
             life_cut_once(cutter, sim, op, data, (enum sim_tear_kind)tear, second);
         }
+    }
+}
+
+/* --- Every fault ------------------------------------------------------------------------------ */
+
+enum { LIFE_OPS = 2048 };
+#define LIFE_NOWHERE UINT32_MAX
+
+/* The operations of an update without a fault, and the sector of each; NOWHERE: a loader's. */
+struct life_ops {
+    struct life *life;
+    uint32_t count;
+    uint32_t sector[LIFE_OPS];
+    bool wanted[LIFE_OPS]; /* by the library: it changes something that nothing else does */
+};
+
+static inline void life_note(void *ctx, struct sim_flash *sim, const struct sim_op *op,
+                             const void *data)
+{
+    static uint8_t held[SECTOR];
+    struct life_ops *ops = ctx;
+    const uint8_t *wanted = data;
+    uint32_t changes = 0, cleared = 0;
+
+    sim_flash_peek(sim, op->offset, held, op->size);
+    for (uint32_t i = 0; i < op->size; i++) {
+        changes += op->kind == SIM_ERASE ? held[i] != 0xFF : (held[i] & ~wanted[i]) != 0;
+        cleared += op->kind == SIM_PROGRAM && wanted[i] == 0;
+    }
+    CHECK(ops->count < LIFE_OPS);
+    ops->sector[ops->count % LIFE_OPS] =
+        ops->life->in_library ? op->offset / SECTOR * SECTOR : LIFE_NOWHERE;
+    /* Progress may get lost. A record of otadata is made invalid twice, in its CRC and its number.
+     */
+    ops->wanted[ops->count % LIFE_OPS] =
+        changes != 0 && !(op->size == 4 && (changes == 1 || cleared == 4));
+    ops->count++;
+}
+
+/* A copy of the device meets a fault; when that is gone, it goes on. */
+static inline void life_with_fault(const struct life *life, const struct sim_fault *fault,
+                                   uint32_t sector, bool must_tell)
+{
+    struct life *copy = malloc(sizeof *copy);
+    char text[120];
+
+    CHECK(copy != NULL);
+    *copy = *life;
+    sim_flash_fork(&copy->sim, &life->sim);
+    sim_flash_fault(&copy->sim, fault);
+    enum end end = life_to_end(copy);
+    bool told = end == END_FAILED && (copy->err == UPD_E_IO || copy->err == UPD_E_VERIFY) &&
+                copy->device.trouble != LIFE_NOWHERE &&
+                (sector == LIFE_NOWHERE || copy->device.trouble == sector);
+    /* Whether there is a way back was asked of a flash that does not answer. */
+    told = told || (fault->kind == SIM_FAULT_READ_FAILS && end == END_FAILED &&
+                    copy->err == UPD_E_NOT_FOUND);
+    snprintf(text, sizeof text, "%s, plan %d, fault %d at %u: end %d, error %d, trouble 0x%x",
+             life->setup->name, (int)life->plan, (int)fault->kind, (unsigned)fault->at, (int)end,
+             (int)copy->err, (unsigned)copy->device.trouble);
+    CHECK_THAT(text, told || !copy->in_library || (end == END_DONE && !must_tell));
+    sim_flash_heal(&copy->sim);
+    if (end != END_DONE) {
+        CHECK_THAT(text, life_to_end(copy) == END_DONE);
+    }
+    sim_flash_free(&copy->sim);
+    free(copy);
+}
+
+/*
+ * From this state to the end, each operation once not done, silently or with an error; and reads
+ * failed once, with each plan others of them. What the library needs and did not get, it notices at
+ * once.
+ */
+static inline void life_fault_everywhere(struct life *life)
+{
+    static struct life_ops ops;
+    struct life *copy = malloc(sizeof *copy);
+
+    CHECK(copy != NULL);
+    *copy = *life;
+    ops.life = copy;
+    ops.count = 0;
+    sim_flash_fork(&copy->sim, &life->sim);
+    sim_flash_set_hook(&copy->sim, life_note, &ops);
+    CHECK_THAT(life->setup->name, life_to_end(copy) == END_DONE);
+    uint32_t reads = (uint32_t)copy->sim.counters.reads;
+    sim_flash_free(&copy->sim);
+    free(copy);
+    for (uint32_t i = 0; i < ops.count; i++) {
+        struct sim_fault ignored = {.kind = SIM_FAULT_IGNORED, .at = i, .count = 1};
+        struct sim_fault fails = {.kind = SIM_FAULT_FAILS, .at = i, .count = 1};
+        if (ops.sector[i] != LIFE_NOWHERE) {
+            life_with_fault(life, &ignored, ops.sector[i], ops.wanted[i]);
+            life_with_fault(life, &fails, ops.sector[i], true);
+        }
+    }
+    for (uint32_t i = (uint32_t)life->plan; i < reads; i += PLANS) {
+        struct sim_fault fault = {.kind = SIM_FAULT_READ_FAILS, .at = i, .count = 1};
+        life_with_fault(life, &fault, LIFE_NOWHERE, false);
     }
 }
 

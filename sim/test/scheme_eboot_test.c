@@ -362,6 +362,17 @@ static void test_the_stock_loader_is_bricked_by_cuts_of_its_copy(void)
     sim_flash_free(&life.sim);
 }
 
+static void test_each_fault_is_told_with_its_sector(void)
+{
+    struct life life;
+
+    for (uint32_t plan = CONFIRMS; plan < PLANS; plan++) {
+        begin(&life, &ours, (enum plan)plan, 100, 300);
+        life_fault_everywhere(&life);
+        sim_flash_free(&life.sim);
+    }
+}
+
 int main(void)
 {
     int32_t size = check_load(UPD_IMAGES "arduino.bin", vector.bytes, sizeof vector.bytes);
@@ -380,6 +391,7 @@ int main(void)
     CHECK_RUN(test_a_device_is_opened_only_where_its_layout_says_so);
     CHECK_RUN(test_every_operation_torn_in_every_way);
     CHECK_RUN(test_two_cuts_in_a_row);
+    CHECK_RUN(test_each_fault_is_told_with_its_sector);
     CHECK_RUN(test_the_stock_loader_is_bricked_by_cuts_of_its_copy);
     check_end();
 }
