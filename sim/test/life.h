@@ -8,6 +8,7 @@
 #ifndef SIM_TEST_LIFE_H
 #define SIM_TEST_LIFE_H
 
+#include <updraft/otadata.h>
 #include <updraft/sim_boot.h>
 #include <updraft/sim_rtc.h>
 #include <updraft/writer.h>
@@ -305,6 +306,7 @@ struct life_ops {
     uint32_t count;
     uint32_t sector[LIFE_OPS];
     bool wanted[LIFE_OPS]; /* by the library: it changes something that nothing else does */
+    bool paired[LIFE_OPS]; /* it and the next one change the same, and one of them has to */
 };
 
 static inline void life_note(void *ctx, struct sim_flash *sim, const struct sim_op *op,
@@ -325,8 +327,13 @@ static inline void life_note(void *ctx, struct sim_flash *sim, const struct sim_
         ops->life->in_library ? op->offset / SECTOR * SECTOR : LIFE_NOWHERE;
     /* Progress may get lost. A record of otadata is made invalid twice, in its CRC and its number.
      */
-    ops->wanted[ops->count % LIFE_OPS] =
-        changes != 0 && !(op->size == 4 && (changes == 1 || cleared == 4));
+    bool one_of_two = op->size == 4 && cleared == 4;
+    bool is_progress = op->kind == SIM_PROGRAM && op->size == 4 && changes == 1;
+    /* The slot may hold the very same image already: then its erase is not missed. */
+    bool of_slot = op->kind == SIM_ERASE && op->offset >= ops->life->setup->place[0];
+    ops->wanted[ops->count % LIFE_OPS] = changes != 0 && !one_of_two && !is_progress && !of_slot;
+    ops->paired[ops->count % LIFE_OPS] =
+        one_of_two && op->offset % SECTOR == UPD_OTADATA_CRC_OFFSET && changes != 0;
     ops->count++;
 }
 
@@ -385,6 +392,10 @@ static inline void life_fault_everywhere(struct life *life)
         struct sim_fault fails = {.kind = SIM_FAULT_FAILS, .at = i, .count = 1};
         if (ops.sector[i] != LIFE_NOWHERE) {
             life_with_fault(life, &ignored, ops.sector[i], ops.wanted[i]);
+            if (ops.paired[i]) {
+                ignored.count = 2;
+                life_with_fault(life, &ignored, ops.sector[i], true);
+            }
             life_with_fault(life, &fails, ops.sector[i], true);
         }
     }
