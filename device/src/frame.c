@@ -54,8 +54,7 @@ static enum upd_err read_marks(struct upd_device *device, uint16_t *marks)
     return UPD_OK;
 }
 
-/* The highest of the first `count` frames with a valid head. */
-static enum upd_err find(struct upd_device *device, uint32_t sector, uint32_t count)
+enum upd_err upd_frame_find(struct upd_device *device, uint32_t sector)
 {
     struct upd_frame *frame = &device->frame;
     uint8_t body[UPD_JOURNAL_BODY_SIZE];
@@ -63,7 +62,7 @@ static enum upd_err find(struct upd_device *device, uint32_t sector, uint32_t co
     bool same = frame->sector == sector;
     enum upd_err err = UPD_OK;
 
-    for (uint32_t i = count; i > 0 && index == UPD_JOURNAL_FRAMES; i--) {
+    for (uint32_t i = UPD_JOURNAL_FRAMES; i > 0 && index == UPD_JOURNAL_FRAMES; i--) {
         err = upd_flash_read(device, sector + upd_journal_frame_offset(i - 1), body, sizeof body);
         if (err != UPD_OK) {
             return err;
@@ -79,19 +78,6 @@ static enum upd_err find(struct upd_device *device, uint32_t sector, uint32_t co
     frame->index = (uint8_t)index;
     frame->marks = 0;
     return upd_frame_exists(frame) ? read_marks(device, &frame->marks) : UPD_OK;
-}
-
-enum upd_err upd_frame_find(struct upd_device *device, uint32_t sector)
-{
-    bool covered;
-    enum upd_err err = upd_frame_read_cover(device, sector, &covered);
-
-    return err == UPD_OK ? find(device, sector, covered ? UPD_JOURNAL_FRAMES : 0) : err;
-}
-
-enum upd_err upd_frame_find_in(struct upd_device *device, uint32_t sector)
-{
-    return find(device, sector, UPD_JOURNAL_FRAMES);
 }
 
 enum upd_err upd_frame_any_armed(struct upd_device *device, uint32_t sector, bool *armed)

@@ -25,18 +25,13 @@ static inline bool upd_frame_has(const struct upd_frame *frame, enum upd_journal
 }
 
 /**
- * Find the frame that counts in the journal at flash offset `sector`, and read its marks. What this
- * session knows for sure of the same frame is kept.
+ * Find the frame that counts in the journal at flash offset `sector`, and read its marks: the
+ * highest with a valid head, whatever the cover says. What this session knows for sure of the same
+ * frame is kept.
  *
  * @return UPD_OK  device->frame is it; its index is UPD_JOURNAL_FRAMES when there is none
  */
 UPD_MUST_CHECK enum upd_err upd_frame_find(struct upd_device *device, uint32_t sector);
-
-/**
- * The same, where the caller knows by another proof than the cover that the sector's last erase was
- * complete.
- */
-UPD_MUST_CHECK enum upd_err upd_frame_find_in(struct upd_device *device, uint32_t sector);
 
 /** Tell whether `sector` has the cover of a journal. */
 UPD_MUST_CHECK enum upd_err upd_frame_read_cover(struct upd_device *device, uint32_t sector,

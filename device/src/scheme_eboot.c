@@ -112,7 +112,7 @@ struct look {
 static enum upd_err look(struct upd_device *device, struct look *look)
 {
     /* As the loader: a cover that a cut tore must not hide a frame from one of the two. */
-    enum upd_err err = upd_frame_find_in(device, limit_of(device));
+    enum upd_err err = upd_frame_find(device, limit_of(device));
 
     memset(look, 0, sizeof *look);
     if (err != UPD_OK || !upd_frame_exists(&device->frame)) {

@@ -90,7 +90,7 @@ static enum upd_err read_state(struct upd_device *device, struct upd_nonos_state
 {
     enum upd_err err = read_area(device, &state->area);
     if (err == UPD_OK) {
-        err = upd_frame_find_in(device, journal_of(device));
+        err = upd_frame_find(device, journal_of(device));
     }
     if (err != UPD_OK) {
         return err;

@@ -166,16 +166,9 @@ static bool loader_has_trial(const struct upd_device *device)
     return device->loader_counts;
 }
 
-/* The journal of a copy. A good record in front of it tells that the sector's erase was complete.
- */
-static enum upd_err find_frame(struct upd_device *device, const struct upd_otadata *data,
-                               int8_t copy)
+static enum upd_err find_frame(struct upd_device *device, int8_t copy)
 {
-    const uint8_t *record = data->copy[copy];
-    bool good = upd_otadata_sequence(record) != UINT32_MAX && upd_otadata_crc_is_good(record);
-
-    return good ? upd_frame_find_in(device, copy_sector(device, copy))
-                : upd_frame_find(device, copy_sector(device, copy));
+    return upd_frame_find(device, copy_sector(device, copy));
 }
 
 /* A frame that is about a slot, and in force. If that slot runs before it was selected, because no
@@ -202,7 +195,7 @@ static enum upd_err find_trial(struct upd_device *device, const struct upd_otada
         return UPD_OK;
     }
     for (uint32_t i = 0; i < 2; i++) {
-        enum upd_err err = find_frame(device, data, i == 0 ? (int8_t)!staging : staging);
+        enum upd_err err = find_frame(device, i == 0 ? (int8_t)!staging : staging);
         if (err != UPD_OK) {
             return err;
         }
@@ -224,7 +217,7 @@ static enum upd_err find_fall_in(struct upd_device *device, const struct upd_ota
     uint32_t state = upd_otadata_state(record);
     int8_t slot = good ? upd_otadata_slot(data, (uint32_t)copy) : UPD_SLOT_NONE;
 
-    enum upd_err err = find_frame(device, data, copy);
+    enum upd_err err = find_frame(device, copy);
     if (err != UPD_OK) {
         return err;
     }
@@ -553,7 +546,7 @@ static enum upd_err settle(struct upd_device *device, struct upd_otadata *data)
     enum upd_err err = UPD_OK;
 
     for (int8_t copy = 0; copy < 2 && err == UPD_OK; copy++) {
-        err = find_frame(device, data, copy);
+        err = find_frame(device, copy);
         if (err != UPD_OK || !upd_frame_exists(frame) ||
             frame->head.slot == (uint8_t)device->running ||
             (frame->marks & UPD_MARKS_GIVEN_UP) == 0 || upd_frame_has(frame, UPD_MARK_CLOSED)) {
@@ -626,7 +619,7 @@ static enum upd_err adopt(struct upd_device *device, struct upd_otadata *data)
         return mend_state(device, data);
     }
     for (copy = 0; copy < 2; copy++) {
-        err = find_frame(device, data, copy);
+        err = find_frame(device, copy);
         if (err != UPD_OK || is_open(&device->frame, device->running)) {
             break;
         }
@@ -780,7 +773,7 @@ static enum upd_err otadata_roll_back(struct upd_device *device)
     if (!loader_has_trial(device)) {
         err = find_trial(device, &data, &on_trial);
         if (err == UPD_OK && !on_trial) {
-            err = find_frame(device, &data, !staging_copy(&data));
+            err = find_frame(device, !staging_copy(&data));
         }
         return err == UPD_OK ? give_up(device, &data, back, UPD_MARK_REFUSED) : err;
     }
