@@ -492,9 +492,6 @@ static enum upd_err give_up(struct upd_device *device, const struct upd_otadata 
     if (upd_frame_exists(&device->frame) && device->frame.head.slot == (uint8_t)device->running) {
         own = device->frame.sector == copy_sector(device, 1);
         err = upd_frame_mark(device, reason);
-        if (err == UPD_OK && back >= 0 && !names(data, !own, back)) {
-            err = upd_frame_mark(device, UPD_MARK_RESTORED);
-        }
     }
     if (err == UPD_OK && back == UPD_SLOT_FACTORY) {
         err = forget_record(device, data, !own);
@@ -527,18 +524,6 @@ static enum upd_err record_running(struct upd_device *device, const struct upd_o
     return err;
 }
 
-/* Give what runs a record that no cut has touched, in place of the one in `copy`. */
-static enum upd_err record_anew(struct upd_device *device, struct upd_otadata *data, uint32_t state,
-                                int8_t *copy)
-{
-    enum upd_err err = upd_flash_erase(device, copy_sector(device, *copy));
-
-    if (err == UPD_OK) {
-        err = read_records(device, data);
-    }
-    return err == UPD_OK ? record_running(device, data, state, copy) : err;
-}
-
 /* Another image was given up, and a cut may have come between: end that. */
 static enum upd_err settle(struct upd_device *device, struct upd_otadata *data)
 {
@@ -552,13 +537,7 @@ static enum upd_err settle(struct upd_device *device, struct upd_otadata *data)
             (frame->marks & UPD_MARKS_GIVEN_UP) == 0 || upd_frame_has(frame, UPD_MARK_CLOSED)) {
             continue;
         }
-        if (upd_frame_has(frame, UPD_MARK_RESTORED) && device->running >= 0) {
-            int8_t other = !copy;
-            err = record_anew(device, data, UPD_OTADATA_UNDEFINED, &other);
-        }
-        if (err == UPD_OK) {
-            err = forget_record(device, data, copy);
-        }
+        err = forget_record(device, data, copy);
         if (err == UPD_OK) {
             err = upd_frame_mark(device, UPD_MARK_CLOSED);
         }
@@ -709,7 +688,13 @@ static enum upd_err confirm_record(struct upd_device *device, struct upd_otadata
             return UPD_OK; /* factory runs, or a slot without a record: never on trial */
         }
         plan.count = 1;
-        err = record_anew(device, data, UPD_OTADATA_VALID, &copy);
+        err = upd_flash_erase(device, copy_sector(device, copy));
+        if (err == UPD_OK) {
+            err = read_records(device, data);
+        }
+        if (err == UPD_OK) {
+            err = record_running(device, data, UPD_OTADATA_VALID, &copy);
+        }
     } else if (err == UPD_OK) {
         if (upd_otadata_state(data->copy[copy]) == UPD_OTADATA_VALID) {
             err = upd_frame_read_cover(device, copy_sector(device, copy), &whole);

@@ -82,7 +82,7 @@
     X(EXHAUSTED, 3, 5, "given up: its starts are used and it did not confirm itself")              \
     X(DAMAGED, 3, 6, "given up: it does not verify")                                               \
     X(REFUSED, 3, 7, "given up: the application asked for it")                                     \
-    X(RESTORED, 4, 0, "eboot: the old sketch is back; otadata: the way back is being recorded")    \
+    X(RESTORED, 4, 0, "eboot: the old sketch is back")                                             \
     X(CLOSED, 4, 1, "the frame is in force no more")                                               \
     X(PROVEN, 4, 2, "CLOSED was complete")                                                         \
     X(REPORTED, 4, 3, "the application knows why the image was given up")                          \
