@@ -1,0 +1,244 @@
+#include "compat/compat.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include <updraft/chip.h>
+
+/* A download that ended: recorded by a thread of its own, because the threads of the sockets must
+ * not wait for a disk. */
+struct ended {
+    struct ended *next;
+    struct compat *compat;
+    struct fleet_answer answer;
+    int64_t sent; /* offset behind the last byte */
+    bool whole;
+};
+
+struct compat {
+    struct fleet *fleet;
+    pthread_mutex_t lock;
+    pthread_cond_t more;
+    pthread_t thread;
+    struct ended *first, **last;
+    bool stop;
+};
+
+static void record(const struct ended *ended)
+{
+    struct fleet_error error;
+
+    if (ended->whole) {
+        (void)fleet_download_finished(ended->compat->fleet, &ended->answer, &error);
+    } else {
+        fleet_download_progress(ended->compat->fleet, &ended->answer, ended->sent);
+    }
+}
+
+static void *run(void *ctx)
+{
+    struct compat *compat = ctx;
+
+    pthread_mutex_lock(&compat->lock);
+    while (!compat->stop || compat->first != NULL) {
+        struct ended *ended = compat->first;
+        if (ended == NULL) {
+            pthread_cond_wait(&compat->more, &compat->lock);
+            continue;
+        }
+        compat->first = ended->next;
+        compat->last = compat->first == NULL ? &compat->first : compat->last;
+        pthread_mutex_unlock(&compat->lock);
+        record(ended);
+        free(ended);
+        pthread_mutex_lock(&compat->lock);
+    }
+    pthread_mutex_unlock(&compat->lock);
+    return NULL;
+}
+
+struct compat *compat_new(struct fleet *fleet)
+{
+    struct compat *compat = calloc(1, sizeof *compat);
+
+    if (compat == NULL) {
+        abort();
+    }
+    compat->fleet = fleet;
+    compat->last = &compat->first;
+    pthread_mutex_init(&compat->lock, NULL);
+    pthread_cond_init(&compat->more, NULL);
+    if (pthread_create(&compat->thread, NULL, run, compat) != 0) {
+        abort();
+    }
+    return compat;
+}
+
+void compat_free(struct compat *compat)
+{
+    if (compat == NULL) {
+        return;
+    }
+    pthread_mutex_lock(&compat->lock);
+    compat->stop = true;
+    pthread_cond_signal(&compat->more);
+    pthread_mutex_unlock(&compat->lock);
+    pthread_join(compat->thread, NULL);
+    pthread_cond_destroy(&compat->more);
+    pthread_mutex_destroy(&compat->lock);
+    free(compat);
+}
+
+void compat_tables(struct compat *compat, struct http_table tables[COMPAT_TABLES])
+{
+    tables[0] = (struct http_table){esphttpupdate_routes, esphttpupdate_count, compat};
+    tables[1] = (struct http_table){otadrive_routes, otadrive_count, compat};
+    tables[2] = (struct http_table){plain_routes, plain_count, compat};
+}
+
+/* --- What a device presents --------------------------------------------------------------------
+ */
+
+/* A header of either core: "x-ESP8266-" or "x-ESP32-" and the name. */
+static const char *core_header(const struct http_exchange *x, const char *name)
+{
+    char whole[64];
+
+    snprintf(whole, sizeof whole, "x-ESP8266-%s", name);
+    const char *value = http_header(x, whole);
+    if (value == NULL) {
+        snprintf(whole, sizeof whole, "x-ESP32-%s", name);
+        value = http_header(x, whole);
+    }
+    return value != NULL && *value != '\0' ? value : NULL;
+}
+
+/* A decimal number; 0, which is "not told", for anything else. */
+static int64_t core_number(const struct http_exchange *x, const char *name)
+{
+    const char *text = core_header(x, name);
+    char *end;
+
+    if (text == NULL || *text < '0' || *text > '9') {
+        return 0;
+    }
+    errno = 0;
+    long long value = strtoll(text, &end, 10);
+    return errno == 0 && *end == '\0' ? value : 0;
+}
+
+void compat_read_headers(const struct http_exchange *x, struct device_facts *facts)
+{
+    const char *agent = http_header(x, "User-Agent");
+    const char *version = core_header(x, "version");
+    const char *mode = core_header(x, "mode");
+
+    facts->chip_id = core_header(x, "Chip-ID");
+    facts->mac = core_header(x, "STA-MAC");
+    facts->sketch_md5 = core_header(x, "sketch-md5");
+    facts->sdk = core_header(x, "sdk-version");
+    facts->free_space = core_number(x, "free-space");
+    facts->sketch_size = core_number(x, "sketch-size");
+    facts->chip_size = core_number(x, "chip-size");
+    facts->version = facts->version != NULL ? facts->version : version;
+    /* The ESP32 core does not say which of its chips it is. */
+    if ((agent != NULL && strncmp(agent, "ESP8266", 7) == 0) ||
+        http_header(x, "x-ESP8266-STA-MAC") != NULL) {
+        facts->chip = UPD_CHIP_ESP8266;
+    }
+    facts->asked = mode == NULL                   ? ASKED_APP
+                   : strcmp(mode, "spiffs") == 0  ? ASKED_FILESYSTEM
+                   : strcmp(mode, "version") == 0 ? ASKED_VERSION
+                                                  : ASKED_APP;
+    facts->address = http_peer(x)->address;
+}
+
+int64_t compat_range_start(const struct http_exchange *x)
+{
+    const char *range = http_header(x, "Range");
+
+    return range != NULL && strncasecmp(range, "bytes=", 6) == 0 && range[6] >= '0' &&
+                   range[6] <= '9'
+               ? strtoll(range + 6, NULL, 10)
+               : 0;
+}
+
+/* --- Asking and answering --------------------------------------------------------------------- */
+
+bool compat_check(struct http_exchange *x, const struct device_facts *facts,
+                  struct fleet_answer *answer)
+{
+    const struct compat *compat = http_context(x);
+    struct fleet_error error;
+    enum fleet_status status = fleet_check(compat->fleet, facts, answer, &error);
+
+    if (status != FLEET_OK && status != FLEET_FULL) {
+        http_answer_empty(x, (unsigned)fleet_status_http(status));
+        return false;
+    }
+    if (answer->recognised != RECOGNISED) {
+        http_answer_empty(x, (unsigned)answer->reply);
+        return false;
+    }
+    return true;
+}
+
+/* Of an answer that is being sent; lives as long as its exchange. */
+struct sending {
+    struct compat *compat;
+    const struct fleet_answer *answer;
+};
+
+/* On a thread of the sockets. */
+static void sent(void *ctx, uint64_t first, uint64_t count, bool complete)
+{
+    const struct sending *sending = ctx;
+    struct compat *compat = sending->compat;
+    struct ended *ended = malloc(sizeof *ended);
+
+    if (ended == NULL) {
+        abort();
+    }
+    *ended = (struct ended){
+        .compat = compat, .answer = *sending->answer, .sent = (int64_t)(first + count)};
+    ended->whole = complete && ended->sent == ended->answer.image.size;
+    pthread_mutex_lock(&compat->lock);
+    *compat->last = ended;
+    compat->last = &ended->next;
+    pthread_cond_signal(&compat->more);
+    pthread_mutex_unlock(&compat->lock);
+}
+
+void compat_send_image(struct http_exchange *x, const struct fleet_answer *answer)
+{
+    struct compat *compat = http_context(x);
+    struct sending *sending = http_alloc(x, sizeof *sending);
+    struct fleet_error error;
+    int fd = -1;
+
+    if (fleet_answer_open(compat->fleet, answer, &fd, &error) != FLEET_OK) {
+        http_answer_empty(x, 500);
+        return;
+    }
+    if (http_method(x) != HTTP_HEAD) {
+        /* A disk that is full keeps nobody from his update: what cannot be noted is not. */
+        (void)fleet_download_begun(compat->fleet, answer, compat_range_start(x), &error);
+    }
+    *sending = (struct sending){compat, answer};
+    http_answer_header(x, "x-MD5", answer->image.md5);
+    http_answer_header(x, "x-version", answer->release.version);
+    const struct http_file file = {
+        .fd = fd,
+        .size = (uint64_t)answer->image.size,
+        .type = "application/octet-stream",
+        .etag = answer->image.sha256,
+        .accel = http_printf(x, "%.2s/%s", answer->image.sha256, answer->image.sha256 + 2),
+        .sent = sent,
+        .ctx = sending,
+    };
+    http_answer_file(x, &file);
+}

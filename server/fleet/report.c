@@ -1,0 +1,290 @@
+#include "fleet/report.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <jansson.h>
+
+struct store_view *report_begin(struct fleet *fleet)
+{
+    return store_read(fleet_store(fleet));
+}
+
+void report_end(struct store_view *view)
+{
+    if (view != NULL) {
+        store_end(view);
+    }
+}
+
+bool report_product(struct store_view *view, int64_t no, struct product *product)
+{
+    return view != NULL && store_get_no(view, STORE_PRODUCT, no, product) == STORE_OK;
+}
+
+bool report_user(struct store_view *view, int64_t no, struct user *user)
+{
+    return view != NULL && no != 0 && store_get_no(view, STORE_USER, no, user) == STORE_OK;
+}
+
+void report_update(struct store_view *view, const struct update *update, struct report_names *names)
+{
+    struct device *device = calloc(1, sizeof *device);
+    struct product *product = calloc(1, sizeof *product);
+
+    *names = (struct report_names){0};
+    if (device == NULL || product == NULL) {
+        abort();
+    }
+    if (view != NULL && store_get_no(view, STORE_DEVICE, update->device, device) == STORE_OK) {
+        const char *name = device->name[0] != '\0'      ? device->name
+                           : device->serial[0] != '\0'  ? device->serial
+                           : device->chip_id[0] != '\0' ? device->chip_id
+                                                        : device->id;
+        snprintf(names->device_id, sizeof names->device_id, "%s", device->id);
+        snprintf(names->device, sizeof names->device, "%s", name);
+    }
+    if (report_product(view, update->product, product)) {
+        snprintf(names->product_id, sizeof names->product_id, "%s", product->id);
+        snprintf(names->product, sizeof names->product, "%s", product->name);
+    }
+    free(device);
+    free(product);
+}
+
+/* --- Updates by state and by cause ------------------------------------------------------------ */
+
+static void add_state(void *ctx, const char *value, int64_t count)
+{
+    struct report_updates *report = ctx;
+    long state = strtol(value, NULL, 10);
+
+    if (state >= 0 && state <= UPDATE_ROLLED_BACK) {
+        report->states[state] = count;
+    }
+}
+
+/* The ten most frequent causes stay, in their order. */
+static void add_failure(void *ctx, const char *value, int64_t count)
+{
+    struct report_updates *report = ctx;
+    size_t at = report->failure_count;
+
+    if (value[0] == '\0') {
+        return;
+    }
+    while (at > 0 && report->failures[at - 1].count < count) {
+        at--;
+    }
+    if (at == REPORT_FAILURES) {
+        return;
+    }
+    size_t last =
+        report->failure_count < REPORT_FAILURES ? report->failure_count++ : REPORT_FAILURES - 1;
+    memmove(report->failures + at + 1, report->failures + at,
+            (last - at) * sizeof report->failures[0]);
+    report->failures[at] = (struct report_failure){.count = count};
+    snprintf(report->failures[at].code, sizeof report->failures[at].code, "%s", value);
+}
+
+/* A cause's sentence is that of its newest update. */
+static void add_sentence(struct store_view *view, struct report_failure *failure)
+{
+    const struct store_where where = STORE_TEXT("reason", failure->code);
+    const struct store_query query = {&where, 1, "changed", true, 1, 0};
+    struct update update;
+
+    bool found =
+        store_get(view, STORE_UPDATE, &query, &update) == STORE_OK && update.text[0] != '\0';
+    snprintf(failure->text, sizeof failure->text, "%s", found ? update.text : failure->code);
+}
+
+void report_updates(struct store_view *view, int64_t product, const struct release *release,
+                    int64_t since, struct report_updates *report)
+{
+    struct store_where where[3];
+    struct store_query query = {.where = where};
+
+    *report = (struct report_updates){0};
+    if (view == NULL) {
+        return;
+    }
+    if (product != 0) {
+        where[query.count++] = STORE_NUMBER("product", product);
+    }
+    if (release != NULL) {
+        where[query.count++] = STORE_NUMBER("release", release->no);
+    }
+    if (since != 0) {
+        where[query.count++] = (struct store_where){"changed", STORE_GE, since, NULL};
+    }
+    (void)store_tally(view, STORE_UPDATE, "state", &query, add_state, report);
+    (void)store_tally(view, STORE_UPDATE, "reason", &query, add_failure, report);
+    for (size_t i = 0; i < report->failure_count; i++) {
+        add_sentence(view, &report->failures[i]);
+    }
+    if (release != NULL) {
+        where[0] = STORE_NUMBER("product", product);
+        where[1] = STORE_TEXT("version", release->version);
+        query.count = 2;
+        (void)store_count(view, STORE_DEVICE, &query, &report->devices);
+    }
+}
+
+/* --- What ran when ---------------------------------------------------------------------------- */
+/* One setting for each product and hour: "versions.HOUR.PRODUCT" = {"v1.0.0": 12, ...}. */
+
+enum { HOUR = 3600000, KEPT_HOURS = 90 * 24, VERSIONS_MAX = 20 };
+#define KEY_FORMAT "versions.%08lld.%lld"
+
+struct tally {
+    json_t *counts;
+    int64_t others; /* of versions that are too many to list */
+};
+
+static void add_version(void *ctx, const char *value, int64_t count)
+{
+    struct tally *tally = ctx;
+
+    if (value[0] == '\0') {
+        return;
+    }
+    if (json_object_size(tally->counts) < VERSIONS_MAX) {
+        json_object_set_new(tally->counts, value, json_integer(count));
+    } else {
+        tally->others += count;
+    }
+}
+
+struct note {
+    int64_t hour;
+    int64_t products[256];
+    size_t count;
+};
+
+static bool add_product(void *ctx, const void *record)
+{
+    struct note *note = ctx;
+    const struct product *product = record;
+
+    note->products[note->count++] = product->no;
+    return note->count < sizeof note->products / sizeof note->products[0];
+}
+
+static enum store_result write_note(struct store_view *view, const struct note *note,
+                                    int64_t product)
+{
+    const struct store_where where = STORE_NUMBER("product", product);
+    const struct store_query query = {.where = &where, .count = 1};
+    struct tally tally = {.counts = json_object()};
+    struct setting setting = {0};
+    enum store_result result =
+        store_tally(view, STORE_DEVICE, "version", &query, add_version, &tally);
+
+    if (tally.others > 0) {
+        json_object_set_new(tally.counts, "", json_integer(tally.others));
+    }
+    char *text = json_dumps(tally.counts, JSON_COMPACT);
+    if (result == STORE_OK && text != NULL && strlen(text) < sizeof setting.value &&
+        json_object_size(tally.counts) > 0) {
+        snprintf(setting.key, sizeof setting.key, KEY_FORMAT, (long long)note->hour,
+                 (long long)product);
+        snprintf(setting.value, sizeof setting.value, "%s", text);
+        result = store_insert(view, STORE_SETTING, &setting);
+    }
+    free(text);
+    json_decref(tally.counts);
+    return result;
+}
+
+static enum store_result take_note(struct store_view *view, void *ctx)
+{
+    struct note *note = ctx;
+    struct store_query all = {.limit = sizeof note->products / sizeof note->products[0]};
+    char oldest[WORD_SIZE];
+    enum store_result result;
+
+    note->count = 0;
+    result = store_each(view, STORE_PRODUCT, &all, add_product, note);
+    for (size_t i = 0; i < note->count && result == STORE_OK; i++) {
+        result = write_note(view, note, note->products[i]);
+    }
+    snprintf(oldest, sizeof oldest, KEY_FORMAT, (long long)(note->hour - KEPT_HOURS), 0LL);
+    const struct store_where where[] = {{"key", STORE_GE, 0, "versions."},
+                                        {"key", STORE_LT, 0, oldest}};
+    const struct store_query old = {.where = where, .count = 2};
+    return result != STORE_OK ? result : store_remove(view, STORE_SETTING, &old, NULL);
+}
+
+enum fleet_status report_sample(struct fleet *fleet, struct fleet_error *error)
+{
+    struct note note = {.hour = fleet_now(fleet) / HOUR};
+    struct store_view *view = report_begin(fleet);
+    char key[WORD_SIZE];
+
+    if (view == NULL) {
+        goto failed;
+    }
+    snprintf(key, sizeof key, "versions.%08lld.", (long long)note.hour);
+    const struct store_where where = {"key", STORE_GE, 0, key};
+    const struct store_query query = {.where = &where, .count = 1};
+    struct setting setting;
+    bool noted = store_get(view, STORE_SETTING, &query, &setting) == STORE_OK &&
+                 strncmp(setting.key, key, strlen(key)) == 0;
+    report_end(view);
+    if (noted || store_write(fleet_store(fleet), take_note, &note) == STORE_OK) {
+        return FLEET_OK;
+    }
+failed:
+    *error = (struct fleet_error){.status = FLEET_FAILED, .offset = -1};
+    snprintf(error->code, sizeof error->code, "store");
+    snprintf(error->message, sizeof error->message, "what runs could not be noted");
+    return FLEET_FAILED;
+}
+
+struct history {
+    int64_t product;
+    void (*each)(void *ctx, const struct report_sample *sample);
+    void *ctx;
+};
+
+static bool tell_note(void *ctx, const void *record)
+{
+    const struct history *history = ctx;
+    const struct setting *setting = record;
+    struct report_sample sample = {0};
+    long long hour, product;
+    const char *version;
+    json_t *count;
+
+    if (sscanf(setting->key, "versions.%lld.%lld", &hour, &product) != 2 ||
+        product != history->product) {
+        return true;
+    }
+    json_t *counts = json_loads(setting->value, 0, NULL);
+    json_object_foreach(counts, version, count)
+    {
+        sample = (struct report_sample){
+            .time = hour * HOUR, .product = product, .devices = json_integer_value(count)};
+        snprintf(sample.version, sizeof sample.version, "%s", version);
+        history->each(history->ctx, &sample);
+    }
+    json_decref(counts);
+    return true;
+}
+
+void report_history(struct store_view *view, int64_t product, int64_t since,
+                    void (*each)(void *ctx, const struct report_sample *sample), void *ctx)
+{
+    struct history history = {product, each, ctx};
+    char first[WORD_SIZE];
+
+    snprintf(first, sizeof first, "versions.%08lld.", (long long)(since / HOUR));
+    const struct store_where where[] = {{"key", STORE_GE, 0, first},
+                                        {"key", STORE_LT, 0, "versions/"}};
+    const struct store_query query = {.where = where, .count = 2, .order = "key"};
+    if (view != NULL) {
+        (void)store_each(view, STORE_SETTING, &query, tell_note, &history);
+    }
+}
