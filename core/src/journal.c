@@ -33,8 +33,10 @@ bool upd_journal_mark_is_set(const uint8_t mark[UPD_JOURNAL_MARK_SIZE])
 {
     uint32_t zeros = 0;
 
-    for (uint32_t i = 0; i < 8 * UPD_JOURNAL_MARK_SIZE; i++) {
-        zeros += ~(uint32_t)mark[i / 8] >> i % 8 & 1;
+    for (uint32_t i = 0; i < UPD_JOURNAL_MARK_SIZE; i++) {
+        for (uint32_t bits = mark[i] ^ 0xFFu; bits != 0; bits &= bits - 1) {
+            zeros++;
+        }
     }
     return zeros >= MARK_IS_SET;
 }

@@ -51,7 +51,13 @@ static struct upd_nonos_step fall_back(const struct upd_nonos_state *state, uint
         upd_block_slot(state->area.params.head[other], state->version) == spare) {
         return step(UPD_SELECT_FLAG, other);
     }
-    return state->retried ? step(UPD_NONOS_HALT, 0) : step(UPD_NONOS_RETRY, spare);
+    if (!state->retried) {
+        return step(UPD_NONOS_RETRY, spare);
+    }
+    /* The block cannot be made to select it: better what is good, unselected, than nothing. */
+    return state->verdict[spare] == UPD_VERDICT_GOOD  ? step(UPD_NONOS_START, spare)
+           : state->verdict[spare] == UPD_VERDICT_BAD ? step(UPD_NONOS_HALT, 0)
+                                                      : step(UPD_NONOS_VERIFY, spare);
 }
 
 struct upd_nonos_step upd_nonos_boot(const struct upd_nonos_state *state)

@@ -253,12 +253,16 @@ uint32_t sim_flash_unstable(const struct sim_flash *sim, uint32_t offset, uint32
     uint32_t count = 0;
 
     check_range(sim, offset, size);
-    for (uint32_t i = offset; i < offset + size; i++) {
+    for (uint32_t i = offset, end; i < offset + size; i = end) {
+        uint32_t base = i - i % sim->flash.sector_size;
         const struct sim_sector *sector =
             sim_sector_at(sim->chip->root, i / sim->flash.sector_size);
-        uint32_t mask = sector->unstable == NULL ? 0 : sector->unstable[i % sim->flash.sector_size];
-        for (; mask != 0; mask &= mask - 1) {
-            count++;
+        end = base + sim->flash.sector_size < offset + size ? base + sim->flash.sector_size
+                                                            : offset + size;
+        for (uint32_t k = i; sector->unstable != NULL && k < end; k++) {
+            for (uint32_t mask = sector->unstable[k - base]; mask != 0; mask &= mask - 1) {
+                count++;
+            }
         }
     }
     return count;

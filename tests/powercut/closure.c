@@ -21,6 +21,7 @@
 #include <string.h>
 
 #include <updraft/bytes.h>
+#include <updraft/copy_log.h>
 #include <updraft/sim_random.h>
 
 #include "life.h"
@@ -128,6 +129,11 @@ static uint64_t mix_data(const struct setup *setup, uint64_t hash, const struct 
                 bytes[i - within] = 0;
             }
         }
+    }
+    if (setup->scheme == EBOOT && op->size == UPD_COPY_ENTRY_SIZE && bytes[0] == 'U' &&
+        bytes[1] == 'C') {
+        memset(bytes + 4, 0, 4);
+        memset(bytes + op->size - 4, 0, 4);
     }
     bool record = setup->scheme == OTADATA && within < UPD_OTADATA_RECORD_SIZE &&
                   op->offset - setup->area[0].offset < setup->area[0].size;
@@ -237,14 +243,19 @@ static bool look(struct search *search, struct state *state)
         state_free(state);
         return false;
     }
-    uint64_t all = 1;
     life_restore(&search->probe, state);
     uint32_t readings = is_unstable(&search->probe) ? READINGS : 1;
+    uint64_t all = 0, sum = 1;
+    bool differ = false;
     for (uint32_t i = 0; i < readings; i++) {
         life_restore(&search->probe, state);
-        all = mix(all, live_on(search, i));
+        uint64_t future = live_on(search, i);
+        differ |= i > 0 && future != all;
+        sum = mix(sum, future) | 1;
+        all = i == 0 ? future : all;
     }
-    all = mix(all, readings) | 1;
+    /* Unstable cells that change nothing are as good as none. */
+    all = differ ? sum : all | 1;
     *map_at(&search->exact, hash) = all;
     uint64_t *known = map_at(&search->known, all);
     if (*known != 0) {

@@ -73,7 +73,8 @@ bool upd_nonos_on_trial(const struct upd_nonos_state *state);
  * The way back is to make the other copy the current one, which still selects the other slot. Only
  * if it does not, because the SDK stored settings since, or the slot went bad long after, the
  * current copy is changed in place: a cut in that one write may hit the settings that share its
- * page.
+ * page. Where that selects nothing better either, such as after a bit of the block has turned by
+ * itself, the one that verifies is started although it is not selected.
  *
  * @return UPD_SELECT_FLAG, or any from MARK on. On an ordinary boot VERIFY, then START: nothing is
  *         written
