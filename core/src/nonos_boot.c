@@ -47,7 +47,7 @@ static struct upd_nonos_step fall_back(const struct upd_nonos_state *state, uint
 {
     uint32_t other = current ^ 1;
 
-    if (state->area.copy[other].sealed &&
+    if (!state->retried && state->area.copy[other].sealed &&
         upd_block_slot(state->area.params.head[other], state->version) == spare) {
         return step(UPD_SELECT_FLAG, other);
     }
@@ -71,7 +71,8 @@ struct upd_nonos_step upd_nonos_boot(const struct upd_nonos_state *state)
     bool allowed = counted || count < UPD_TRIAL_STARTS;
     uint32_t first = allowed ? slot : spare;
 
-    if (upd_flag_trust(&state->area) == UPD_FLAG_DOUBT) {
+    /* Once: where the sector cannot be written, what it is read as has to do. */
+    if (upd_flag_trust(&state->area) == UPD_FLAG_DOUBT && !state->retried) {
         return step(UPD_SELECT_FLAG, current);
     }
     if (trial && is_given_up(state)) {

@@ -224,11 +224,26 @@ enum upd_err upd_frame_take(struct upd_device *device, uint32_t sector,
     return err;
 }
 
+/* A frame that was there a moment ago may not be found again, by a fault of reading. */
+static enum upd_err check_frame(struct upd_device *device)
+{
+    if (upd_frame_exists(&device->frame)) {
+        return UPD_OK;
+    }
+    device->trouble = device->frame.sector;
+    return UPD_E_VERIFY;
+}
+
 enum upd_err upd_frame_mark(struct upd_device *device, enum upd_journal_mark mark)
 {
     struct upd_frame *frame = &device->frame;
-    enum upd_err err = upd_flash_clear(device, frame_offset(frame) + upd_journal_mark_offset(mark),
-                                       UPD_JOURNAL_MARK_SIZE, MARK_ONES);
+    enum upd_err err = check_frame(device);
+
+    if (err != UPD_OK) {
+        return err;
+    }
+    err = upd_flash_clear(device, frame_offset(frame) + upd_journal_mark_offset(mark),
+                          UPD_JOURNAL_MARK_SIZE, MARK_ONES);
 
     if (err == UPD_OK) {
         frame->marks |= (uint16_t)UPD_MARK_BIT(mark);
@@ -294,7 +309,8 @@ enum upd_err upd_frame_read_note(struct upd_device *device, struct upd_journal_n
 enum upd_err upd_frame_write_note(struct upd_device *device, const struct upd_journal_note *note)
 {
     uint8_t body[UPD_JOURNAL_BODY_SIZE];
+    enum upd_err err = check_frame(device);
 
     upd_journal_note_encode(note, body);
-    return upd_flash_program(device, note_offset(device), body, sizeof body);
+    return err == UPD_OK ? upd_flash_program(device, note_offset(device), body, sizeof body) : err;
 }

@@ -5,6 +5,7 @@
  * loader of updraft does the same steps with other hands.
  */
 #include <updraft/bytes.h>
+#include <updraft/crc32.h>
 #include <updraft/loader_record.h>
 #include <updraft/nonos_boot.h>
 #include <updraft/scheme.h>
@@ -192,6 +193,27 @@ static void blank_seals(uint8_t page[PAGE], uint32_t offset)
     }
 }
 
+/*
+ * Read a page of the settings, which nobody can tell from wrong ones, until two readings in a row
+ * are the same: a bit that was read wrong once is not carried over. A cell that is unstable since
+ * the SDK's own write was cut has no right value.
+ */
+static enum upd_err read_settings(struct upd_device *device, uint32_t offset, uint8_t page[PAGE])
+{
+    uint32_t before, now = 0;
+    enum upd_err err = UPD_OK;
+
+    for (uint32_t i = 0; i < 4 && err == UPD_OK; i++) {
+        before = now;
+        err = upd_flash_read(device, offset, page, PAGE);
+        now = upd_crc32(UPD_CRC32_INIT, page, PAGE);
+        if (i > 0 && now == before) {
+            break;
+        }
+    }
+    return err;
+}
+
 /* The other copy becomes the current one, with another slot in its boot block. */
 static enum upd_err write_copy(struct upd_device *device, const struct upd_nonos_state *state,
                                enum upd_slot slot)
@@ -205,7 +227,7 @@ static enum upd_err write_copy(struct upd_device *device, const struct upd_nonos
         err = upd_flash_erase(device, target);
     }
     for (uint32_t at = 0; at < SECTOR && err == UPD_OK; at += PAGE) {
-        err = upd_flash_read(device, source + at, page, PAGE);
+        err = read_settings(device, source + at, page);
         if (err == UPD_OK && at == 0) {
             err = upd_boot_block_select(page, state->version, slot);
         }
@@ -566,7 +588,7 @@ static enum upd_err read_sector_0(struct upd_device *device, uint8_t *map)
 enum upd_err upd_nonos_open(struct upd_device *device, const struct upd_flash *flash,
                             const struct upd_nonos_config *config)
 {
-    uint8_t number;
+    uint8_t number, again = 0;
 
     if (flash->sector_size != SECTOR || flash->page_size != PAGE) {
         return UPD_E_ARG;
@@ -578,8 +600,17 @@ enum upd_err upd_nonos_open(struct upd_device *device, const struct upd_flash *f
                                   .slot_count = 2,
                                   .running = UPD_SLOT_NONE};
     enum upd_err err = read_sector_0(device, &number);
+    if (err == UPD_OK) {
+        err = read_sector_0(device, &again);
+    }
     if (err != UPD_OK) {
         return err;
+    }
+    if (number != again) {
+        /* Another map has its slots and settings elsewhere: a bit read wrong must not choose one.
+         */
+        device->trouble = 0;
+        return UPD_E_VERIFY;
     }
     number = config->flash_map == UPD_IMAGE_ANY ? number : config->flash_map;
     const struct upd_flash_map *map = upd_flash_map(number);

@@ -282,6 +282,7 @@ static bool write_flag(struct nonos *nonos, uint8_t copy)
         }
     }
     nonos->state.progress = (struct upd_select_progress){.sealed = false};
+    nonos->state.retried = true;
     return true;
 }
 

@@ -10,13 +10,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <updraft/sysparam.h>
+
 #include "life.h"
 #include "pool.h"
 
-enum { LOG = 1024, SECTORS_MAX = 64, READ_STRIDE = 7 };
+enum { LOG = 1024, SECTORS_MAX = 64 };
 
 struct found {
     uint64_t faults, errors, bricks, unverified, lost, stuck, unnamed;
+    uint64_t hopeless; /* where a sketch has to lie to run, and no other place will do */
     char first[300];
 };
 
@@ -59,14 +62,31 @@ static void complain(struct found *found, const struct life *life, const struct 
     }
 }
 
+/* An Arduino sketch runs from one place: when that is broken for good, no image can run. */
+static bool is_hopeless(const struct life *life, const struct sim_fault *fault)
+{
+    return life->setup->scheme == EBOOT && fault->kind >= SIM_FAULT_STUCK_0 &&
+           fault->at < life->setup->image[NEW][0].size;
+}
+
 static void count_damage(struct found *found, struct life *life, const struct sim_fault *fault)
 {
+    if ((life->brick || life->unverified) && !life->lost && is_hopeless(life, fault)) {
+        found->hopeless++;
+        return;
+    }
     found->bricks += life->brick;
     found->unverified += life->unverified;
     found->lost += life->lost;
     if (life->brick || life->unverified || life->lost) {
         complain(found, life, fault, "damage");
     }
+}
+
+/* A read that went wrong once: whoever cannot go on then is reset. */
+static bool is_passing(const struct sim_fault *fault)
+{
+    return fault->kind == SIM_FAULT_READ_FAILS || fault->kind == SIM_FAULT_READ_FLIPS;
 }
 
 /*
@@ -86,6 +106,11 @@ static void live(struct life *life, struct state *start, struct found *found,
     found->faults++;
     for (uint32_t i = 0; i < SESSIONS && end != END_DONE && !damaged; i++) {
         end = life_session(life);
+        if (end == END_DEAD && life->brick && is_passing(fault)) {
+            end = END_RESTART; /* the watchdog resets it, and the fault is over */
+            life->brick = false;
+            life->complaint[0] = 0;
+        }
         damaged = end == END_DEAD;
         if (end == END_FAILED) {
             found->errors++;
@@ -134,12 +159,27 @@ static void fail_operations(struct life *life, struct state *start, const struct
 static void fail_reads(struct life *life, struct state *start, const struct plan *plan,
                        struct found *found)
 {
-    for (uint32_t i = 0; i < plan->read_count; i += READ_STRIDE) {
+    for (uint32_t i = 0; i < plan->read_count; i++) {
         struct sim_fault fault = {.kind = SIM_FAULT_READ_FAILS, .at = i, .count = 1};
         live(life, start, found, &fault, UINT32_MAX);
         fault.kind = SIM_FAULT_READ_FLIPS;
         live(life, start, found, &fault, UINT32_MAX);
     }
+}
+
+/* The fault by itself changes a bit of the SDK's settings as they are: nothing to do with updates.
+ */
+static bool breaks_settings(struct life *life, struct state *start, const struct sim_fault *fault)
+{
+    const struct upd_area *params = &life->setup->area[life->setup->metadata_count - 1];
+    uint32_t within = fault->at % SECTOR;
+    uint8_t byte;
+
+    life_restore(life, start);
+    sim_flash_peek(&life->sim, fault->at, &byte, 1);
+    return life->setup->scheme == NONOS && fault->at - params->offset < params->size &&
+           within >= UPD_BOOT_BLOCK_SIZE && within < UPD_SYSPARAM_SDK_SIZE &&
+           ((byte & fault->mask) != 0) == (fault->kind == SIM_FAULT_STUCK_0);
 }
 
 static void fail_sectors(struct life *life, struct state *start, const struct plan *plan,
@@ -158,6 +198,9 @@ static void fail_sectors(struct life *life, struct state *start, const struct pl
                                       .at = plan->sector[i] + at,
                                       .count = UINT32_MAX,
                                       .mask = (uint8_t)(1u << at % 8)};
+            if (breaks_settings(life, start, &fault)) {
+                continue;
+            }
             live(life, start, found, &fault, plan->sector[i]);
         }
     }
@@ -219,8 +262,10 @@ int verb_faults(int argc, char **argv)
         sum.lost += found[i].lost;
         sum.stuck += found[i].stuck;
         sum.unnamed += found[i].unnamed;
+        sum.hopeless += found[i].hopeless;
     }
     free(found);
+    printf("faults that break the place from which a sketch runs: %" PRIu64 "\n", sum.hopeless);
     printf("faults: %" PRIu64 ", errors: %" PRIu64 ", of the wrong sector: %" PRIu64
            ", bricks: %" PRIu64 ", unverified boots: %" PRIu64 ", user data lost: %" PRIu64
            ", not finished: %" PRIu64 "\n",

@@ -194,7 +194,7 @@ struct upd_device {
 };
 
 /**
- * Open a device of the NONOS SDK. Reads 4 + 16 bytes of sector 0; writes nothing.
+ * Open a device of the NONOS SDK. Reads 4 + 16 bytes of sector 0, twice; writes nothing.
  *
  * @param device  out, not NULL
  * @param flash   must stay valid while the device is used; page_size 256, sector_size 4096
@@ -203,6 +203,7 @@ struct upd_device {
  * @return UPD_OK
  * @return UPD_E_ARG     the flash has other pages or sectors, or `running` is neither slot
  * @return UPD_E_TARGET  the map has no two slots, or is larger than the flash
+ * @return UPD_E_VERIFY  sector 0 reads differently each time
  * @return any error of flash->read()
  */
 UPD_MUST_CHECK enum upd_err upd_nonos_open(struct upd_device *device, const struct upd_flash *flash,
