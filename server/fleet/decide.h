@@ -50,6 +50,8 @@
     X(NO_SPACE, "no_space", "there is room for it", "the image does not fit: it takes %D bytes")   \
     X(LOOP, "loop", "it helped before",                                                            \
       "was given %R %D times and still runs %V; an order tries again")                             \
+    X(ROLLED_BACK, "rolled_back", "it did not go back from it",                                    \
+      "the device went back from %R to %V by itself; an order tries again")                        \
     X(DECLINED, "declined", "the owner has not declined", "declined by the owner")                 \
     X(POSTPONED, "postponed", "it is time", "postponed by the owner")                              \
     X(WAITS_OPERATOR, "waits_operator", "an operator ordered it",                                  \
@@ -73,6 +75,8 @@ enum asked {
 
 /** How often an image is given to a device that does not change its version, before we stop. */
 enum { DECIDE_LOOP_LIMIT = 5 };
+/** device.failures of one that rolled back. */
+enum { DECIDE_ROLLED_BACK = 1000 };
 
 struct decide_input {
     const struct product *product;

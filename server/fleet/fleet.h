@@ -155,7 +155,7 @@ struct fleet_release_new {
 
 /** All or nothing. `warnings` (SENTENCE_SIZE) takes what to know of, or is NULL. */
 enum fleet_status fleet_release_create(struct fleet *fleet, const struct actor *actor,
-                                       const char *product, const struct fleet_release_new *new_,
+                                       const char *product, const struct fleet_release_new *wanted,
                                        struct release *release, char *warnings,
                                        struct fleet_error *error);
 enum fleet_status fleet_release_show(struct fleet *fleet, const struct actor *actor,
@@ -179,6 +179,12 @@ enum fleet_status fleet_release_images(struct fleet *fleet, const struct actor *
 /** The file of a released image for those who may read it (IMAGE_READ): local upgrade, download. */
 enum fleet_status fleet_image_open(struct fleet *fleet, const struct actor *actor,
                                    const struct image *image, int *fd, struct fleet_error *error);
+
+/** The description of an image of a release, as fleet_upload_end() gave it: read from the file
+ * anew. */
+enum fleet_status fleet_image_describe(struct fleet *fleet, const struct actor *actor,
+                                       const struct image *image, char *json, size_t room,
+                                       struct fleet_error *error);
 
 /* --- Devices: what protocols say ----------------------------------------------------------- */
 

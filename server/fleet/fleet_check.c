@@ -1,0 +1,845 @@
+/*
+ * updraftd: what devices say and ask.
+ *
+ * A request is evaluated twice at most by the same code: first on a snapshot, for reading; and when
+ * that shows that something has to be recorded, again within a transaction, from the device's
+ * record as it is then.
+ */
+#include "internal.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <updraft/rom_version.h>
+
+#include "habit.h"
+
+enum {
+    /* A stock client does not say that it is well: heard again so long after the first time. */
+    HEALTHY_AFTER_MS = 30000,
+};
+
+struct check {
+    struct operation base;
+    const struct device_facts *facts;
+    struct fleet_answer *answer;
+    struct snapshot *snapshot;
+    struct decide_input input;
+    struct decision decision;
+    bool writing; /* else only find out whether something has to be written */
+    bool dirty;
+};
+
+/* --- Who it is
+ * ------------------------------------------------------------------------------------- */
+
+static bool told(const char *text)
+{
+    return text != NULL && text[0] != '\0';
+}
+
+static bool find_by(struct store_view *view, int64_t product, const char *field, const char *text,
+                    struct device *device)
+{
+    struct store_where where[] = {STORE_NUMBER("product", product), STORE_TEXT(field, text)};
+    return told(text) &&
+           store_get(view, STORE_DEVICE, &(struct store_query){.where = where, .count = 2},
+                     device) == STORE_OK;
+}
+
+/** A name that a device gives itself, as it is stored: cut, lower-case MAC. */
+struct identity {
+    char serial[SERIAL_SIZE], chip_id[SERIAL_SIZE], mac[MAC_SIZE];
+};
+
+static void read_identity(const struct device_facts *facts, struct identity *identity)
+{
+    fleet_copy_text(identity->serial, sizeof identity->serial, facts->serial);
+    fleet_copy_text(identity->chip_id, sizeof identity->chip_id, facts->chip_id);
+    identity->mac[0] = '\0';
+    if (facts->mac != NULL) {
+        (void)fleet_mac(facts->mac, identity->mac);
+    }
+}
+
+static enum recognised register_stranger(struct store_view *view, struct check *check,
+                                         const struct identity *identity)
+{
+    const struct product *product = &check->answer->product;
+    struct device *device = &check->answer->device;
+    if (product->strangers == STRANGERS_REFUSE) {
+        return RECOGNISED_STRANGER;
+    }
+    memset(device, 0, sizeof *device);
+    device->product = product->no;
+    device->map = -1;
+    device->created = fleet_now(check->base.fleet);
+    device->standing = product->strangers == STRANGERS_ADMIT ? STANDING_ADMITTED : STANDING_NEW;
+    strcpy(device->serial, identity->serial);
+    strcpy(device->chip_id, identity->chip_id);
+    strcpy(device->mac, identity->mac);
+    const char *name = told(identity->serial)    ? identity->serial
+                       : told(identity->chip_id) ? identity->chip_id
+                                                 : identity->mac;
+    snprintf(device->name, sizeof device->name, "%s", name);
+    fleet_random_id('d', device->id);
+    check->dirty = true;
+    if (check->writing) {
+        fleet_random_hex(device->device_key, 40);
+        fleet_random_text(device->claim_code, 8);
+        if (store_insert(view, STORE_DEVICE, device) != STORE_OK ||
+            fleet_event(view, check->base.fleet, "device.created", product->no, device, NULL) !=
+                STORE_OK) {
+            return RECOGNISED_NOBODY; /* the view remembers the failure, and the write is undone */
+        }
+    }
+    return RECOGNISED;
+}
+
+static enum recognised recognise(struct store_view *view, struct check *check)
+{
+    const struct device_facts *facts = check->facts;
+    struct device *device = &check->answer->device;
+    const struct product *product = NULL;
+    struct identity identity;
+
+    memset(device, 0, sizeof *device);
+    if (told(facts->device_key)) {
+        if (store_get_text(view, STORE_DEVICE, "device_key", facts->device_key, device) !=
+            STORE_OK) {
+            return RECOGNISED_NOBODY;
+        }
+        product = snapshot_product_no(check->snapshot, device->product);
+    } else if (told(facts->product_key)) {
+        product = snapshot_product_key(check->snapshot, facts->product_key);
+    } else if (told(facts->product)) {
+        product = snapshot_product(check->snapshot, facts->product);
+    }
+    if (product == NULL) {
+        memset(device, 0, sizeof *device);
+        return RECOGNISED_NOBODY;
+    }
+    check->answer->product = *product;
+    if (device->no != 0) {
+        return RECOGNISED;
+    }
+    read_identity(facts, &identity);
+    if (find_by(view, product->no, "serial", identity.serial, device) ||
+        find_by(view, product->no, "chip_id", identity.chip_id, device) ||
+        find_by(view, product->no, "mac", identity.mac, device)) {
+        return RECOGNISED;
+    }
+    if (!told(facts->product_key)) {
+        return RECOGNISED; /* a plain GET of a released file: nobody in particular */
+    }
+    if (!told(identity.serial) && !told(identity.chip_id) && !told(identity.mac)) {
+        return RECOGNISED_NOBODY;
+    }
+    return register_stranger(view, check, &identity);
+}
+
+/* --- What it says
+ * ---------------------------------------------------------------------------------- */
+
+static bool put_text(char *to, size_t size, const char *from)
+{
+    char text[NAME_SIZE];
+    if (!told(from)) {
+        return false;
+    }
+    fleet_copy_text(text, size < sizeof text ? size : sizeof text, from);
+    if (strcmp(text, to) == 0) {
+        return false;
+    }
+    strcpy(to, text);
+    return true;
+}
+
+static bool put_number(int64_t *to, int64_t from)
+{
+    if (from <= 0 || *to == from) {
+        return false;
+    }
+    *to = from;
+    return true;
+}
+
+/** The slot that runs, by the file that an Espressif device asks for: it wants the other one. */
+static const char *slot_of(const struct device_facts *facts)
+{
+    if (told(facts->slot)) {
+        return facts->slot;
+    }
+    if (facts->protocol != PROTOCOL_ESPRESSIF_HTTP || !told(facts->wanted_file)) {
+        return NULL;
+    }
+    return strcmp(facts->wanted_file, "user2.bin") == 0   ? "user1"
+           : strcmp(facts->wanted_file, "user1.bin") == 0 ? "user2"
+                                                          : NULL;
+}
+
+static bool take_facts(const struct device_facts *facts, struct device *device, int64_t now)
+{
+    char mac[MAC_SIZE];
+    bool version = put_text(device->version, sizeof device->version, facts->version);
+    bool changed = version;
+    if (version) {
+        device->version_since = now;
+    }
+    changed |= put_text(device->slot, sizeof device->slot, slot_of(facts));
+    changed |= put_text(device->sketch_md5, sizeof device->sketch_md5, facts->sketch_md5);
+    changed |= put_text(device->sdk, sizeof device->sdk, facts->sdk);
+    if (facts->mac != NULL && fleet_mac(facts->mac, mac)) {
+        changed |= put_text(device->mac, sizeof device->mac, mac);
+    }
+    changed |= put_number(&device->free_space, facts->free_space);
+    changed |= put_number(&device->chip_size, facts->chip_size);
+    changed |= put_number(&device->sketch_size, facts->sketch_size);
+    if (facts->map >= 0 && facts->map != device->map) {
+        device->map = facts->map;
+        changed = true;
+    }
+    if (facts->protocol != PROTOCOL_NONE && facts->protocol != device->protocol) {
+        device->protocol = facts->protocol;
+        changed = true;
+    }
+    return changed;
+}
+
+/** Equal, or the same after what Espressif's devices do to a name. */
+static bool same_version(const char *reported, const char *version)
+{
+    struct upd_rom_version one, other;
+    if (strcmp(reported, version) == 0) {
+        return true;
+    }
+    if (upd_rom_version_parse(version, (uint32_t)strlen(version), &other, NULL) != UPD_OK) {
+        return false;
+    }
+    if (upd_rom_version_read(reported, (uint32_t)strlen(reported), NULL, &one, NULL) == UPD_OK) {
+        return memcmp(&one, &other, sizeof one) == 0;
+    }
+    /* Cut after its 15th character. */
+    return strlen(reported) == UPD_ROM_VERSION_NONOS &&
+           strncmp(reported, version, UPD_ROM_VERSION_NONOS) == 0;
+}
+
+static bool reboots_by_itself(const struct product *product)
+{
+    return product->kind == KIND_ARDUINO || product->kind == KIND_OTADRIVE ||
+           product->kind == KIND_IDF || product->kind == KIND_RTOS;
+}
+
+/** The event that a heard version is for the going update; false: it tells nothing. */
+static bool version_event(const struct product *product, const struct update *update,
+                          const char *version, int64_t now, enum update_event *event,
+                          bool *inferred)
+{
+    *inferred = false;
+    if (same_version(version, update->version)) {
+        *event = UPDATE_ON_RUNS_NEW;
+        if (update->state == UPDATE_RUNNING) {
+            *event = UPDATE_ON_HEALTHY;
+            *inferred = true;
+            return now - update->changed >= HEALTHY_AFTER_MS;
+        }
+        return true;
+    }
+    *event = UPDATE_ON_RUNS_OLD;
+    if (!same_version(version, update->before) && update->before[0] != '\0') {
+        *event = UPDATE_ON_CANCEL; /* it got something else, by other hands than ours */
+        return true;
+    }
+    *inferred = update->state == UPDATE_DOWNLOADED;
+    return update->state == UPDATE_REBOOTING || update->state == UPDATE_RUNNING ||
+           (update->state == UPDATE_DOWNLOADED && reboots_by_itself(product));
+}
+
+static const char *cause_of(enum update_event event)
+{
+    switch (event) {
+    case UPDATE_ON_RUNS_NEW:
+        return "the device says that it runs the new version";
+    case UPDATE_ON_HEALTHY:
+        return "heard again with the new version";
+    case UPDATE_ON_RUNS_OLD:
+        return "the device came back with the version from before";
+    default:
+        return "the device runs another version";
+    }
+}
+
+/** A version was heard; `update` is the going one. */
+static enum store_result hear(struct store_view *view, struct check *check, struct update *update)
+{
+    enum update_event event;
+    bool inferred;
+    enum store_result result = STORE_OK;
+    const char *version = check->facts->version;
+    if (!told(version) || check->facts->again ||
+        !version_event(&check->answer->product, update, version, check->input.now, &event,
+                       &inferred)) {
+        return STORE_OK;
+    }
+    check->dirty = true;
+    if (!check->writing) {
+        return STORE_OK;
+    }
+    if (event == UPDATE_ON_RUNS_OLD) {
+        snprintf(update->reason, sizeof update->reason, "%s",
+                 update->state == UPDATE_DOWNLOADED ? "not_installed" : "rolled_back");
+        snprintf(update->text, sizeof update->text, "came back with version %.60s", version);
+    }
+    (void)fleet_move(view, check->base.fleet, update, &check->answer->device, event, inferred,
+                     cause_of(event), &result);
+    return result;
+}
+
+/* --- The answer
+ * ------------------------------------------------------------------------------------ */
+
+static void decide_for(struct check *check, int32_t served)
+{
+    struct fleet_answer *answer = check->answer;
+    check->input.product = &answer->product;
+    check->input.device = &answer->device;
+    check->input.asked = check->facts->asked;
+    check->input.served = served;
+    snapshot_releases(check->snapshot, &answer->product, &check->input);
+    decide(&check->input, &check->decision);
+    answer->reason = check->decision.reason;
+    memcpy(answer->text, check->decision.text, sizeof answer->text);
+    if (check->decision.release != NULL) {
+        answer->release = *check->decision.release;
+    }
+    if (check->decision.image != NULL) {
+        answer->image = *check->decision.image;
+    }
+}
+
+static bool part_of_file(const char *file, enum part *part)
+{
+    *part = strcmp(file, "user1.bin") == 0   ? PART_USER1
+            : strcmp(file, "user2.bin") == 0 ? PART_USER2
+                                             : PART_APP;
+    return *part != PART_APP;
+}
+
+static const struct release *named_release(const struct check *check, const char *version)
+{
+    const struct release *found = NULL;
+    for (size_t i = 0; i < check->input.release_count; i++) {
+        const struct release *release = &check->input.releases[i];
+        if (strcmp(version, release->version) == 0) {
+            return release;
+        }
+        if (same_version(version, release->version)) {
+            found = release;
+        }
+    }
+    return found;
+}
+
+static const struct image *named_image(const struct check *check, const struct release *release,
+                                       const char *file)
+{
+    enum part part = PART_APP;
+    bool slot = file != NULL && part_of_file(file, &part);
+    const struct image *any = NULL;
+    for (size_t i = 0; i < check->input.image_count; i++) {
+        const struct image *image = &check->input.images[i];
+        bool named = slot           ? image->part == part
+                     : file != NULL ? strcmp(image->file, file) == 0
+                                    : image->part == PART_APP;
+        if (image->release != release->no || !named) {
+            continue;
+        }
+        if (strcmp(image->variant, check->answer->device.variant) == 0) {
+            return image;
+        }
+        if (image->variant[0] == '\0') {
+            any = image;
+        }
+    }
+    return any;
+}
+
+/** The device names what it wants: it may have what it was offered, or is about to fetch. */
+static void choose_named(struct check *check, const struct update *update)
+{
+    struct fleet_answer *answer = check->answer;
+    const char *file = check->facts->wanted_file;
+    const struct release *release = check->decision.release;
+    if (told(check->facts->wanted_version)) {
+        release = named_release(check, check->facts->wanted_version);
+    }
+    const struct image *image = release == NULL ? NULL : named_image(check, release, file);
+    bool offered = check->decision.reason == REASON_OFFER && release == check->decision.release;
+    bool going = release != NULL && update != NULL && update->no != 0 &&
+                 update->release == release->no && update->state >= UPDATE_ACCEPTED &&
+                 update->state != UPDATE_DECLINED &&
+                 !update_state_over((enum update_state)update->state);
+    /* Nobody in particular gets what is current, file by file. */
+    bool plain = answer->device.no == 0 && release != NULL && release->current;
+    if (release == NULL || image == NULL) {
+        answer->reason = release == NULL ? REASON_NO_RELEASE : REASON_NO_IMAGE;
+        snprintf(answer->text, sizeof answer->text, "there is no such file");
+        return;
+    }
+    answer->release = *release;
+    answer->image = *image;
+    if (offered || (going && release->withdrawn == 0) || plain) {
+        answer->reason = REASON_OFFER;
+        snprintf(answer->text, sizeof answer->text, "%s of %s is offered",
+                 file != NULL ? file : "the image", release->version);
+    } else if (answer->reason == REASON_OFFER) {
+        answer->reason = REASON_NO_RELEASE;
+        snprintf(answer->text, sizeof answer->text, "%s is not offered to this device",
+                 release->version);
+    }
+}
+
+/** Make the update that the decision asks for, drop one that it does not. */
+static enum store_result follow(struct store_view *view, struct check *check, struct update *update)
+{
+    struct fleet_answer *answer = check->answer;
+    const struct decision *decision = &check->decision;
+    bool shown = decision->reason == REASON_OFFER || decision->reason == REASON_WAITS_OWNER;
+    bool stale = update->no != 0 && decision->release != NULL &&
+                 update->release != decision->release->no && update->state <= UPDATE_ACCEPTED;
+    bool fresh = shown && (update->no == 0 || stale) && !check->facts->only_asks &&
+                 check->facts->asked == ASKED_APP && answer->device.no != 0;
+    bool accept = decision->reason == REASON_OFFER &&
+                  (fresh || (update->no != 0 && update->state == UPDATE_OFFERED &&
+                             update->release == decision->release->no));
+    enum store_result result = STORE_OK;
+    if (check->facts->only_asks || (!stale && !fresh && !accept)) {
+        return STORE_OK;
+    }
+    check->dirty = true;
+    if (!check->writing) {
+        return STORE_OK;
+    }
+    if (stale) {
+        (void)fleet_move(view, check->base.fleet, update, &answer->device, UPDATE_ON_CANCEL, false,
+                         "another release took its place", &result);
+    }
+    if (result == STORE_OK && fresh) {
+        result = fleet_begin_update(view, check->base.fleet, &answer->device, decision->release,
+                                    decision->image, decision->text, update);
+    }
+    if (result == STORE_OK && accept) {
+        (void)fleet_move(view, check->base.fleet, update, &answer->device, UPDATE_ON_ACCEPT, false,
+                         "nobody else has to agree", &result);
+    }
+    return result;
+}
+
+static bool may_reboot(const struct fleet_answer *answer, int64_t now)
+{
+    const struct device *device = &answer->device;
+    if (device->reboot_wanted) {
+        return true;
+    }
+    return answer->update.no != 0 && answer->update.state == UPDATE_DOWNLOADED &&
+           device->not_before <= now &&
+           (answer->product.consent != CONSENT_ASK_REBOOT || device->reboot_accepted ||
+            device->owner == 0);
+}
+
+static enum store_result evaluate(struct store_view *view, void *ctx)
+{
+    struct check *check = ctx;
+    struct fleet_answer *answer = check->answer;
+    struct update *update = &answer->update;
+    enum store_result result = STORE_OK;
+
+    memset(answer, 0, sizeof *answer);
+    answer->recognised = recognise(view, check);
+    answer->reply = answer->product.no == 0 ? 401 : answer->product.reply_unknown;
+    answer->reason = REASON_NO_RELEASE;
+    if (answer->recognised != RECOGNISED) {
+        return STORE_OK;
+    }
+    bool anybody = answer->device.no == 0 && !check->dirty;
+    if (take_facts(check->facts, &answer->device, check->input.now) && !anybody) {
+        check->dirty = true;
+        if (check->writing) {
+            result = store_update(view, STORE_DEVICE, &answer->device);
+            if (result == STORE_OK) {
+                result = fleet_event(view, check->base.fleet, "device.changed", answer->product.no,
+                                     &answer->device, NULL);
+            }
+        }
+    }
+    if (result == STORE_OK && fleet_going(view, &answer->device, update)) {
+        result = hear(view, check, update);
+        if (update_state_over((enum update_state)update->state)) {
+            memset(update, 0, sizeof *update);
+        }
+    }
+    if (answer->device.standing == STANDING_BLOCKED) {
+        answer->recognised = RECOGNISED_BLOCKED;
+        answer->reply = answer->product.reply_blocked;
+    } else if (!anybody && answer->device.standing != STANDING_ADMITTED) {
+        answer->recognised = RECOGNISED_NOT_ADMITTED;
+    }
+    if (anybody) {
+        answer->device.standing = STANDING_ADMITTED;
+    }
+    decide_for(check, update->no == 0 ? 0 : update->served);
+    if (answer->recognised == RECOGNISED && result == STORE_OK) {
+        result = follow(view, check, update);
+        if (told(check->facts->wanted_version) || told(check->facts->wanted_file)) {
+            choose_named(check, update);
+        }
+    }
+    answer->reboot = answer->recognised == RECOGNISED && may_reboot(answer, check->input.now);
+    return result;
+}
+
+static void note(struct fleet *fleet, const struct device_facts *facts, struct device *device,
+                 int64_t now)
+{
+    struct telemetry noted, fresh = {.device = device->no, .last_seen = now};
+    if (device->no == 0) {
+        return;
+    }
+    if (store_noted(fleet->store, device->no, &noted)) {
+        device->last_seen =
+            noted.last_seen > device->last_seen ? noted.last_seen : device->last_seen;
+        device->poll_every = noted.poll_every != 0 ? noted.poll_every : device->poll_every;
+        device->polls = noted.polls != 0 ? noted.polls : device->polls;
+    }
+    struct habit habit = {device->poll_every, device->polls};
+    habit = habit_learn(habit, device->last_seen, now);
+    fresh.poll_every = habit.every;
+    fresh.polls = habit.polls;
+    fleet_copy_text(fresh.address, sizeof fresh.address, facts->address);
+    store_note(fleet->store, &fresh);
+    device->last_seen = now;
+    device->poll_every = habit.every;
+    device->polls = habit.polls;
+}
+
+enum fleet_status fleet_check(struct fleet *fleet, const struct device_facts *facts,
+                              struct fleet_answer *answer, struct fleet_error *error)
+{
+    struct check check = {.base = {fleet, &fleet_system, error, false},
+                          .facts = facts,
+                          .answer = answer,
+                          .input = {.now = fleet_now(fleet)}};
+    (void)fleet_error_clear(error);
+    memset(answer, 0, sizeof *answer);
+    answer->recognised = RECOGNISED_NOBODY;
+    answer->reply = 503;
+    check.snapshot = fleet_snapshot(fleet);
+    struct store_view *view = check.snapshot == NULL ? NULL : store_read(fleet->store);
+    if (view == NULL) {
+        fleet_snapshot_release(fleet, check.snapshot);
+        return fleet_store_error(error, STORE_FAILED);
+    }
+    enum store_result result = evaluate(view, &check);
+    store_end(view);
+    if (result == STORE_OK && check.dirty) {
+        check.writing = true;
+        check.dirty = false;
+        (void)fleet_perform(evaluate, &check);
+    } else {
+        (void)fleet_store_error(error, result);
+    }
+    note(fleet, facts, &answer->device, check.input.now);
+    fleet_snapshot_release(fleet, check.snapshot);
+    return error->status;
+}
+
+enum fleet_status fleet_answer_open(struct fleet *fleet, const struct fleet_answer *answer, int *fd,
+                                    struct fleet_error *error)
+{
+    (void)fleet_error_clear(error);
+    if (answer->recognised != RECOGNISED || answer->reason != REASON_OFFER) {
+        return fleet_hidden(error, "image");
+    }
+    int opened = blob_open(fleet->blobs, answer->image.sha256, NULL);
+    if (opened < 0) {
+        return fleet_fail(error, FLEET_FAILED, "blob_missing", NULL,
+                          "The image's file is missing on the server: %s.", strerror(errno));
+    }
+    *fd = opened;
+    return FLEET_OK;
+}
+
+/* --- Downloads
+ * ------------------------------------------------------------------------------------- */
+
+struct download {
+    struct operation base;
+    int64_t update;
+    int64_t offset;
+    bool finished;
+};
+
+static enum store_result move_download(struct store_view *view, void *ctx)
+{
+    struct download *work = ctx;
+    struct update update;
+    struct device device;
+    enum store_result result = store_get_no(view, STORE_UPDATE, work->update, &update);
+    if (result == STORE_OK) {
+        result = store_get_no(view, STORE_DEVICE, update.device, &device);
+    }
+    if (result != STORE_OK || device.update != update.no) {
+        return result; /* it is over meanwhile */
+    }
+    if (work->finished) {
+        (void)fleet_move(view, work->base.fleet, &update, &device, UPDATE_ON_FETCHED, true,
+                         "the last byte was sent", &result);
+        return result;
+    }
+    update.served += work->offset == 0;
+    if (work->offset == 0) {
+        update.bytes = 0;
+    }
+    if (update.state == UPDATE_DOWNLOADING) {
+        return store_update(view, STORE_UPDATE, &update);
+    }
+    (void)fleet_move(view, work->base.fleet, &update, &device, UPDATE_ON_BEGIN, true,
+                     "asked for the image", &result);
+    return result;
+}
+
+enum fleet_status fleet_download_begun(struct fleet *fleet, const struct fleet_answer *answer,
+                                       int64_t offset, struct fleet_error *error)
+{
+    struct download work = {.base = {fleet, &fleet_system, error, false},
+                            .update = answer->update.no,
+                            .offset = offset};
+    (void)fleet_error_clear(error);
+    /* A further piece of what is going on changes nothing. */
+    if (answer->update.no == 0 || (offset != 0 && answer->update.state >= UPDATE_DOWNLOADING)) {
+        return FLEET_OK;
+    }
+    return fleet_perform(move_download, &work);
+}
+
+void fleet_download_progress(struct fleet *fleet, const struct fleet_answer *answer, int64_t sent)
+{
+    struct telemetry fresh = {.device = answer->device.no,
+                              .last_seen = fleet_now(fleet),
+                              .update = answer->update.no,
+                              .bytes = sent};
+    if (answer->update.no != 0) {
+        store_note(fleet->store, &fresh);
+    }
+}
+
+enum fleet_status fleet_download_finished(struct fleet *fleet, const struct fleet_answer *answer,
+                                          struct fleet_error *error)
+{
+    struct download work = {.base = {fleet, &fleet_system, error, false},
+                            .update = answer->update.no,
+                            .finished = true};
+    (void)fleet_error_clear(error);
+    return answer->update.no == 0 ? FLEET_OK : fleet_perform(move_download, &work);
+}
+
+/* --- Sayings
+ * --------------------------------------------------------------------------------------- */
+
+struct said {
+    struct operation base;
+    const char *id;
+    enum saying saying;
+    const char *version, *text;
+    const char *key, *token, *mac; /* activation */
+    bool open;
+    struct device device;
+};
+
+static enum store_result hear_running(struct store_view *view, struct said *said,
+                                      struct update *update, bool going)
+{
+    struct device *device = &said->device;
+    struct product product;
+    struct fleet *fleet = said->base.fleet;
+    enum update_event event;
+    bool inferred;
+    enum store_result result = store_get_no(view, STORE_PRODUCT, device->product, &product);
+    if (result == STORE_OK && put_text(device->version, sizeof device->version, said->version)) {
+        device->version_since = fleet_now(fleet);
+        result = store_update(view, STORE_DEVICE, device);
+        if (result == STORE_OK) {
+            result = fleet_event(view, fleet, "device.changed", device->product, device, NULL);
+        }
+    }
+    if (result == STORE_OK && going &&
+        version_event(&product, update, said->version, fleet_now(fleet), &event, &inferred)) {
+        (void)fleet_move(view, fleet, update, device, event, inferred, cause_of(event), &result);
+    }
+    return result;
+}
+
+static enum store_result hear_downloaded(struct store_view *view, struct said *said,
+                                         struct update *update)
+{
+    enum store_result result = STORE_OK;
+    if (update->state == UPDATE_DOWNLOADED && update->inferred) {
+        update->inferred = false;
+        return store_update(view, STORE_UPDATE, update);
+    }
+    (void)fleet_move(view, said->base.fleet, update, &said->device, UPDATE_ON_FETCHED, false,
+                     "the device says that it has it", &result);
+    return result;
+}
+
+static enum store_result say(struct store_view *view, void *ctx)
+{
+    struct said *said = ctx;
+    struct update update = {0};
+    struct fleet *fleet = said->base.fleet;
+    enum store_result result = store_get_text(view, STORE_DEVICE, "id", said->id, &said->device);
+    if (result != STORE_OK) {
+        return result == STORE_NONE ? fleet_undo(fleet_hidden(said->base.error, "device")) : result;
+    }
+    bool going = fleet_going(view, &said->device, &update);
+    if (said->saying == SAYING_RUNNING && told(said->version)) {
+        return hear_running(view, said, &update, going);
+    }
+    if (said->saying == SAYING_HEALTHY && told(said->version)) {
+        result = hear_running(view, said, &update, going);
+        going = result == STORE_OK && fleet_going(view, &said->device, &update);
+    }
+    if (result == STORE_OK && said->saying == SAYING_REBOOTING) {
+        said->device.reboot_wanted = false;
+        said->device.reboot_accepted = false;
+        result = store_update(view, STORE_DEVICE, &said->device);
+    }
+    if (result != STORE_OK || !going) {
+        return result;
+    }
+    const char *text = told(said->text) ? said->text : "the device says so";
+    switch (said->saying) {
+    case SAYING_ACKED:
+        (void)fleet_move(view, fleet, &update, &said->device, UPDATE_ON_ACCEPT, false,
+                         "the device begins", &result);
+        break;
+    case SAYING_DOWNLOADED:
+        return hear_downloaded(view, said, &update);
+    case SAYING_FAILED:
+        (void)fleet_fail_update(view, fleet, &update, &said->device, "device",
+                                told(said->text) ? said->text : "the device says that it failed",
+                                false, &result);
+        break;
+    case SAYING_REBOOTING:
+        (void)fleet_move(view, fleet, &update, &said->device, UPDATE_ON_REBOOT, false, text,
+                         &result);
+        break;
+    case SAYING_HEALTHY:
+        (void)fleet_move(view, fleet, &update, &said->device, UPDATE_ON_HEALTHY, false, text,
+                         &result);
+        break;
+    case SAYING_ROLLED_BACK:
+        snprintf(update.reason, sizeof update.reason, "rolled_back");
+        fleet_copy_text(update.text, sizeof update.text, text);
+        (void)fleet_move(view, fleet, &update, &said->device, UPDATE_ON_RUNS_OLD, false, text,
+                         &result);
+        break;
+    case SAYING_RUNNING:
+        break;
+    }
+    return result;
+}
+
+enum fleet_status fleet_device_said(struct fleet *fleet, const char *device_id, enum saying saying,
+                                    const char *version, const char *text,
+                                    struct fleet_error *error)
+{
+    struct said said = {.base = {fleet, &fleet_system, error, false},
+                        .id = device_id,
+                        .saying = saying,
+                        .version = version,
+                        .text = text};
+    return fleet_perform(say, &said);
+}
+
+static enum store_result activate(struct store_view *view, void *ctx)
+{
+    struct said *said = ctx;
+    struct device *device = &said->device;
+    struct token token;
+    char hash[HEX64_SIZE], mac[MAC_SIZE];
+    int64_t now = fleet_now(said->base.fleet);
+    enum store_result result = store_get_text(view, STORE_DEVICE, "device_key", said->key, device);
+    if (result != STORE_OK || device->standing == STANDING_BLOCKED ||
+        device->standing == STANDING_DISABLED) {
+        return fleet_undo(fleet_fail(said->base.error, FLEET_UNKNOWN, "no_such_key", NULL,
+                                     "There is no device with this key."));
+    }
+    device->activated = now;
+    if (said->mac != NULL && fleet_mac(said->mac, mac)) {
+        strcpy(device->mac, mac);
+    }
+    if (told(said->token)) {
+        fleet_sha256_hex(said->token, hash);
+        if (store_get_text(view, STORE_TOKEN, "hash", hash, &token) == STORE_OK &&
+            token.kind == TOKEN_ACTIVATION && (token.expires == 0 || token.expires > now) &&
+            (token.device == 0 || token.device == device->no)) {
+            token.device = device->no;
+            device->owner = token.user;
+            result = store_update(view, STORE_TOKEN, &token);
+        }
+    }
+    if (result == STORE_OK) {
+        result = store_update(view, STORE_DEVICE, device);
+    }
+    if (result == STORE_OK) {
+        result =
+            fleet_event(view, said->base.fleet, "device.activated", device->product, device, NULL);
+    }
+    struct update update = {0};
+    bool going = result == STORE_OK && fleet_going(view, device, &update);
+    return result == STORE_OK && told(said->version) ? hear_running(view, said, &update, going)
+                                                     : result;
+}
+
+enum fleet_status fleet_device_activate(struct fleet *fleet, const char *device_key,
+                                        const char *token, const char *mac, const char *version,
+                                        struct device *device, struct fleet_error *error)
+{
+    struct said said = {.base = {fleet, &fleet_system, error, false},
+                        .key = device_key == NULL ? "" : device_key,
+                        .token = token,
+                        .mac = mac,
+                        .version = version};
+    enum fleet_status status = fleet_perform(activate, &said);
+    if (status == FLEET_OK) {
+        *device = said.device;
+    }
+    return status;
+}
+
+static enum store_result set_linked(struct store_view *view, void *ctx)
+{
+    struct said *said = ctx;
+    struct device *device = &said->device;
+    enum store_result result = store_get_text(view, STORE_DEVICE, "id", said->id, device);
+    if (result != STORE_OK) {
+        return result == STORE_NONE ? fleet_undo(fleet_hidden(said->base.error, "device")) : result;
+    }
+    device->linked = said->open;
+    device->last_seen = fleet_now(said->base.fleet);
+    result = store_update(view, STORE_DEVICE, device);
+    return result == STORE_OK ? fleet_event(view, said->base.fleet,
+                                            said->open ? "device.online" : "device.offline",
+                                            device->product, device, NULL)
+                              : result;
+}
+
+enum fleet_status fleet_device_linked(struct fleet *fleet, const char *device_id, bool open,
+                                      struct fleet_error *error)
+{
+    struct said said = {
+        .base = {fleet, &fleet_system, error, false}, .id = device_id, .open = open};
+    return fleet_perform(set_linked, &said);
+}

@@ -1,0 +1,360 @@
+/* updraftd: updates and their life. */
+#include "internal.h"
+
+#include <stdio.h>
+#include <string.h>
+
+bool fleet_going(struct store_view *view, const struct device *device, struct update *update)
+{
+    return device->update != 0 &&
+           store_get_no(view, STORE_UPDATE, device->update, update) == STORE_OK;
+}
+
+static void describe(const struct update *update, const struct device *device, char *json,
+                     size_t room)
+{
+    char text[2 * SENTENCE_SIZE];
+    fleet_json_string(text, sizeof text, update->text);
+    snprintf(json, room,
+             "{\"id\":\"%s\",\"device\":\"%s\",\"version\":\"%s\",\"state\":\"%s\",\"inferred\":%s,"
+             "\"bytes\":%lld,\"size\":%lld,\"reason\":\"%s\",\"text\":%s}",
+             update->id, device->id, update->version,
+             update_state_word((enum update_state)update->state),
+             update->inferred ? "true" : "false", (long long)update->bytes, (long long)update->size,
+             update->reason, text);
+}
+
+/** What the end of an update leaves behind on its device. */
+static void conclude(struct device *device, const struct update *update)
+{
+    enum update_state state = (enum update_state)update->state;
+    bool failed = state == UPDATE_FAILED || state == UPDATE_ROLLED_BACK;
+    if (!update_state_over(state)) {
+        return;
+    }
+    device->update = 0;
+    device->reboot_wanted = false;
+    device->reboot_accepted = false;
+    /* An order is for one try, so that a bad release is not tried for ever. */
+    if (device->ordered == update->release) {
+        device->ordered = 0;
+        device->downgrade = false;
+    }
+    if (state == UPDATE_CONFIRMED) {
+        device->failed = 0;
+        device->failures = 0;
+    }
+    if (failed) {
+        device->failures = device->failed == update->release ? device->failures + 1 : 1;
+        device->failed = update->release;
+    }
+    if (state == UPDATE_ROLLED_BACK) {
+        device->failures = DECIDE_ROLLED_BACK;
+    }
+}
+
+static enum store_result record(struct store_view *view, struct fleet *fleet,
+                                const struct update *update, const struct device *device,
+                                const char *cause)
+{
+    struct step step = {.update = update->no,
+                        .time = update->changed,
+                        .state = update->state,
+                        .inferred = update->inferred};
+    char json[2048];
+    fleet_copy_text(step.cause, sizeof step.cause, cause);
+    describe(update, device, json, sizeof json);
+    enum store_result result = store_insert(view, STORE_STEP, &step);
+    return result == STORE_OK
+               ? fleet_event(view, fleet, "update.changed", update->product, device, json)
+               : result;
+}
+
+bool fleet_move(struct store_view *view, struct fleet *fleet, struct update *update,
+                struct device *device, enum update_event event, bool inferred, const char *cause,
+                enum store_result *result)
+{
+    enum update_state state = (enum update_state)update->state;
+    if (!update_step(&state, event)) {
+        return false;
+    }
+    update->state = (int32_t)state;
+    update->inferred = inferred;
+    update->changed = fleet_now(fleet);
+    if (event == UPDATE_ON_FETCHED) {
+        update->bytes = update->size;
+    }
+    conclude(device, update);
+    *result = store_update(view, STORE_UPDATE, update);
+    if (*result == STORE_OK) {
+        *result = store_update(view, STORE_DEVICE, device);
+    }
+    if (*result == STORE_OK) {
+        *result = record(view, fleet, update, device, cause);
+    }
+    return true;
+}
+
+bool fleet_fail_update(struct store_view *view, struct fleet *fleet, struct update *update,
+                       struct device *device, const char *reason, const char *text, bool inferred,
+                       enum store_result *result)
+{
+    fleet_copy_text(update->reason, sizeof update->reason, reason);
+    fleet_copy_text(update->text, sizeof update->text, text);
+    return fleet_move(view, fleet, update, device, UPDATE_ON_FAIL, inferred, text, result);
+}
+
+enum store_result fleet_begin_update(struct store_view *view, struct fleet *fleet,
+                                     struct device *device, const struct release *release,
+                                     const struct image *image, const char *cause,
+                                     struct update *update)
+{
+    memset(update, 0, sizeof *update);
+    fleet_random_id('x', update->id);
+    update->device = device->no;
+    update->product = device->product;
+    update->release = release->no;
+    update->started = fleet_now(fleet);
+    update->changed = update->started;
+    update->size = image == NULL ? 0 : image->size;
+    update->state = UPDATE_OFFERED;
+    memcpy(update->version, release->version, sizeof update->version);
+    memcpy(update->before, device->version, sizeof update->before);
+    enum store_result result = store_insert(view, STORE_UPDATE, update);
+    if (result == STORE_OK) {
+        device->update = update->no;
+        result = store_update(view, STORE_DEVICE, device);
+    }
+    return result == STORE_OK ? record(view, fleet, update, device, cause) : result;
+}
+
+/* --- What people see and do
+ * ------------------------------------------------------------------------ */
+
+static enum fleet_status find_update(struct store_view *view, const struct actor *actor,
+                                     enum action action, const char *id, struct update *update,
+                                     struct device *device, struct fleet_error *error)
+{
+    enum store_result result =
+        id == NULL ? STORE_NONE : store_get_text(view, STORE_UPDATE, "id", id, update);
+    if (result == STORE_OK) {
+        result = store_get_no(view, STORE_DEVICE, update->device, device);
+    }
+    if (result == STORE_NONE) {
+        return fleet_hidden(error, "update");
+    }
+    if (result != STORE_OK) {
+        return fleet_store_error(error, result);
+    }
+    return fleet_allowed(view, actor, action, update->product, device, "update", error);
+}
+
+/** The bytes that are not written yet. */
+static void overlay(struct fleet *fleet, struct update *update)
+{
+    struct telemetry noted;
+    if (update->state == UPDATE_DOWNLOADING && store_noted(fleet->store, update->device, &noted) &&
+        noted.update == update->no) {
+        update->bytes = noted.bytes;
+    }
+}
+
+enum fleet_status fleet_update_show(struct fleet *fleet, const struct actor *actor, const char *id,
+                                    struct update *update, struct fleet_error *error)
+{
+    struct store_view *view = fleet_view(fleet, error);
+    struct update found;
+    struct device device;
+    if (view == NULL) {
+        return error->status;
+    }
+    enum fleet_status status =
+        find_update(view, actor, ACTION_UPDATE_SHOW, id, &found, &device, error);
+    store_end(view);
+    if (status == FLEET_OK) {
+        overlay(fleet, &found);
+        *update = found;
+    }
+    return status;
+}
+
+struct each_update {
+    struct fleet *fleet;
+    struct store_view *view;
+    const struct actor *actor;
+    void (*update)(void *ctx, const struct update *update);
+    void (*step)(void *ctx, const struct step *step);
+    void *ctx;
+    int64_t seen, offset, limit;
+    bool filter; /* not everything of the query may be seen */
+};
+
+static bool give_step(void *ctx, const void *record_)
+{
+    struct each_update *give = ctx;
+    give->step(give->ctx, record_);
+    return true;
+}
+
+enum fleet_status fleet_update_steps(struct fleet *fleet, const struct actor *actor, const char *id,
+                                     void (*each)(void *ctx, const struct step *step), void *ctx,
+                                     struct fleet_error *error)
+{
+    struct store_view *view = fleet_view(fleet, error);
+    struct update found;
+    struct device device;
+    if (view == NULL) {
+        return error->status;
+    }
+    enum fleet_status status =
+        find_update(view, actor, ACTION_UPDATE_SHOW, id, &found, &device, error);
+    if (status == FLEET_OK) {
+        struct store_where where = STORE_NUMBER("update", found.no);
+        struct store_query query = {.where = &where, .count = 1, .order = "no"};
+        struct each_update give = {.step = each, .ctx = ctx};
+        status = fleet_store_error(error, store_each(view, STORE_STEP, &query, give_step, &give));
+    }
+    store_end(view);
+    return status;
+}
+
+static bool give_update(void *ctx, const void *record_)
+{
+    struct each_update *give = ctx;
+    struct update update;
+    memcpy(&update, record_, sizeof update);
+    if (give->filter) {
+        struct device device;
+        struct fleet_error error;
+        if (store_get_no(give->view, STORE_DEVICE, update.device, &device) != STORE_OK ||
+            fleet_allowed(give->view, give->actor, ACTION_UPDATE_SHOW, update.product, &device,
+                          "update", &error) != FLEET_OK) {
+            return true;
+        }
+    }
+    int64_t index = give->seen++;
+    if (!give->filter || (index >= give->offset && index < give->offset + give->limit)) {
+        overlay(give->fleet, &update);
+        give->update(give->ctx, &update);
+    }
+    return true;
+}
+
+/** The conditions of a list; where has room for 4. */
+static enum fleet_status conditions(struct store_view *view, const struct actor *actor,
+                                    const struct fleet_query *query, struct store_where *where,
+                                    size_t *count, bool *scoped, struct fleet_error *error)
+{
+    *count = 0;
+    *scoped = false;
+    if (query->product != NULL) {
+        struct product product;
+        enum fleet_status status =
+            fleet_find_product(view, actor, ACTION_PRODUCT_SHOW, query->product, &product, error);
+        if (status != FLEET_OK) {
+            return status;
+        }
+        where[(*count)++] = STORE_NUMBER("product", product.no);
+        *scoped = true;
+    }
+    if (query->device != NULL) {
+        struct device device;
+        enum fleet_status status =
+            fleet_find_device(view, actor, ACTION_DEVICE_SHOW, query->device, &device, error);
+        if (status != FLEET_OK) {
+            return status;
+        }
+        where[(*count)++] = STORE_NUMBER("device", device.no);
+        *scoped = true;
+    }
+    if (query->version != NULL) {
+        where[(*count)++] = STORE_TEXT("version", query->version);
+    }
+    if (query->state != NULL) {
+        enum update_state state;
+        if (!update_state_find(query->state, &state)) {
+            return fleet_fail(error, FLEET_INVALID, "bad_state", "state",
+                              "There is no state \"%.40s\" of an update.", query->state);
+        }
+        where[(*count)++] = STORE_NUMBER("state", state);
+    }
+    return FLEET_OK;
+}
+
+enum fleet_status fleet_update_list(struct fleet *fleet, const struct actor *actor,
+                                    const struct fleet_query *query,
+                                    void (*each)(void *ctx, const struct update *update), void *ctx,
+                                    struct fleet_page *page, struct fleet_error *error)
+{
+    struct store_view *view = fleet_view(fleet, error);
+    struct store_where where[4];
+    struct store_query list = {.where = where, .order = "no", .descending = true};
+    bool scoped;
+    int64_t total = 0;
+    if (view == NULL) {
+        return error->status;
+    }
+    enum fleet_status status = conditions(view, actor, query, where, &list.count, &scoped, error);
+    fleet_paging(query, &list);
+    if (status == FLEET_OK) {
+        struct each_update give = {.fleet = fleet,
+                                   .view = view,
+                                   .actor = actor,
+                                   .update = each,
+                                   .ctx = ctx,
+                                   .offset = list.offset,
+                                   .limit = list.limit};
+        bool all = actor->kind == ACTOR_SYSTEM || (actor->administrator && actor->device == 0);
+        give.filter = !all && !scoped;
+        enum store_result result = STORE_OK;
+        if (give.filter) {
+            struct store_query everything = list;
+            everything.limit = 0;
+            everything.offset = 0;
+            result = store_each(view, STORE_UPDATE, &everything, give_update, &give);
+            total = give.seen;
+        } else {
+            result = store_count(view, STORE_UPDATE, &list, &total);
+            if (result == STORE_OK) {
+                result = store_each(view, STORE_UPDATE, &list, give_update, &give);
+            }
+        }
+        status = fleet_store_error(error, result);
+        fleet_page_end(&list, total, page);
+    }
+    store_end(view);
+    return status;
+}
+
+struct cancel_work {
+    struct operation base;
+    const char *id;
+};
+
+static enum store_result cancel(struct store_view *view, void *ctx)
+{
+    struct cancel_work *work = ctx;
+    struct update update;
+    struct device device;
+    enum store_result result = STORE_OK;
+    if (find_update(view, work->base.actor, ACTION_UPDATE_CANCEL, work->id, &update, &device,
+                    work->base.error) != FLEET_OK) {
+        return STORE_UNDONE;
+    }
+    if (!fleet_move(view, work->base.fleet, &update, &device, UPDATE_ON_CANCEL, false,
+                    "cancelled by an operator", &result)) {
+        return fleet_undo(fleet_fail(work->base.error, FLEET_CONFLICT, "update_over", NULL,
+                                     "The update is %s already.",
+                                     update_state_word((enum update_state)update.state)));
+    }
+    return result == STORE_OK
+               ? fleet_audit(view, &work->base, "update.cancel", update.id, NULL, NULL)
+               : result;
+}
+
+enum fleet_status fleet_update_cancel(struct fleet *fleet, const struct actor *actor,
+                                      const char *id, struct fleet_error *error)
+{
+    struct cancel_work work = {.base = {fleet, actor, error, false}, .id = id};
+    return fleet_perform(cancel, &work);
+}

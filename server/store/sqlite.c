@@ -1,0 +1,1140 @@
+/*
+ * updraftd: the store on SQLite.
+ *
+ * One connection writes, on one thread; readers have connections of their own, lent from a pool.
+ * The log is written ahead (WAL) and synced at each commit (synchronous=FULL): what store_write()
+ * acknowledged survives a power cut.
+ *
+ *   (1) Only the writer's thread touches the writer's connection once store_open() returned.
+ *   (2) A write's caller is woken after the commit, or the roll-back, of the transaction that holds
+ *       it; never before.
+ *   (3) Notes are in `pending` or `flushing` until the transaction that writes them is committed,
+ *       so that store_noted() overlooks none.
+ */
+#include "store.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <semaphore.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <sqlite3.h>
+
+#include "schema.h"
+
+enum {
+    GROUP_MAX = 256,
+    STATEMENTS = 64, /* kept per connection */
+    SQL_SIZE = 4096, /* of the longest statement that is put together here */
+    LISTENERS = 16,
+    BUCKETS = 8192,  /* of notes */
+    BUSY_MS = 10000, /* a backup or another program holds the file so long at most */
+};
+
+struct cached {
+    char *sql;
+    sqlite3_stmt *statement;
+};
+
+struct store_view {
+    struct store *store;
+    sqlite3 *db;
+    struct cached cache[STATEMENTS];
+    size_t next; /* of the cache, to be replaced */
+    bool writing;
+    enum store_result failed; /* a failure that no roll-back to a savepoint mends */
+    int64_t newest;           /* event of this transaction */
+    struct store_view *idle;  /* next in the pool */
+};
+
+struct job {
+    store_work *work;
+    void *ctx;
+    enum store_result result;
+    sem_t done;
+    struct job *next;
+};
+
+struct note {
+    struct telemetry what;
+    struct note *next;
+};
+
+struct notes {
+    struct note *buckets[BUCKETS];
+    int64_t count;
+};
+
+struct store {
+    char *path;
+    uint32_t group_max;
+    pthread_t thread;
+    struct store_view *writer;
+
+    pthread_mutex_t lock; /* everything below */
+    pthread_cond_t wake;
+    struct job *first, **last;
+    bool stopping, flush_now;
+    struct notes *pending, *flushing;
+    struct store_view *pool;
+    struct {
+        store_listener *function;
+        void *ctx;
+    } listeners[LISTENERS];
+    struct store_stats stats;
+};
+
+static const char *const results[] = {
+#define X(name, text) text,
+    STORE_RESULTS(X)
+#undef X
+};
+
+const char *store_result_text(enum store_result result)
+{
+    return (size_t)result < sizeof results / sizeof results[0] ? results[result] : "unknown";
+}
+
+/** What a code of SQLite means; also remembers what cannot be mended. */
+static enum store_result judge(struct store_view *view, int code)
+{
+    int system = sqlite3_system_errno(view->db);
+    switch (code & 0xFF) {
+    case SQLITE_OK:
+    case SQLITE_ROW:
+    case SQLITE_DONE:
+        return STORE_OK;
+    case SQLITE_CONSTRAINT:
+        return STORE_CLASH;
+    case SQLITE_FULL:
+        return view->failed = STORE_FULL;
+    case SQLITE_IOERR:
+        if (system == ENOSPC || system == EDQUOT || system == EFBIG) {
+            return view->failed = STORE_FULL;
+        }
+        return view->failed = STORE_FAILED;
+    default:
+        return view->failed = STORE_FAILED;
+    }
+}
+
+/* --- SQL, put together ------------------------------------------------------------------------ */
+
+struct sql {
+    char text[SQL_SIZE];
+    size_t length;
+    bool overflow;
+};
+
+static void add(struct sql *sql, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static void add(struct sql *sql, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    int length =
+        vsnprintf(sql->text + sql->length, sizeof sql->text - sql->length, format, arguments);
+    va_end(arguments);
+    if (length < 0 || (size_t)length >= sizeof sql->text - sql->length) {
+        sql->overflow = true;
+    } else {
+        sql->length += (size_t)length;
+    }
+}
+
+/** A prepared statement, from the cache or into it; NULL when that fails. Give back by
+ *  done_with(). */
+static sqlite3_stmt *prepare(struct store_view *view, const struct sql *sql)
+{
+    for (size_t i = 0; i < STATEMENTS; i++) {
+        struct cached *cached = &view->cache[i];
+        if (cached->sql != NULL && strcmp(cached->sql, sql->text) == 0) {
+            sqlite3_stmt *statement = cached->statement;
+            free(cached->sql);
+            *cached = (struct cached){0};
+            return statement;
+        }
+    }
+    sqlite3_stmt *statement = NULL;
+    if (sql->overflow || sqlite3_prepare_v3(view->db, sql->text, -1, SQLITE_PREPARE_PERSISTENT,
+                                            &statement, NULL) != SQLITE_OK) {
+        return NULL;
+    }
+    return statement;
+}
+
+/** Statements that are in use are not in the cache: a query within a query is two of them. */
+static void done_with(struct store_view *view, sqlite3_stmt *statement)
+{
+    sqlite3_reset(statement);
+    sqlite3_clear_bindings(statement);
+    struct cached *cached = &view->cache[view->next++ % STATEMENTS];
+    if (cached->sql != NULL) {
+        sqlite3_finalize(cached->statement);
+        free(cached->sql);
+    }
+    cached->sql = strdup(sqlite3_sql(statement));
+    cached->statement = statement;
+    if (cached->sql == NULL) {
+        sqlite3_finalize(statement);
+        *cached = (struct cached){0};
+    }
+}
+
+static const char *const operators[] = {"IS", "IS NOT", "<", ">", "<=", ">=", "LIKE"};
+
+/** The fields of a condition, "name|serial": one comparison each, on the same parameter. */
+static bool add_condition(struct sql *sql, enum store_kind kind, const struct store_where *where,
+                          int parameter)
+{
+    for (const char *name = where->field; *name != '\0';) {
+        size_t size = strcspn(name, "|");
+        const struct schema_field *field = schema_field(kind, name, size);
+        if (field == NULL) {
+            return false;
+        }
+        add(sql, "%s[%s] %s ?%d", name == where->field ? "" : " OR ", field->name,
+            operators[where->op], parameter);
+        if (where->op == STORE_LIKE) {
+            add(sql, " ESCAPE '\\'");
+        }
+        name += size + (name[size] == '|');
+    }
+    return true;
+}
+
+static bool add_where(struct sql *sql, enum store_kind kind, const struct store_query *query)
+{
+    for (size_t i = 0; query != NULL && i < query->count; i++) {
+        add(sql, i == 0 ? " WHERE (" : " AND (");
+        if (!add_condition(sql, kind, &query->where[i], (int)i + 1)) {
+            return false;
+        }
+        add(sql, ")");
+    }
+    return true;
+}
+
+static bool add_order(struct sql *sql, enum store_kind kind, const struct store_query *query)
+{
+    if (query == NULL) {
+        return true;
+    }
+    if (query->order != NULL) {
+        const struct schema_field *field = schema_field(kind, query->order, strlen(query->order));
+        if (field == NULL) {
+            return false;
+        }
+        /* The number makes the order total, so that pages neither repeat nor skip. */
+        add(sql, " ORDER BY [%s] %s, no %s", field->name, query->descending ? "DESC" : "ASC",
+            query->descending ? "DESC" : "ASC");
+    }
+    if (query->limit != 0 || query->offset != 0) {
+        add(sql, " LIMIT %lld OFFSET %lld", (long long)(query->limit != 0 ? query->limit : -1),
+            (long long)query->offset);
+    }
+    return true;
+}
+
+/** "%text%" with what LIKE takes for patterns escaped; NULL without memory. */
+static char *pattern(const char *text)
+{
+    char *made = malloc(2 * strlen(text) + 3), *at = made;
+    if (made == NULL) {
+        return NULL;
+    }
+    *at++ = '%';
+    for (; *text != '\0'; text++) {
+        if (strchr("%_\\", *text) != NULL) {
+            *at++ = '\\';
+        }
+        *at++ = *text;
+    }
+    strcpy(at, "%");
+    return made;
+}
+
+static void bind_text(sqlite3_stmt *statement, int parameter, const char *text)
+{
+    if (*text == '\0') {
+        sqlite3_bind_null(statement, parameter);
+    } else {
+        sqlite3_bind_text(statement, parameter, text, -1, SQLITE_TRANSIENT);
+    }
+}
+
+static void bind_where(sqlite3_stmt *statement, const struct store_query *query)
+{
+    for (size_t i = 0; query != NULL && i < query->count; i++) {
+        const struct store_where *where = &query->where[i];
+        int parameter = (int)i + 1;
+        if (where->text == NULL) {
+            sqlite3_bind_int64(statement, parameter, where->number);
+        } else if (where->op == STORE_LIKE) {
+            sqlite3_bind_text(statement, parameter, pattern(where->text), -1, free);
+        } else {
+            bind_text(statement, parameter, where->text);
+        }
+    }
+}
+
+/* --- Between structs and columns ---------------------------------------------------------------
+ */
+
+static void load_field(sqlite3_stmt *statement, int column, const struct schema_field *field,
+                       uint8_t *record)
+{
+    uint8_t *member = record + field->offset;
+    if (field->type == FIELD_TEXT) {
+        const unsigned char *text = sqlite3_column_text(statement, column);
+        snprintf((char *)member, field->size, "%s", text == NULL ? "" : (const char *)text);
+        return;
+    }
+    int64_t number = sqlite3_column_int64(statement, column);
+    int32_t word = (int32_t)number;
+    bool flag = number != 0;
+    if (field->size == sizeof number) {
+        memcpy(member, &number, sizeof number);
+    } else if (field->size == sizeof word) {
+        memcpy(member, &word, sizeof word);
+    } else {
+        memcpy(member, &flag, sizeof flag);
+    }
+}
+
+static void bind_field(sqlite3_stmt *statement, int parameter, const struct schema_field *field,
+                       const uint8_t *record)
+{
+    const uint8_t *member = record + field->offset;
+    int64_t number = 0;
+    int32_t word;
+    if (field->type == FIELD_TEXT) {
+        bind_text(statement, parameter, (const char *)member);
+        return;
+    }
+    if (field->size == sizeof number) {
+        memcpy(&number, member, sizeof number);
+    } else if (field->size == sizeof word) {
+        memcpy(&word, member, sizeof word);
+        number = word;
+    } else {
+        number = *member != 0;
+    }
+    sqlite3_bind_int64(statement, parameter, number);
+}
+
+static void load(sqlite3_stmt *statement, const struct schema_kind *kind, void *record)
+{
+    memset(record, 0, kind->size);
+    for (size_t i = 0; i < kind->count; i++) {
+        load_field(statement, (int)i, &kind->fields[i], record);
+    }
+}
+
+static void add_columns(struct sql *sql, const struct schema_kind *kind)
+{
+    for (size_t i = 0; i < kind->count; i++) {
+        add(sql, "%s[%s]", i == 0 ? "" : ",", kind->fields[i].name);
+    }
+}
+
+/* --- Reading ---------------------------------------------------------------------------------- */
+
+/** A statement that is ready to step; NULL when the query names a field that does not exist, which
+ *  is our mistake, or when the database is broken. */
+static sqlite3_stmt *start(struct store_view *view, enum store_kind kind,
+                           const struct store_query *query, const char *what, bool ordered,
+                           const char *tail)
+{
+    const struct schema_kind *schema = schema_kind(kind);
+    struct sql sql = {.length = 0};
+    add(&sql, "%s", what != NULL ? what : "SELECT ");
+    if (what == NULL) {
+        add_columns(&sql, schema);
+    }
+    add(&sql, " FROM [%s]", schema->table);
+    if (!add_where(&sql, kind, query) || (ordered && !add_order(&sql, kind, query))) {
+        return NULL;
+    }
+    add(&sql, "%s", tail);
+    sqlite3_stmt *statement = prepare(view, &sql);
+    if (statement != NULL) {
+        bind_where(statement, query);
+    }
+    return statement;
+}
+
+enum store_result store_each(struct store_view *view, enum store_kind kind,
+                             const struct store_query *query,
+                             bool (*each)(void *ctx, const void *record), void *ctx)
+{
+    const struct schema_kind *schema = schema_kind(kind);
+    void *record = malloc(schema->size);
+    sqlite3_stmt *statement = start(view, kind, query, NULL, true, "");
+    if (statement == NULL || record == NULL) {
+        free(record);
+        return view->failed = STORE_FAILED;
+    }
+    int code = sqlite3_step(statement);
+    while (code == SQLITE_ROW) {
+        load(statement, schema, record);
+        code = each(ctx, record) ? sqlite3_step(statement) : SQLITE_DONE;
+    }
+    done_with(view, statement);
+    free(record);
+    return judge(view, code);
+}
+
+enum store_result store_get(struct store_view *view, enum store_kind kind,
+                            const struct store_query *query, void *record)
+{
+    struct store_query one = *query;
+    one.limit = 1;
+    sqlite3_stmt *statement = start(view, kind, &one, NULL, true, "");
+    if (statement == NULL) {
+        return view->failed = STORE_FAILED;
+    }
+    int code = sqlite3_step(statement);
+    if (code == SQLITE_ROW) {
+        load(statement, schema_kind(kind), record);
+    }
+    done_with(view, statement);
+    return code == SQLITE_DONE ? STORE_NONE : judge(view, code);
+}
+
+enum store_result store_get_no(struct store_view *view, enum store_kind kind, int64_t no,
+                               void *record)
+{
+    struct store_where where = STORE_NUMBER("no", no);
+    return store_get(view, kind, &(struct store_query){.where = &where, .count = 1}, record);
+}
+
+enum store_result store_get_text(struct store_view *view, enum store_kind kind, const char *field,
+                                 const char *text, void *record)
+{
+    struct store_where where = STORE_TEXT(field, text);
+    if (*text == '\0') {
+        return STORE_NONE;
+    }
+    return store_get(view, kind, &(struct store_query){.where = &where, .count = 1}, record);
+}
+
+enum store_result store_count(struct store_view *view, enum store_kind kind,
+                              const struct store_query *query, int64_t *count)
+{
+    sqlite3_stmt *statement = start(view, kind, query, "SELECT count(*)", false, "");
+    if (statement == NULL) {
+        return view->failed = STORE_FAILED;
+    }
+    int code = sqlite3_step(statement);
+    if (code == SQLITE_ROW) {
+        *count = sqlite3_column_int64(statement, 0);
+    }
+    done_with(view, statement);
+    return judge(view, code);
+}
+
+enum store_result store_tally(struct store_view *view, enum store_kind kind, const char *field,
+                              const struct store_query *query,
+                              void (*each)(void *ctx, const char *value, int64_t count), void *ctx)
+{
+    char what[128], tail[192];
+    if (schema_field(kind, field, strlen(field)) == NULL) {
+        return STORE_FAILED;
+    }
+    snprintf(what, sizeof what, "SELECT [%s], count(*)", field);
+    snprintf(tail, sizeof tail, " GROUP BY [%s] ORDER BY [%s]", field, field);
+    sqlite3_stmt *statement = start(view, kind, query, what, false, tail);
+    if (statement == NULL) {
+        return view->failed = STORE_FAILED;
+    }
+    int code = sqlite3_step(statement);
+    for (; code == SQLITE_ROW; code = sqlite3_step(statement)) {
+        const char *value = (const char *)sqlite3_column_text(statement, 0);
+        each(ctx, value == NULL ? "" : value, sqlite3_column_int64(statement, 1));
+    }
+    done_with(view, statement);
+    return judge(view, code);
+}
+
+/* --- Writing ---------------------------------------------------------------------------------- */
+
+enum store_result store_insert(struct store_view *view, enum store_kind kind, void *record)
+{
+    const struct schema_kind *schema = schema_kind(kind);
+    int64_t no;
+    struct sql sql = {.length = 0};
+    if (!view->writing) {
+        return STORE_FAILED;
+    }
+    memcpy(&no, record, sizeof no);
+    add(&sql, "INSERT INTO [%s] (", schema->table);
+    add_columns(&sql, schema);
+    add(&sql, ") VALUES (");
+    for (size_t i = 0; i < schema->count; i++) {
+        add(&sql, "%s?%d", i == 0 ? "" : ",", (int)i + 1);
+    }
+    add(&sql, ")");
+    sqlite3_stmt *statement = prepare(view, &sql);
+    if (statement == NULL) {
+        return view->failed = STORE_FAILED;
+    }
+    for (size_t i = 0; i < schema->count; i++) {
+        bind_field(statement, (int)i + 1, &schema->fields[i], record);
+    }
+    if (no == 0) {
+        sqlite3_bind_null(statement, 1);
+    }
+    enum store_result result = judge(view, sqlite3_step(statement));
+    done_with(view, statement);
+    if (result == STORE_OK) {
+        no = sqlite3_last_insert_rowid(view->db);
+        memcpy(record, &no, sizeof no);
+        if (kind == STORE_EVENT) {
+            view->newest = no;
+        }
+    }
+    return result;
+}
+
+enum store_result store_update(struct store_view *view, enum store_kind kind, const void *record)
+{
+    const struct schema_kind *schema = schema_kind(kind);
+    struct sql sql = {.length = 0};
+    if (!view->writing) {
+        return STORE_FAILED;
+    }
+    add(&sql, "UPDATE [%s] SET ", schema->table);
+    for (size_t i = 1; i < schema->count; i++) {
+        add(&sql, "%s[%s]=?%d", i == 1 ? "" : ",", schema->fields[i].name, (int)i + 1);
+    }
+    add(&sql, " WHERE no=?1");
+    sqlite3_stmt *statement = prepare(view, &sql);
+    if (statement == NULL) {
+        return view->failed = STORE_FAILED;
+    }
+    for (size_t i = 0; i < schema->count; i++) {
+        bind_field(statement, (int)i + 1, &schema->fields[i], record);
+    }
+    enum store_result result = judge(view, sqlite3_step(statement));
+    done_with(view, statement);
+    return result == STORE_OK && sqlite3_changes(view->db) == 0 ? STORE_NONE : result;
+}
+
+enum store_result store_remove(struct store_view *view, enum store_kind kind,
+                               const struct store_query *query, int64_t *removed)
+{
+    if (!view->writing) {
+        return STORE_FAILED;
+    }
+    sqlite3_stmt *statement = start(view, kind, query, "DELETE", false, "");
+    if (statement == NULL) {
+        return view->failed = STORE_FAILED;
+    }
+    enum store_result result = judge(view, sqlite3_step(statement));
+    done_with(view, statement);
+    if (result == STORE_OK && removed != NULL) {
+        *removed = sqlite3_changes(view->db);
+    }
+    return result;
+}
+
+static enum store_result run(struct store_view *view, const char *text)
+{
+    struct sql sql = {.length = 0};
+    add(&sql, "%s", text);
+    sqlite3_stmt *statement = prepare(view, &sql);
+    if (statement == NULL) {
+        return view->failed = STORE_FAILED;
+    }
+    enum store_result result = judge(view, sqlite3_step(statement));
+    done_with(view, statement);
+    return result;
+}
+
+/** One caller's function, within its savepoint. */
+static enum store_result run_job(struct store_view *view, const struct job *job)
+{
+    int64_t newest = view->newest;
+    enum store_result result = run(view, "SAVEPOINT job");
+    if (result == STORE_OK) {
+        result = job->work(view, job->ctx);
+    }
+    if (result == STORE_OK && view->failed != STORE_OK) {
+        result = view->failed;
+    }
+    if (result != STORE_OK && !sqlite3_get_autocommit(view->db)) {
+        view->newest = newest;
+        if (run(view, "ROLLBACK TO job") != STORE_OK) {
+            view->failed = STORE_FAILED;
+        }
+    }
+    if (!sqlite3_get_autocommit(view->db) && run(view, "RELEASE job") != STORE_OK) {
+        view->failed = STORE_FAILED;
+    }
+    return result;
+}
+
+/** All of a group, in one transaction; the results are in the jobs. */
+static void run_group(struct store *store, struct job *jobs)
+{
+    struct store_view *view = store->writer;
+    int64_t count = 0;
+
+    view->failed = STORE_OK;
+    view->newest = 0;
+    enum store_result result = run(view, "BEGIN IMMEDIATE");
+    for (struct job *job = jobs; job != NULL && result == STORE_OK; job = job->next) {
+        count++;
+        job->result = run_job(view, job);
+        /* A full disk makes SQLite give up the whole transaction, whoever filled it. */
+        if (view->failed != STORE_OK) {
+            result = view->failed;
+        }
+    }
+    if (result == STORE_OK) {
+        result = run(view, "COMMIT");
+    }
+    if (result != STORE_OK) {
+        if (!sqlite3_get_autocommit(view->db)) {
+            (void)run(view, "ROLLBACK");
+        }
+        for (struct job *job = jobs; job != NULL; job = job->next) {
+            job->result = result;
+        }
+    }
+    pthread_mutex_lock(&store->lock);
+    store->stats.writes += count;
+    store->stats.transactions += result == STORE_OK;
+    int64_t newest = result == STORE_OK ? view->newest : 0;
+    for (size_t i = 0; i < LISTENERS && newest != 0; i++) {
+        if (store->listeners[i].function != NULL) {
+            store->listeners[i].function(store->listeners[i].ctx, newest);
+        }
+    }
+    pthread_mutex_unlock(&store->lock);
+    while (jobs != NULL) {
+        struct job *next = jobs->next;
+        sem_post(&jobs->done); /* the job is its caller's from here on */
+        jobs = next;
+    }
+}
+
+/* --- Notes ------------------------------------------------------------------------------------ */
+
+static struct note **find_note(struct notes *notes, int64_t device)
+{
+    struct note **at = &notes->buckets[(uint64_t)device % BUCKETS];
+    while (*at != NULL && (*at)->what.device != device) {
+        at = &(*at)->next;
+    }
+    return at;
+}
+
+static void merge(struct telemetry *into, const struct telemetry *from)
+{
+    struct telemetry before = *into;
+    *into = *from;
+    if (into->last_seen < before.last_seen) {
+        into->last_seen = before.last_seen;
+    }
+    if (into->poll_every == 0) {
+        into->poll_every = before.poll_every;
+    }
+    if (into->polls == 0) {
+        into->polls = before.polls;
+    }
+    if (into->address[0] == '\0') {
+        memcpy(into->address, before.address, sizeof into->address);
+    }
+    if (into->update == 0) {
+        into->update = before.update;
+        into->bytes = before.bytes;
+    }
+}
+
+void store_note(struct store *store, const struct telemetry *telemetry)
+{
+    pthread_mutex_lock(&store->lock);
+    struct note **at = find_note(store->pending, telemetry->device);
+    if (*at != NULL) {
+        merge(&(*at)->what, telemetry);
+    } else {
+        *at = calloc(1, sizeof **at);
+        if (*at == NULL) {
+            store->stats.notes_lost++;
+        } else {
+            (*at)->what = *telemetry;
+            store->pending->count++;
+            if (store->pending->count == 1) {
+                pthread_cond_signal(&store->wake);
+            }
+        }
+    }
+    pthread_mutex_unlock(&store->lock);
+}
+
+bool store_noted(struct store *store, int64_t device, struct telemetry *telemetry)
+{
+    pthread_mutex_lock(&store->lock);
+    struct note *older = store->flushing == NULL ? NULL : *find_note(store->flushing, device);
+    struct note *newer = *find_note(store->pending, device);
+    if (older != NULL) {
+        *telemetry = older->what;
+    }
+    if (newer != NULL) {
+        struct telemetry so_far = older != NULL ? *telemetry : newer->what;
+        merge(&so_far, &newer->what);
+        *telemetry = so_far;
+    }
+    pthread_mutex_unlock(&store->lock);
+    return older != NULL || newer != NULL;
+}
+
+static void drop(struct notes *notes)
+{
+    for (size_t i = 0; i < BUCKETS; i++) {
+        while (notes->buckets[i] != NULL) {
+            struct note *note = notes->buckets[i];
+            notes->buckets[i] = note->next;
+            free(note);
+        }
+    }
+    free(notes);
+}
+
+static enum store_result write_note(struct store_view *view, const struct telemetry *what)
+{
+    static const struct sql device = {.text =
+                                          "UPDATE device SET last_seen=max(last_seen,?2), "
+                                          "poll_every=CASE ?3 WHEN 0 THEN poll_every ELSE ?3 END, "
+                                          "polls=CASE ?4 WHEN 0 THEN polls ELSE ?4 END, "
+                                          "address=ifnull(?5,address) WHERE no=?1"};
+    static const struct sql update = {.text = "UPDATE [update] SET bytes=?2 WHERE no=?1"};
+    sqlite3_stmt *statement = prepare(view, &device);
+    if (statement == NULL) {
+        return STORE_FAILED;
+    }
+    sqlite3_bind_int64(statement, 1, what->device);
+    sqlite3_bind_int64(statement, 2, what->last_seen);
+    sqlite3_bind_int64(statement, 3, what->poll_every);
+    sqlite3_bind_int64(statement, 4, what->polls);
+    bind_text(statement, 5, what->address);
+    enum store_result result = judge(view, sqlite3_step(statement));
+    done_with(view, statement);
+    if (result != STORE_OK || what->update == 0) {
+        return result;
+    }
+    statement = prepare(view, &update);
+    if (statement == NULL) {
+        return STORE_FAILED;
+    }
+    sqlite3_bind_int64(statement, 1, what->update);
+    sqlite3_bind_int64(statement, 2, what->bytes);
+    result = judge(view, sqlite3_step(statement));
+    done_with(view, statement);
+    return result;
+}
+
+/** The notes go in a transaction of their own: their failure is nobody's. */
+static void flush(struct store *store)
+{
+    struct store_view *view = store->writer;
+    struct notes *fresh = calloc(1, sizeof *fresh);
+
+    pthread_mutex_lock(&store->lock);
+    bool any = store->pending->count != 0 && fresh != NULL;
+    if (any) {
+        store->flushing = store->pending;
+        store->pending = fresh;
+    }
+    pthread_mutex_unlock(&store->lock);
+    if (!any) {
+        free(fresh);
+        return;
+    }
+    view->failed = STORE_OK;
+    enum store_result result = run(view, "BEGIN IMMEDIATE");
+    for (size_t i = 0; i < BUCKETS && result == STORE_OK; i++) {
+        for (struct note *note = store->flushing->buckets[i]; note != NULL && result == STORE_OK;
+             note = note->next) {
+            result = write_note(view, &note->what);
+        }
+    }
+    if (result == STORE_OK) {
+        result = run(view, "COMMIT");
+    }
+    if (result != STORE_OK && !sqlite3_get_autocommit(view->db)) {
+        (void)run(view, "ROLLBACK");
+    }
+    pthread_mutex_lock(&store->lock);
+    struct notes *written = store->flushing;
+    store->flushing = NULL;
+    if (result != STORE_OK) {
+        store->stats.notes_lost += written->count;
+    }
+    pthread_mutex_unlock(&store->lock);
+    drop(written);
+}
+
+/* --- The writer ------------------------------------------------------------------------------- */
+
+static struct job *take_group(struct store *store)
+{
+    struct job *jobs = store->first, *last = jobs;
+    for (uint32_t i = 1; last != NULL && i < store->group_max && last->next != NULL; i++) {
+        last = last->next;
+    }
+    if (last != NULL) {
+        store->first = last->next;
+        last->next = NULL;
+        if (store->first == NULL) {
+            store->last = &store->first;
+        }
+    }
+    return jobs;
+}
+
+static bool passed(const struct timespec *when)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec > when->tv_sec ||
+           (now.tv_sec == when->tv_sec && now.tv_nsec >= when->tv_nsec);
+}
+
+static void *write_on(void *argument)
+{
+    struct store *store = argument;
+    struct timespec due = {0};
+    bool waiting = false; /* notes are pending, and due says until when */
+
+    pthread_mutex_lock(&store->lock);
+    while (!store->stopping || store->first != NULL || store->pending->count != 0) {
+        if (store->pending->count != 0 && !waiting) {
+            clock_gettime(CLOCK_MONOTONIC, &due);
+            /* Half a second, and as much again for a transaction that is under way. */
+            due.tv_nsec += 500000000;
+            due.tv_sec += due.tv_nsec / 1000000000;
+            due.tv_nsec %= 1000000000;
+            waiting = true;
+        }
+        if (store->flush_now || (waiting && (store->stopping || passed(&due)))) {
+            store->flush_now = false;
+            waiting = false;
+            pthread_mutex_unlock(&store->lock);
+            flush(store);
+            pthread_mutex_lock(&store->lock);
+        }
+        struct job *jobs = take_group(store);
+        if (jobs != NULL) {
+            pthread_mutex_unlock(&store->lock);
+            run_group(store, jobs);
+            pthread_mutex_lock(&store->lock);
+        } else if (!store->stopping && !store->flush_now) {
+            if (waiting) {
+                pthread_cond_timedwait(&store->wake, &store->lock, &due);
+            } else if (store->pending->count == 0) {
+                pthread_cond_wait(&store->wake, &store->lock);
+            }
+        }
+    }
+    pthread_mutex_unlock(&store->lock);
+    return NULL;
+}
+
+enum store_result store_write(struct store *store, store_work *work, void *ctx)
+{
+    struct job job = {.work = work, .ctx = ctx};
+    sem_init(&job.done, 0, 0);
+    pthread_mutex_lock(&store->lock);
+    *store->last = &job;
+    store->last = &job.next;
+    pthread_cond_signal(&store->wake);
+    pthread_mutex_unlock(&store->lock);
+    while (sem_wait(&job.done) != 0) {
+        /* A signal; the job is still the writer's. */
+    }
+    sem_destroy(&job.done);
+    return job.result;
+}
+
+static enum store_result nothing(struct store_view *view, void *ctx)
+{
+    (void)view;
+    (void)ctx;
+    return STORE_OK;
+}
+
+enum store_result store_flush(struct store *store)
+{
+    pthread_mutex_lock(&store->lock);
+    store->flush_now = true;
+    pthread_cond_signal(&store->wake);
+    pthread_mutex_unlock(&store->lock);
+    /* The writer flushes before it takes jobs: once this one is done the notes are written. */
+    return store_write(store, nothing, NULL);
+}
+
+/* --- Connections ------------------------------------------------------------------------------ */
+
+static void disconnect(struct store_view *view)
+{
+    if (view == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < STATEMENTS; i++) {
+        sqlite3_finalize(view->cache[i].statement);
+        free(view->cache[i].sql);
+    }
+    sqlite3_close_v2(view->db);
+    free(view);
+}
+
+static struct store_view *connect_to(struct store *store, int flags)
+{
+    struct store_view *view = calloc(1, sizeof *view);
+    if (view == NULL) {
+        return NULL;
+    }
+    view->store = store;
+    if (sqlite3_open_v2(store->path, &view->db, flags | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK) {
+        disconnect(view);
+        return NULL;
+    }
+    sqlite3_busy_timeout(view->db, BUSY_MS);
+    sqlite3_extended_result_codes(view->db, 1);
+    return view;
+}
+
+struct store_view *store_read(struct store *store)
+{
+    pthread_mutex_lock(&store->lock);
+    struct store_view *view = store->pool;
+    if (view != NULL) {
+        store->pool = view->idle;
+    }
+    pthread_mutex_unlock(&store->lock);
+    if (view == NULL) {
+        view = connect_to(store, SQLITE_OPEN_READONLY);
+    }
+    if (view == NULL) {
+        return NULL;
+    }
+    view->failed = STORE_OK;
+    if (run(view, "BEGIN") != STORE_OK) {
+        disconnect(view);
+        return NULL;
+    }
+    return view;
+}
+
+void store_end(struct store_view *view)
+{
+    if (view == NULL) {
+        return;
+    }
+    struct store *store = view->store;
+    if (run(view, "COMMIT") != STORE_OK) {
+        disconnect(view);
+        return;
+    }
+    pthread_mutex_lock(&store->lock);
+    view->idle = store->pool;
+    store->pool = view;
+    pthread_mutex_unlock(&store->lock);
+}
+
+/* --- Open and close --------------------------------------------------------------------------- */
+
+static bool pragma(struct store_view *view, const char *text)
+{
+    return sqlite3_exec(view->db, text, NULL, NULL, NULL) == SQLITE_OK;
+}
+
+static int64_t user_version(struct store_view *view)
+{
+    sqlite3_stmt *statement;
+    int64_t version = -1;
+    if (sqlite3_prepare_v2(view->db, "PRAGMA user_version", -1, &statement, NULL) == SQLITE_OK) {
+        if (sqlite3_step(statement) == SQLITE_ROW) {
+            version = sqlite3_column_int64(statement, 0);
+        }
+        sqlite3_finalize(statement);
+    }
+    return version;
+}
+
+/** Bring the database on, each step in a transaction. */
+static enum store_result migrate(struct store_view *view, char *why)
+{
+    int64_t version = user_version(view), newest = 0;
+    while (schema_steps[newest] != NULL) {
+        newest++;
+    }
+    if (version < 0) {
+        snprintf(why, SENTENCE_SIZE, "it is no database: %s", sqlite3_errmsg(view->db));
+        return STORE_FAILED;
+    }
+    if (version > newest) {
+        snprintf(why, SENTENCE_SIZE, "it has form %lld, and this updraftd knows forms up to %lld",
+                 (long long)version, (long long)newest);
+        return STORE_NEWER;
+    }
+    for (; version < newest; version++) {
+        char done[64];
+        snprintf(done, sizeof done, "PRAGMA user_version=%lld; COMMIT", (long long)version + 1);
+        if (!pragma(view, "BEGIN IMMEDIATE") || !pragma(view, schema_steps[version]) ||
+            !pragma(view, done)) {
+            snprintf(why, SENTENCE_SIZE, "cannot be brought to form %lld: %s",
+                     (long long)version + 1, sqlite3_errmsg(view->db));
+            (void)pragma(view, "ROLLBACK");
+            return judge(view, sqlite3_errcode(view->db)) == STORE_FULL ? STORE_FULL : STORE_FAILED;
+        }
+    }
+    return STORE_OK;
+}
+
+static enum store_result prepare_writer(struct store *store, char *why)
+{
+    store->writer = connect_to(store, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
+    if (store->writer == NULL) {
+        snprintf(why, SENTENCE_SIZE, "cannot be opened or made");
+        return STORE_FAILED;
+    }
+    store->writer->writing = true;
+    if (!pragma(store->writer, "PRAGMA journal_mode=WAL") ||
+        !pragma(store->writer, "PRAGMA synchronous=FULL")) {
+        snprintf(why, SENTENCE_SIZE, "cannot be written: %s", sqlite3_errmsg(store->writer->db));
+        return judge(store->writer, sqlite3_errcode(store->writer->db));
+    }
+    return migrate(store->writer, why);
+}
+
+static void release(struct store *store)
+{
+    disconnect(store->writer);
+    while (store->pool != NULL) {
+        struct store_view *view = store->pool;
+        store->pool = view->idle;
+        disconnect(view);
+    }
+    if (store->pending != NULL) {
+        drop(store->pending);
+    }
+    pthread_mutex_destroy(&store->lock);
+    pthread_cond_destroy(&store->wake);
+    free(store->path);
+    free(store);
+}
+
+enum store_result store_open(const char *path, const struct store_options *options,
+                             struct store **opened, char *why)
+{
+    struct store *store = calloc(1, sizeof *store);
+    *opened = NULL;
+    why[0] = '\0';
+    if (store == NULL) {
+        return STORE_FAILED;
+    }
+    pthread_condattr_t clock;
+    pthread_condattr_init(&clock);
+    pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
+    pthread_mutex_init(&store->lock, NULL);
+    pthread_cond_init(&store->wake, &clock);
+    pthread_condattr_destroy(&clock);
+    store->path = strdup(path);
+    store->pending = calloc(1, sizeof *store->pending);
+    store->last = &store->first;
+    store->group_max = options != NULL && options->group_max != 0 ? options->group_max : GROUP_MAX;
+    enum store_result result =
+        store->path == NULL || store->pending == NULL ? STORE_FAILED : prepare_writer(store, why);
+    if (result == STORE_OK && pthread_create(&store->thread, NULL, write_on, store) != 0) {
+        snprintf(why, SENTENCE_SIZE, "cannot start a thread");
+        result = STORE_FAILED;
+    }
+    if (result != STORE_OK) {
+        release(store);
+        return result;
+    }
+    *opened = store;
+    return STORE_OK;
+}
+
+void store_close(struct store *store)
+{
+    if (store == NULL) {
+        return;
+    }
+    pthread_mutex_lock(&store->lock);
+    store->stopping = true;
+    pthread_cond_signal(&store->wake);
+    pthread_mutex_unlock(&store->lock);
+    pthread_join(store->thread, NULL);
+    release(store);
+}
+
+/* --- Listeners, statistics, backup --------------------------------------------------------------
+ */
+
+bool store_listen(struct store *store, store_listener *listener, void *ctx)
+{
+    bool found = false;
+    pthread_mutex_lock(&store->lock);
+    for (size_t i = 0; i < LISTENERS && !found; i++) {
+        if (store->listeners[i].function == NULL) {
+            store->listeners[i].function = listener;
+            store->listeners[i].ctx = ctx;
+            found = true;
+        }
+    }
+    pthread_mutex_unlock(&store->lock);
+    return found;
+}
+
+void store_unlisten(struct store *store, store_listener *listener, void *ctx)
+{
+    pthread_mutex_lock(&store->lock);
+    for (size_t i = 0; i < LISTENERS; i++) {
+        if (store->listeners[i].function == listener && store->listeners[i].ctx == ctx) {
+            store->listeners[i].function = NULL;
+        }
+    }
+    pthread_mutex_unlock(&store->lock);
+}
+
+void store_stats(struct store *store, struct store_stats *stats)
+{
+    pthread_mutex_lock(&store->lock);
+    *stats = store->stats;
+    pthread_mutex_unlock(&store->lock);
+}
+
+enum store_result store_backup(struct store *store, const char *path)
+{
+    struct store_view *view = store_read(store);
+    sqlite3 *copy = NULL;
+    if (view == NULL) {
+        return STORE_FAILED;
+    }
+    enum store_result result = STORE_FAILED;
+    if (sqlite3_open(path, &copy) == SQLITE_OK) {
+        sqlite3_backup *backup = sqlite3_backup_init(copy, "main", view->db, "main");
+        if (backup != NULL) {
+            int code = sqlite3_backup_step(backup, -1);
+            result = code == SQLITE_DONE   ? STORE_OK
+                     : code == SQLITE_FULL ? STORE_FULL
+                                           : STORE_FAILED;
+            if (sqlite3_backup_finish(backup) != SQLITE_OK && result == STORE_OK) {
+                result = STORE_FAILED;
+            }
+        }
+    }
+    sqlite3_close(copy);
+    store_end(view);
+    return result;
+}
