@@ -362,6 +362,45 @@ static void test_the_stock_loader_is_bricked_by_cuts_of_its_copy(void)
     sim_flash_free(&life.sim);
 }
 
+/* A large sketch that runs, and a new one that would fit if it were not for it. */
+static void test_nothing_is_staged_over_what_runs(void)
+{
+    struct life life;
+    struct upd_area area;
+    uint32_t journal;
+
+    begin(&life, &ours, CONFIRMS, 100, 100);
+    for (uint32_t size = 0x9000; size <= 0xE000; size += SECTOR) {
+        struct upd_eboot_config config = {.sketch_size = size,
+                                          .fs_start = FS_START,
+                                          .max_sketch = MAX_SKETCH,
+                                          .accept_no_way_back = true,
+                                          .rtc_write = rtc_write,
+                                          .ctx = &life};
+        CHECK(upd_eboot_open(&life.device, &life.sim.flash, &config) == UPD_OK);
+        enum upd_err err = life.device.scheme->prepare(&life.device, 0x4000, true, &area, &journal);
+        CHECK(err == (size <= JOURNAL - 0x4000 ? UPD_OK : UPD_E_SPACE));
+        CHECK(err != UPD_OK || area.offset >= size);
+    }
+    sim_flash_free(&life.sim);
+}
+
+static void test_a_damaged_backup_is_no_way_back(void)
+{
+    struct life life;
+
+    begin(&life, &ours, NEVER_CONFIRMS, 100, 300);
+    while (life_session(&life) == END_RESTART && life.runs != NEW) {
+    }
+    CHECK(life.runs == NEW && life.view.on_trial);
+    for (uint32_t at = 2 * SECTOR + 16; at < JOURNAL; at += SECTOR) {
+        sim_flash_flip(&life.sim, at, 1);
+    }
+    CHECK(upd_device_roll_back(&life.device) == UPD_E_NOT_FOUND);
+    CHECK(upd_device_view(&life.device, &life.view) == UPD_OK && life.view.on_trial);
+    sim_flash_free(&life.sim);
+}
+
 static void test_each_fault_is_told_with_its_sector(void)
 {
     struct life life;
@@ -391,6 +430,8 @@ int main(void)
     CHECK_RUN(test_a_device_is_opened_only_where_its_layout_says_so);
     CHECK_RUN(test_every_operation_torn_in_every_way);
     CHECK_RUN(test_two_cuts_in_a_row);
+    CHECK_RUN(test_nothing_is_staged_over_what_runs);
+    CHECK_RUN(test_a_damaged_backup_is_no_way_back);
     CHECK_RUN(test_each_fault_is_told_with_its_sector);
     CHECK_RUN(test_the_stock_loader_is_bricked_by_cuts_of_its_copy);
     check_end();
