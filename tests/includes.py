@@ -12,7 +12,7 @@ MAY_INCLUDE = {
     "device": {"device", "core"},
     "boot": {"boot", "core"},
     "firmware": {"firmware", "device"},
-    "sim": {"sim", "core", "device"},
+    "sim": {"sim", "core", "device", "firmware"},
     "tools": {"tools", "core"},
     "server": {"server", "core"},
 }
