@@ -200,6 +200,7 @@ def main():
     parser.add_argument("--radio", metavar="HOST:PORT", action="append", default=[],
                         help="where the program's connections lead, the first, the second, ...")
     parser.add_argument("--boot", metavar="WORDS", default="", help="words of the order boot, such as 'pin 0 0 at 5000'")
+    parser.add_argument("--until", metavar="TEXT", help="switch off when the console has shown this")
     arguments = parser.parse_args()
     try:
         with Emulator(arguments.flash, arguments.rom, radio=arguments.radio, nanoseconds=0) as chip:
@@ -211,7 +212,14 @@ def main():
                 sys.stdout.write(console[shown:])
                 sys.stdout.flush()
                 shown = len(console)
-            run = chip.end()
+                if not ended and arguments.until and arguments.until in console:
+                    # The rest of what it is printing comes yet.
+                    time.sleep(0.2)
+                    run, ended = chip.halt(), True
+                    sys.stdout.write(run.console[shown:])
+                    break
+            else:
+                run = chip.end()
             print(f"ended: {run.event} {run.value:#x}")
     except EmulatorError as error:
         sys.exit(f"emulator: {error}")

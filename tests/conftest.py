@@ -32,6 +32,15 @@ def find_program():
     pytest.exit("no program to test: run ./dev build, or set UPDRAFT_BIN", 1)
 
 
+def find_clock():
+    """updraft-clock: $UPDRAFT_CLOCK, else that of out/ or of the dev build, else None."""
+    named = os.environ.get("UPDRAFT_CLOCK")
+    if named:
+        return Path(named).resolve()
+    paths = [ROOT / "out" / "updraft-clock", ROOT / "build" / "dev" / "sim" / "clock" / "updraft-clock"]
+    return next((path for path in paths if path.exists()), None)
+
+
 class Result:
     """What one run left: exit code, standard output (bytes and text), standard error."""
 
@@ -125,6 +134,12 @@ def workbench(tmp_path, updraft, programs):
     (tmp_path / "app.bin").write_bytes(images.esp32())
     (tmp_path / "partitions.csv").write_text(TABLE)
 
+    # What `./dev build` makes, and the emulator, where a reader in the repository has them.
+    (tmp_path / "out").mkdir()
+    for name in ("boot", "firmware"):
+        (tmp_path / "out" / name).symlink_to(ROOT / "build" / "lx106" / name)
+    (tmp_path / "sim").symlink_to(ROOT / "sim")
+
     def make(*words):
         updraft(*words, cwd=tmp_path)
 
@@ -144,4 +159,6 @@ def shell_path(updraft, tmp_path_factory):
     """A PATH in which `updraft` is the program under test."""
     folder = tmp_path_factory.mktemp("path")
     (folder / "updraft").symlink_to(updraft.path)
+    if clock := find_clock():
+        (folder / "updraft-clock").symlink_to(clock)
     return f"{folder}:{Path(sys.executable).parent}:{os.environ['PATH']}"

@@ -259,6 +259,32 @@ def test_a_power_cut_in_the_download_is_no_loss(tmp_path):
     assert_shown(run.console, "New: 1.0.1", "Verify: 1.0.1", "1.0.1 - C10C33|Update confirmed.")
 
 
+@pytest.mark.parametrize("loader", LOADERS)
+def test_cuts_of_erases_and_programs_again_and_again_end_confirmed(tmp_path, loader):
+    """Each start gets a little further than the one before. What is cut at a sector's start is its erase, or the
+    program of its first page."""
+    flash = device(tmp_path, "1.0.0", loader)
+    consoles, cuts = "", []
+    with Server("1.0.1") as server, chip_with(flash, server) as chip:
+        for cut in (4, 26, 27, 31, 48):
+            chip.start(f"rtc garbage cut {cut} MIXED seed {cut}")
+            run = chip.end()
+            assert run.event == "cut", run.console
+            consoles += run.console
+            cuts.append(run.value)
+        chip.start("rtc garbage seed 9")
+        chip.wait_for("Check in 7d")
+        consoles += chip.halt().console
+        new = image("1.0.1", 2)
+        assert slot(flash, 2, len(new)) == new
+        in_slot = [cut for cut in cuts if USER2[2] <= cut < USER2[2] + len(new)]
+        assert len(in_slot) > 2 and any(cut % 4096 == 0 for cut in in_slot), [hex(cut) for cut in cuts]
+        assert_shown(consoles, "1.0.0 - C10C33|New: 1.0.1", "1.0.1 - C10C33|Update confirmed.", "|Version 1.0.1|")
+        chip.start("rtc garbage seed 10")
+        chip.wait_for("Check in 7d")
+        assert "Testing" not in chip.halt().console
+
+
 def test_no_server_is_waited_for_and_then_skipped(tmp_path):
     flash = device(tmp_path, "1.0.0", "v1.7")
     with Server("1.0.1") as server:

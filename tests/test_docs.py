@@ -6,7 +6,10 @@ output, standard error included. A line "..." stands for any lines, and a
 line that ends in "..." for any that begins so. A block without a shown output runs all the same. A
 command that shows "exit status N" as its last line must end with it, all others with 0.
 """
+import os
 import re
+import signal
+import socket
 import subprocess
 
 import conftest
@@ -39,11 +42,30 @@ def as_pattern(shown):
     return "".join(map(one, shown))
 
 
+def a_free_port():
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return str(one.getsockname()[1])
+
+
+@pytest.fixture()
+def servers(workbench):
+    """A document that starts a server writes its process id to server.pid, and ends it; a test that fails does, too."""
+    yield
+    if (workbench / "server.pid").exists():
+        try:
+            os.kill(int((workbench / "server.pid").read_text()), signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+
+
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
-def test_commands_do_what_the_document_shows(document, workbench, shell_path):
+def test_commands_do_what_the_document_shows(document, workbench, shell_path, servers):
     environment = {"PATH": shell_path, "HOME": str(workbench), "TERM": "dumb"}
     ran = 0
-    for number, command, shown in steps(document.read_text()):
+    port = a_free_port()            # 8070 stands for it
+    text = document.read_text().replace(":8070", f":{port}").replace(" 8070 ", f" {port} ")
+    for number, command, shown in steps(text):
         status = 0
         if shown and (match := re.fullmatch(r"exit status (\d+)", shown[-1])):
             status = int(match[1])
