@@ -267,9 +267,10 @@ struct http_file {
     const char
         *accel; /* path below the proxy's internal location, such as "ab/abcdef…"; NULL for none */
     /**
-     * What became of it: the bytes [first, first + count) were asked for; `complete` when all of
-     * them were handed to the client's connection (or to the proxy). Called once on the thread of
-     * the sockets, after HEAD and 304 not at all. NULL when nobody wants to know.
+     * What became of it: the bytes [first, first + count) were the answer; `complete` when all of
+     * them were handed to the client's connection (or to the proxy). Called exactly once, whatever
+     * happens, so it may free ctx; count is 0 after HEAD, 304 and the like. On a thread of the
+     * sockets: must not wait. NULL when nobody wants to know.
      */
     void (*sent)(void *ctx, uint64_t first, uint64_t count, bool complete);
     void *ctx;

@@ -1,0 +1,376 @@
+#include "http/acceptor.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { LISTENERS_MAX = 16, TICK_MS = 250, TLS_HANDSHAKE = 0x16 };
+
+/* A connection that has said nothing yet. All have the same time, so the list is in the order of
+ * their ends. */
+struct waiting {
+    struct waiting *next, *previous;
+    int fd;
+    int64_t end_ms;
+    struct sockaddr_storage peer;
+    socklen_t peer_size;
+};
+
+struct acceptor {
+    struct acceptor_settings settings;
+    pthread_t thread;
+    int epoll, wake;
+    int listeners[LISTENERS_MAX];
+    size_t listener_count;
+    uint16_t ports[LISTENERS_MAX];
+    struct waiting waiting; /* head of a ring */
+    size_t waiting_count;
+    int64_t paused_until_ms; /* no file descriptor was left */
+    atomic_bool closing, stopping;
+    atomic_uint_least64_t accepted, refused, waiting_now;
+};
+
+int64_t http_now_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* --- Listening -------------------------------------------------------------------------------- */
+
+/* "127.0.0.1:8070", "[::1]:8070", ":8070": host (may be empty) and port. */
+static bool split(const char *address, char *host, size_t host_size, const char **port)
+{
+    const char *colon = strrchr(address, ':');
+    size_t size;
+
+    if (colon == NULL || strspn(colon + 1, "0123456789") != strlen(colon + 1) || colon[1] == 0) {
+        return false;
+    }
+    size = (size_t)(colon - address);
+    if (size >= 2 && address[0] == '[' && address[size - 1] == ']') {
+        address++;
+        size -= 2;
+    }
+    if (size >= host_size) {
+        return false;
+    }
+    memcpy(host, address, size);
+    host[size] = 0;
+    *port = colon + 1;
+    return true;
+}
+
+static int open_listener(const struct addrinfo *address)
+{
+    int fd = socket(address->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    int on = 1;
+    int off = 0;
+
+    if (fd < 0) {
+        return -1;
+    }
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    if (address->ai_family == AF_INET6) {
+        /* "[::]" is for both families, as most expect. */
+        setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
+    }
+    if (bind(fd, address->ai_addr, address->ai_addrlen) != 0 || listen(fd, 4096) != 0) {
+        int error = errno;
+        close(fd);
+        errno = error;
+        return -1;
+    }
+    return fd;
+}
+
+static uint16_t bound_port(int fd)
+{
+    struct sockaddr_storage bound;
+    socklen_t size = sizeof bound;
+
+    if (getsockname(fd, (struct sockaddr *)&bound, &size) != 0) {
+        return 0;
+    }
+    return ntohs(bound.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&bound)->sin6_port
+                                             : ((struct sockaddr_in *)&bound)->sin_port);
+}
+
+static bool listen_on(struct acceptor *acceptor, const char *text, char *problem, size_t size)
+{
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
+    struct addrinfo *found;
+    struct epoll_event event = {.events = EPOLLIN};
+    char host[256];
+    const char *port;
+
+    if (!split(text, host, sizeof host, &port)) {
+        snprintf(problem, size, "\"%s\" is not ADDRESS:PORT", text);
+        return false;
+    }
+    if (acceptor->listener_count == LISTENERS_MAX) {
+        snprintf(problem, size, "more than %d addresses to listen on", LISTENERS_MAX);
+        return false;
+    }
+    int error = getaddrinfo(host[0] != 0 ? host : NULL, port, &hints, &found);
+    if (error != 0) {
+        snprintf(problem, size, "cannot listen on %s: %s", text, gai_strerror(error));
+        return false;
+    }
+    int fd = open_listener(found);
+    error = errno;
+    freeaddrinfo(found);
+    if (fd < 0) {
+        snprintf(problem, size, "cannot listen on %s: %s", text, strerror(error));
+        return false;
+    }
+    acceptor->ports[acceptor->listener_count] = bound_port(fd);
+    event.data.ptr = &acceptor->listeners[acceptor->listener_count];
+    acceptor->listeners[acceptor->listener_count++] = fd;
+    return epoll_ctl(acceptor->epoll, EPOLL_CTL_ADD, fd, &event) == 0;
+}
+
+/* --- Waiting connections ---------------------------------------------------------------------- */
+
+static void unlink_waiting(struct acceptor *acceptor, struct waiting *waiting)
+{
+    waiting->next->previous = waiting->previous;
+    waiting->previous->next = waiting->next;
+    acceptor->waiting_count--;
+    atomic_store_explicit(&acceptor->waiting_now, acceptor->waiting_count, memory_order_relaxed);
+}
+
+static void refuse(struct acceptor *acceptor, struct waiting *waiting)
+{
+    unlink_waiting(acceptor, waiting);
+    close(waiting->fd);
+    free(waiting);
+    atomic_fetch_add_explicit(&acceptor->refused, 1, memory_order_relaxed);
+}
+
+static void hand_over(struct acceptor *acceptor, struct waiting *waiting, bool tls)
+{
+    unlink_waiting(acceptor, waiting);
+    epoll_ctl(acceptor->epoll, EPOLL_CTL_DEL, waiting->fd, NULL);
+    acceptor->settings.give(acceptor->settings.ctx, waiting->fd, (struct sockaddr *)&waiting->peer,
+                            waiting->peer_size, tls);
+    free(waiting);
+}
+
+/* Looks at the first byte, which stays in the socket. A letter begins a method, 0x16 a TLS hello.
+ */
+static void look(struct acceptor *acceptor, struct waiting *waiting)
+{
+    unsigned char first;
+    ssize_t got = recv(waiting->fd, &first, 1, MSG_PEEK | MSG_DONTWAIT);
+
+    if (got < 0 && (errno == EAGAIN || errno == EINTR)) {
+        return;
+    }
+    if (got != 1) {
+        refuse(acceptor, waiting);
+    } else if (first == TLS_HANDSHAKE && acceptor->settings.tls) {
+        hand_over(acceptor, waiting, true);
+    } else if (first == '\r' || first == '\n' || (first >= '!' && first <= '~')) {
+        hand_over(acceptor, waiting, false);
+    } else {
+        refuse(acceptor, waiting);
+    }
+}
+
+static bool accept_one(struct acceptor *acceptor, int listener)
+{
+    struct waiting *waiting = malloc(sizeof *waiting);
+    struct epoll_event event = {.events = EPOLLIN | EPOLLRDHUP, .data.ptr = waiting};
+
+    if (waiting == NULL) {
+        return false;
+    }
+    waiting->peer_size = sizeof waiting->peer;
+    waiting->fd = accept4(listener, (struct sockaddr *)&waiting->peer, &waiting->peer_size,
+                          SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (waiting->fd < 0) {
+        if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+            /* The connection stays in the kernel's queue until others have ended. */
+            acceptor->paused_until_ms = http_now_ms() + TICK_MS;
+        }
+        free(waiting);
+        return false;
+    }
+    atomic_fetch_add_explicit(&acceptor->accepted, 1, memory_order_relaxed);
+    waiting->end_ms = http_now_ms() + acceptor->settings.first_byte_ms;
+    waiting->next = &acceptor->waiting;
+    waiting->previous = acceptor->waiting.previous;
+    waiting->previous->next = waiting;
+    acceptor->waiting.previous = waiting;
+    acceptor->waiting_count++;
+    if (acceptor->waiting_count > acceptor->settings.waiting_max) {
+        refuse(acceptor, acceptor->waiting.next);
+    }
+    if (epoll_ctl(acceptor->epoll, EPOLL_CTL_ADD, waiting->fd, &event) != 0) {
+        refuse(acceptor, waiting);
+    }
+    return true;
+}
+
+/* --- The loop --------------------------------------------------------------------------------- */
+
+static bool is_listener(const struct acceptor *acceptor, const void *ptr)
+{
+    return (const int *)ptr >= acceptor->listeners &&
+           (const int *)ptr < acceptor->listeners + LISTENERS_MAX;
+}
+
+static void close_listeners(struct acceptor *acceptor)
+{
+    for (size_t i = 0; i < acceptor->listener_count; i++) {
+        if (acceptor->listeners[i] >= 0) {
+            close(acceptor->listeners[i]);
+            acceptor->listeners[i] = -1;
+        }
+    }
+    while (acceptor->waiting.next != &acceptor->waiting) {
+        refuse(acceptor, acceptor->waiting.next);
+    }
+}
+
+static void serve_listener(struct acceptor *acceptor, int fd)
+{
+    /* Others have a turn after so many. */
+    for (int i = 0; i < 64 && fd >= 0; i++) {
+        if (http_now_ms() < acceptor->paused_until_ms || !accept_one(acceptor, fd)) {
+            break;
+        }
+    }
+}
+
+static void *run(void *ctx)
+{
+    struct acceptor *acceptor = ctx;
+    struct epoll_event events[64];
+    int64_t next_tick_ms = 0;
+
+    while (!atomic_load(&acceptor->stopping)) {
+        int count = epoll_wait(acceptor->epoll, events, 64, TICK_MS);
+
+        if (atomic_load(&acceptor->closing)) {
+            close_listeners(acceptor);
+            count = 0;
+        }
+        /* Listeners last: a connection that is refused for a new one must not be in what follows.
+         */
+        for (int i = 0; i < count; i++) {
+            if (events[i].data.ptr != NULL && !is_listener(acceptor, events[i].data.ptr)) {
+                look(acceptor, events[i].data.ptr);
+            }
+        }
+        for (int i = 0; i < count; i++) {
+            if (events[i].data.ptr != NULL && is_listener(acceptor, events[i].data.ptr)) {
+                serve_listener(acceptor, *(int *)events[i].data.ptr);
+            }
+        }
+        int64_t now_ms = http_now_ms();
+        while (acceptor->waiting.next != &acceptor->waiting &&
+               acceptor->waiting.next->end_ms <= now_ms) {
+            refuse(acceptor, acceptor->waiting.next);
+        }
+        if (now_ms >= next_tick_ms) {
+            next_tick_ms = now_ms + TICK_MS;
+            acceptor->settings.tick(acceptor->settings.ctx, now_ms);
+        }
+        if (now_ms < acceptor->paused_until_ms) {
+            /* The listener is still readable: without a pause this would be a busy loop. */
+            usleep(20000);
+        }
+    }
+    return NULL;
+}
+
+struct acceptor *acceptor_start(const struct acceptor_settings *settings, char *problem,
+                                size_t problem_size)
+{
+    struct acceptor *acceptor = calloc(1, sizeof *acceptor);
+    struct epoll_event event = {.events = EPOLLIN | EPOLLET, .data.ptr = NULL};
+
+    if (acceptor == NULL) {
+        snprintf(problem, problem_size, "out of memory");
+        return NULL;
+    }
+    acceptor->settings = *settings;
+    acceptor->waiting.next = acceptor->waiting.previous = &acceptor->waiting;
+    acceptor->epoll = epoll_create1(EPOLL_CLOEXEC);
+    acceptor->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    bool good = acceptor->epoll >= 0 && acceptor->wake >= 0 &&
+                epoll_ctl(acceptor->epoll, EPOLL_CTL_ADD, acceptor->wake, &event) == 0;
+    if (!good) {
+        snprintf(problem, problem_size, "cannot make an epoll set: %s", strerror(errno));
+    }
+    for (const char *const *address = settings->listen; good && *address != NULL; address++) {
+        good = listen_on(acceptor, *address, problem, problem_size);
+    }
+    if (good && pthread_create(&acceptor->thread, NULL, run, acceptor) != 0) {
+        snprintf(problem, problem_size, "cannot start a thread");
+        good = false;
+    }
+    if (!good) {
+        close_listeners(acceptor);
+        close(acceptor->epoll);
+        close(acceptor->wake);
+        free(acceptor);
+        return NULL;
+    }
+    pthread_setname_np(acceptor->thread, "acceptor");
+    return acceptor;
+}
+
+uint16_t acceptor_port(const struct acceptor *acceptor, size_t index)
+{
+    return index < acceptor->listener_count ? acceptor->ports[index] : 0;
+}
+
+void acceptor_counts(struct acceptor *acceptor, uint64_t *accepted, uint64_t *refused,
+                     uint64_t *waiting)
+{
+    *accepted = atomic_load(&acceptor->accepted);
+    *refused = atomic_load(&acceptor->refused);
+    *waiting = atomic_load(&acceptor->waiting_now);
+}
+
+static void wake(struct acceptor *acceptor)
+{
+    uint64_t one = 1;
+    ssize_t written = write(acceptor->wake, &one, sizeof one);
+
+    (void)written; /* It cannot fill up: the thread ends soon. */
+}
+
+void acceptor_close(struct acceptor *acceptor)
+{
+    atomic_store(&acceptor->closing, true);
+    wake(acceptor);
+}
+
+void acceptor_free(struct acceptor *acceptor)
+{
+    atomic_store(&acceptor->stopping, true);
+    wake(acceptor);
+    pthread_join(acceptor->thread, NULL);
+    close_listeners(acceptor);
+    close(acceptor->epoll);
+    close(acceptor->wake);
+    free(acceptor);
+}
