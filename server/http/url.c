@@ -149,8 +149,8 @@ const char *http_url_parse(struct http_url *url, const char *target, char *memor
     if (target[0] != '/') {
         return "it does not begin with '/'";
     }
-    if (strchr(target, '#') != NULL) {
-        return "a '#'";
+    if (strpbrk(target, "# ") != NULL) {
+        return "a '#' or a blank";
     }
     problem = take_path(url, target, path_size, &memory);
     while (problem == NULL && query != NULL) {
