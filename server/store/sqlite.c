@@ -99,6 +99,15 @@ const char *store_result_text(enum store_result result)
     return (size_t)result < sizeof results / sizeof results[0] ? results[result] : "unknown";
 }
 
+/** Remember the first failure that cannot be mended: what fails after it fails because of it. */
+static enum store_result broken(struct store_view *view, enum store_result result)
+{
+    if (view->failed == STORE_OK) {
+        view->failed = result;
+    }
+    return view->failed;
+}
+
 /** What a code of SQLite means; also remembers what cannot be mended. */
 static enum store_result judge(struct store_view *view, int code)
 {
@@ -111,14 +120,14 @@ static enum store_result judge(struct store_view *view, int code)
     case SQLITE_CONSTRAINT:
         return STORE_CLASH;
     case SQLITE_FULL:
-        return view->failed = STORE_FULL;
+        return broken(view, STORE_FULL);
     case SQLITE_IOERR:
         if (system == ENOSPC || system == EDQUOT || system == EFBIG) {
-            return view->failed = STORE_FULL;
+            return broken(view, STORE_FULL);
         }
-        return view->failed = STORE_FAILED;
+        return broken(view, STORE_FAILED);
     default:
-        return view->failed = STORE_FAILED;
+        return broken(view, STORE_FAILED);
     }
 }
 
@@ -377,7 +386,7 @@ enum store_result store_each(struct store_view *view, enum store_kind kind,
     sqlite3_stmt *statement = start(view, kind, query, NULL, true, "");
     if (statement == NULL || record == NULL) {
         free(record);
-        return view->failed = STORE_FAILED;
+        return broken(view, STORE_FAILED);
     }
     int code = sqlite3_step(statement);
     while (code == SQLITE_ROW) {
@@ -396,7 +405,7 @@ enum store_result store_get(struct store_view *view, enum store_kind kind,
     one.limit = 1;
     sqlite3_stmt *statement = start(view, kind, &one, NULL, true, "");
     if (statement == NULL) {
-        return view->failed = STORE_FAILED;
+        return broken(view, STORE_FAILED);
     }
     int code = sqlite3_step(statement);
     if (code == SQLITE_ROW) {
@@ -428,7 +437,7 @@ enum store_result store_count(struct store_view *view, enum store_kind kind,
 {
     sqlite3_stmt *statement = start(view, kind, query, "SELECT count(*)", false, "");
     if (statement == NULL) {
-        return view->failed = STORE_FAILED;
+        return broken(view, STORE_FAILED);
     }
     int code = sqlite3_step(statement);
     if (code == SQLITE_ROW) {
@@ -450,7 +459,7 @@ enum store_result store_tally(struct store_view *view, enum store_kind kind, con
     snprintf(tail, sizeof tail, " GROUP BY [%s] ORDER BY [%s]", field, field);
     sqlite3_stmt *statement = start(view, kind, query, what, false, tail);
     if (statement == NULL) {
-        return view->failed = STORE_FAILED;
+        return broken(view, STORE_FAILED);
     }
     int code = sqlite3_step(statement);
     for (; code == SQLITE_ROW; code = sqlite3_step(statement)) {
@@ -481,7 +490,7 @@ enum store_result store_insert(struct store_view *view, enum store_kind kind, vo
     add(&sql, ")");
     sqlite3_stmt *statement = prepare(view, &sql);
     if (statement == NULL) {
-        return view->failed = STORE_FAILED;
+        return broken(view, STORE_FAILED);
     }
     for (size_t i = 0; i < schema->count; i++) {
         bind_field(statement, (int)i + 1, &schema->fields[i], record);
@@ -515,7 +524,7 @@ enum store_result store_update(struct store_view *view, enum store_kind kind, co
     add(&sql, " WHERE no=?1");
     sqlite3_stmt *statement = prepare(view, &sql);
     if (statement == NULL) {
-        return view->failed = STORE_FAILED;
+        return broken(view, STORE_FAILED);
     }
     for (size_t i = 0; i < schema->count; i++) {
         bind_field(statement, (int)i + 1, &schema->fields[i], record);
@@ -533,7 +542,7 @@ enum store_result store_remove(struct store_view *view, enum store_kind kind,
     }
     sqlite3_stmt *statement = start(view, kind, query, "DELETE", false, "");
     if (statement == NULL) {
-        return view->failed = STORE_FAILED;
+        return broken(view, STORE_FAILED);
     }
     enum store_result result = judge(view, sqlite3_step(statement));
     done_with(view, statement);
@@ -549,7 +558,7 @@ static enum store_result run(struct store_view *view, const char *text)
     add(&sql, "%s", text);
     sqlite3_stmt *statement = prepare(view, &sql);
     if (statement == NULL) {
-        return view->failed = STORE_FAILED;
+        return broken(view, STORE_FAILED);
     }
     enum store_result result = judge(view, sqlite3_step(statement));
     done_with(view, statement);
@@ -570,11 +579,11 @@ static enum store_result run_job(struct store_view *view, const struct job *job)
     if (result != STORE_OK && !sqlite3_get_autocommit(view->db)) {
         view->newest = newest;
         if (run(view, "ROLLBACK TO job") != STORE_OK) {
-            view->failed = STORE_FAILED;
+            (void)broken(view, STORE_FAILED);
         }
     }
     if (!sqlite3_get_autocommit(view->db) && run(view, "RELEASE job") != STORE_OK) {
-        view->failed = STORE_FAILED;
+        (void)broken(view, STORE_FAILED);
     }
     return result;
 }
@@ -1017,12 +1026,13 @@ static enum store_result prepare_writer(struct store *store, char *why)
 
 static void release(struct store *store)
 {
-    disconnect(store->writer);
     while (store->pool != NULL) {
         struct store_view *view = store->pool;
         store->pool = view->idle;
         disconnect(view);
     }
+    /* The last one to go cleans up the log, which readers may not. */
+    disconnect(store->writer);
     if (store->pending != NULL) {
         drop(store->pending);
     }
