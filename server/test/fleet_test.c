@@ -1,0 +1,837 @@
+/*
+ * Goal: the operations do what fleet.h says: images are judged, devices get what they should, an
+ * update lives its life as the devices tell it, people may do what is theirs.
+ * Method: whole stories through fleet.h, in a fresh data directory, with a clock that the test
+ * moves.
+ */
+#include "cm.h"
+
+#include <ftw.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <zlib.h>
+
+#include <updraft/image_build.h>
+
+#include "fleet/fleet.h"
+
+#define IMAGES UPD_CORE_VECTORS "/image/"
+
+static struct fleet *fleet;
+static struct fleet_error error;
+static char directory[64];
+static int64_t now;
+
+static const struct actor root = {
+    .kind = ACTOR_USER, .user = 1000000, .administrator = true, .name = "root"};
+
+static int64_t test_clock(void *ctx)
+{
+    (void)ctx;
+    return now;
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    now = 1700000000000;
+    strcpy(directory, "/tmp/updraft-fleet-XXXXXX");
+    assert_non_null(mkdtemp(directory));
+    assert_int_equal(fleet_open(directory, &fleet, &error), FLEET_OK);
+    fleet_set_clock(fleet, test_clock, NULL);
+    return 0;
+}
+
+static int remove_one(const char *path, const struct stat *info, int type, struct FTW *ftw)
+{
+    (void)info;
+    (void)type;
+    (void)ftw;
+    return remove(path);
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    fleet_close(fleet);
+    fleet = NULL;
+    return nftw(directory, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+#define GOOD(call)                                                                                 \
+    do {                                                                                           \
+        if ((call) != FLEET_OK) {                                                                  \
+            fail_msg("%s: %s: %s", #call, error.code, error.message);                              \
+        }                                                                                          \
+    } while (0)
+
+#define REFUSED(call, wanted, word)                                                                \
+    do {                                                                                           \
+        enum fleet_status got_ = (call);                                                           \
+        if (got_ != (wanted) || strcmp(error.code, (word)) != 0 || error.message[0] == '\0') {     \
+            fail_msg("%s: %d %s: %s", #call, (int)got_, error.code, error.message);                \
+        }                                                                                          \
+    } while (0)
+
+/* --- Images
+ * ------------------------------------------------------------------------------------------ */
+
+struct bytes {
+    uint8_t data[1 << 20];
+    size_t size;
+};
+
+static enum upd_err append(void *ctx, const void *data, uint32_t size)
+{
+    struct bytes *bytes = ctx;
+    memcpy(bytes->data + bytes->size, data, size);
+    bytes->size += size;
+    return UPD_OK;
+}
+
+static void make_slot(struct bytes *bytes, uint8_t slot, uint8_t seed)
+{
+    static uint8_t code[4096];
+    memset(code, seed, sizeof code);
+    struct upd_image_recipe recipe = {.boot = UPD_IMAGE_BOOT_NEW,
+                                      .entry = 0x40100004,
+                                      .text = {0x40100000, sizeof code, code},
+                                      .data = {0x3FFE8000, 64, code},
+                                      .rodata = {0x3FFE8100, 64, code},
+                                      .irom = {0, sizeof code, code},
+                                      .slot = slot,
+                                      .flash_map = 2};
+    bytes->size = 0;
+    assert_int_equal(upd_image_build(&recipe, append, bytes, NULL), UPD_OK);
+}
+
+static void load(struct bytes *bytes, const char *name)
+{
+    char path[512];
+    snprintf(path, sizeof path, IMAGES "%s", name);
+    FILE *file = fopen(path, "rb");
+    assert_non_null(file);
+    bytes->size = fread(bytes->data, 1, sizeof bytes->data, file);
+    fclose(file);
+    assert_true(bytes->size > 0);
+}
+
+static void compress_into(struct bytes *to, const struct bytes *from)
+{
+    z_stream stream = {0};
+    assert_int_equal(deflateInit2(&stream, 9, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY), Z_OK);
+    stream.next_in = (uint8_t *)(uintptr_t)from->data;
+    stream.avail_in = (uInt)from->size;
+    stream.next_out = to->data;
+    stream.avail_out = sizeof to->data;
+    assert_int_equal(deflate(&stream, Z_FINISH), Z_STREAM_END);
+    to->size = stream.total_out;
+    deflateEnd(&stream);
+}
+
+static enum fleet_status upload(const struct actor *actor, const char *product, enum part part,
+                                const struct bytes *bytes, size_t piece, struct image *image)
+{
+    struct fleet_upload *begun;
+    enum fleet_status status = fleet_upload_begin(fleet, actor, product, part, &begun, &error);
+    for (size_t at = 0; at < bytes->size && status == FLEET_OK; at += piece) {
+        size_t size = bytes->size - at < piece ? bytes->size - at : piece;
+        status = fleet_upload_feed(begun, bytes->data + at, size, &error);
+        if (status != FLEET_OK) {
+            fleet_upload_abort(begun);
+            return status;
+        }
+    }
+    return status == FLEET_OK ? fleet_upload_end(begun, image, NULL, 0, &error) : status;
+}
+
+static void make_product(struct product *product, const char *name, enum product_kind kind,
+                         enum consent consent)
+{
+    *product = (struct product){.kind = kind,
+                                .chip = UPD_CHIP_ESP8266,
+                                .consent = consent,
+                                .strangers = STRANGERS_ADMIT,
+                                .map = kind == KIND_NONOS ? 2 : -1,
+                                .ptype = kind == KIND_NONOS ? 45772 : 0};
+    strcpy(product->name, name);
+    GOOD(fleet_product_create(fleet, &root, product, &error));
+}
+
+static struct bytes scratch, other;
+
+static void release_app(const struct product *product, const char *version)
+{
+    struct image image;
+    struct release release;
+    load(&scratch, "arduino.bin");
+    GOOD(upload(&root, product->id, PART_APP, &scratch, 4096, &image));
+    struct fleet_release_image one = {PART_APP, image.sha256, NULL};
+    struct fleet_release_new wanted = {
+        .version = version, .images = &one, .image_count = 1, .current = true};
+    GOOD(fleet_release_create(fleet, &root, product->id, &wanted, &release, NULL, &error));
+}
+
+static void release_pair(const struct product *product, const char *version, bool current)
+{
+    struct image first, second;
+    struct release release;
+    make_slot(&scratch, 1, (uint8_t)version[3]);
+    GOOD(upload(&root, product->id, PART_APP, &scratch, 1000, &first));
+    make_slot(&scratch, 2, (uint8_t)version[3]);
+    GOOD(upload(&root, product->id, PART_APP, &scratch, 1000, &second));
+    struct fleet_release_image pair[] = {{PART_USER1, first.sha256, NULL},
+                                         {PART_USER2, second.sha256, NULL}};
+    struct fleet_release_new wanted = {
+        .version = version, .images = pair, .image_count = 2, .current = current};
+    GOOD(fleet_release_create(fleet, &root, product->id, &wanted, &release, NULL, &error));
+}
+
+/* --- Intake
+ * ------------------------------------------------------------------------------------------ */
+
+static void test_images_are_refused_with_reason_and_offset(void **state)
+{
+    (void)state;
+    struct product nonos, arduino;
+    struct image image;
+    make_product(&nonos, "nonos", KIND_NONOS, CONSENT_AUTOMATIC);
+    make_product(&arduino, "arduino", KIND_ARDUINO, CONSENT_AUTOMATIC);
+
+    load(&scratch, "esp32.bin");
+    REFUSED(upload(&root, nonos.id, PART_APP, &scratch, 512, &image), FLEET_INVALID, "wrong-chip");
+    load(&scratch, "arduino.bin");
+    REFUSED(upload(&root, nonos.id, PART_APP, &scratch, 512, &image), FLEET_INVALID,
+            "wrong-format");
+    GOOD(upload(&root, arduino.id, PART_APP, &scratch, 1, &image));
+    assert_int_equal(image.part, PART_APP);
+    assert_int_equal(image.size, (int64_t)scratch.size);
+    compress_into(&other, &scratch);
+    GOOD(upload(&root, arduino.id, PART_APP, &other, 100, &image));
+    assert_int_equal(image.payload_size, (int64_t)scratch.size);
+    assert_int_equal(image.size, (int64_t)other.size);
+    memset(other.data + other.size, 0, 4);
+    other.size += 4;
+    REFUSED(upload(&root, arduino.id, PART_APP, &other, 100, &image), FLEET_INVALID,
+            "gzip-trailing");
+    assert_int_equal(error.offset, (int64_t)other.size - 4);
+    REFUSED(upload(&root, nonos.id, PART_APP, &other, 100, &image), FLEET_INVALID, "compressed");
+
+    make_slot(&scratch, 1, 7);
+    scratch.data[100] ^= 1;
+    REFUSED(upload(&root, nonos.id, PART_APP, &scratch, 512, &image), FLEET_INVALID, "crc32");
+    scratch.data[100] ^= 1;
+    scratch.size -= 1;
+    REFUSED(upload(&root, nonos.id, PART_APP, &scratch, 512, &image), FLEET_INVALID, "truncated");
+    scratch.size = 0;
+    REFUSED(upload(&root, nonos.id, PART_APP, &scratch, 512, &image), FLEET_INVALID, "empty");
+    memset(scratch.data, 'x', 100);
+    scratch.size = 100;
+    REFUSED(upload(&root, nonos.id, PART_APP, &scratch, 512, &image), FLEET_INVALID, "magic");
+
+    /* A refused file leaves nothing. */
+    char tmp[128];
+    snprintf(tmp, sizeof tmp, "%s/blobs/tmp", directory);
+    assert_int_equal(rmdir(tmp), 0);
+}
+
+static void test_otadrive_marker_is_read_at_any_cut(void **state)
+{
+    (void)state;
+    struct product product;
+    struct image image;
+    static const char marker[] = "&_FirmwareInfo&k=12345678-abcd&v=2.0.1&FirmwareInfo_&";
+    make_product(&product, "drive", KIND_OTADRIVE, CONSENT_AUTOMATIC);
+    memset(scratch.data, 0xAA, 9000);
+    memcpy(scratch.data + 4090, marker, sizeof marker - 1);
+    scratch.size = 9000;
+    static const size_t pieces[] = {1, 7, 4096, 4097, 9000};
+    for (size_t i = 0; i < 5; i++) {
+        GOOD(upload(&root, product.id, PART_FILESYSTEM, &scratch, pieces[i], &image));
+        assert_string_equal(image.marker_key, "12345678-abcd");
+        assert_string_equal(image.marker_version, "2.0.1");
+    }
+}
+
+static void test_releases_follow_the_rules(void **state)
+{
+    (void)state;
+    struct product product;
+    struct image one, two;
+    struct release release;
+    make_product(&product, "clock", KIND_NONOS, CONSENT_AUTOMATIC);
+    make_slot(&scratch, 1, 1);
+    GOOD(upload(&root, product.id, PART_APP, &scratch, 4096, &one));
+    assert_int_equal(one.part, PART_USER1);
+    make_slot(&scratch, 2, 1);
+    GOOD(upload(&root, product.id, PART_APP, &scratch, 4096, &two));
+    assert_int_equal(two.part, PART_USER2);
+
+    struct fleet_release_image pair[] = {{PART_USER1, one.sha256, NULL},
+                                         {PART_USER2, two.sha256, NULL}};
+    struct fleet_release_image swapped[] = {{PART_USER1, two.sha256, NULL},
+                                            {PART_USER2, one.sha256, NULL}};
+    struct fleet_release_image twice[] = {{PART_USER1, one.sha256, NULL},
+                                          {PART_USER1, one.sha256, NULL}};
+    struct fleet_release_image unknown[] = {
+        {PART_USER1, one.sha256, NULL},
+        {PART_USER2, "0000000000000000000000000000000000000000000000000000000000000000", NULL}};
+    const struct {
+        const char *version, *letter, *channel;
+        const struct fleet_release_image *images;
+        size_t count;
+        enum fleet_status status;
+        const char *code, *field;
+    } rows[] = {
+        {"v1.0.0t45772(a)", NULL, NULL, pair, 2, FLEET_OK, "", ""},
+        {"v1.0.0t45772(a)", NULL, NULL, pair, 2, FLEET_CONFLICT, "version_exists", "version"},
+        {"b1.0.0t45772(o)", NULL, NULL, pair, 2, FLEET_CONFLICT, "version_clash", "version"},
+        {"v1.0.0t45772(n)", NULL, NULL, pair, 2, FLEET_OK, "", ""},
+        {"b1.0.0t45772(n)", NULL, NULL, pair, 2, FLEET_CONFLICT, "version_clash", "version"},
+        {"v1.0.1t23701(a)", NULL, NULL, pair, 2, FLEET_INVALID, "wrong_ptype", "version"},
+        {"v1.0.1.t45772(a)", NULL, NULL, pair, 2, FLEET_INVALID, "bad_version", "version"},
+        {"1.0.1", NULL, NULL, pair, 2, FLEET_INVALID, "bad_version", "version"},
+        {"", NULL, NULL, pair, 2, FLEET_INVALID, "bad_version", "version"},
+        {NULL, NULL, NULL, pair, 2, FLEET_INVALID, "bad_version", "version"},
+        {"v1.0.1t45772(a)", "o", NULL, pair, 2, FLEET_INVALID, "bad_letter", "letter"},
+        {"v1.0.1t45772(a)", "x", NULL, pair, 2, FLEET_INVALID, "bad_letter", "letter"},
+        {"v1.0.1t45772(a)", NULL, "night", pair, 2, FLEET_INVALID, "no_such_channel", "channel"},
+        {"v1.0.1t45772(a)", NULL, NULL, pair, 1, FLEET_INVALID, "pair_incomplete", "user2"},
+        {"v1.0.1t45772(a)", NULL, NULL, pair + 1, 1, FLEET_INVALID, "pair_incomplete", "user1"},
+        {"v1.0.1t45772(a)", NULL, NULL, pair, 0, FLEET_INVALID, "no_images", "images"},
+        {"v1.0.1t45772(a)", NULL, NULL, swapped, 2, FLEET_INVALID, "wrong-slot", "user1"},
+        {"v1.0.1t45772(a)", NULL, NULL, twice, 2, FLEET_INVALID, "image_twice", "user1"},
+        {"v1.0.1t45772(a)", NULL, NULL, unknown, 2, FLEET_INVALID, "no_such_image", "user2"},
+        {"v1.0.1t45772(a)", "a", "beta", pair, 2, FLEET_OK, "", ""},
+    };
+    int good = 0;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct fleet_release_new wanted = {.version = rows[i].version,
+                                           .letter = rows[i].letter,
+                                           .channel = rows[i].channel,
+                                           .images = rows[i].images,
+                                           .image_count = rows[i].count};
+        enum fleet_status status =
+            fleet_release_create(fleet, &root, product.id, &wanted, &release, NULL, &error);
+        if (status != rows[i].status || strcmp(error.code, rows[i].code) != 0 ||
+            strcmp(error.field, rows[i].field) != 0) {
+            fail_msg("row %zu: %d %s %s: %s", i, (int)status, error.code, error.field,
+                     error.message);
+        }
+        good += status == FLEET_OK;
+    }
+    /* What was refused left no release and no image of one. */
+    int64_t releases = 0, images = 0;
+    struct store_where where = {"release", STORE_NE, 0, NULL};
+    struct store_view *view = store_read(fleet_store(fleet));
+    assert_int_equal(store_count(view, STORE_RELEASE, NULL, &releases), STORE_OK);
+    assert_int_equal(
+        store_count(view, STORE_IMAGE, &(struct store_query){.where = &where, .count = 1}, &images),
+        STORE_OK);
+    store_end(view);
+    assert_int_equal(releases, good);
+    assert_int_equal(images, 2 * good);
+}
+
+/* --- Lives
+ * ------------------------------------------------------------------------------------------- */
+
+static struct fleet_answer ask(const struct product *product, const char *serial,
+                               const char *version)
+{
+    static struct fleet_answer answer;
+    struct device_facts facts = DEVICE_FACTS_INIT;
+    facts.protocol = PROTOCOL_ESPHTTPUPDATE;
+    facts.product_key = product->key;
+    facts.chip_id = serial;
+    facts.version = version;
+    facts.free_space = 1 << 20;
+    facts.chip_size = 4 << 20;
+    GOOD(fleet_check(fleet, &facts, &answer, &error));
+    return answer;
+}
+
+static void expect_state(const char *update, enum update_state state, bool inferred)
+{
+    struct update found;
+    GOOD(fleet_update_show(fleet, &root, update, &found, &error));
+    if (found.state != (int)state || found.inferred != inferred) {
+        fail_msg("%s%s, and not %s", update_state_word((enum update_state)found.state),
+                 found.inferred ? " (inferred)" : "", update_state_word(state));
+    }
+}
+
+static void collect_states(void *ctx, const struct step *step)
+{
+    strcat(ctx, update_state_word((enum update_state)step->state));
+    strcat(ctx, step->inferred ? "? " : " ");
+}
+
+static void test_a_stock_sketch_is_updated(void **state)
+{
+    (void)state;
+    struct product product;
+    make_product(&product, "lamp", KIND_ARDUINO, CONSENT_AUTOMATIC);
+    release_app(&product, "1.1.0");
+
+    struct fleet_answer answer = ask(&product, "123", "1.0.0");
+    assert_int_equal(answer.recognised, RECOGNISED);
+    assert_int_equal(answer.reason, REASON_OFFER);
+    assert_string_equal(answer.release.version, "1.1.0");
+    char id[ID_SIZE];
+    strcpy(id, answer.update.id);
+    int fd;
+    GOOD(fleet_answer_open(fleet, &answer, &fd, &error));
+    assert_int_equal(lseek(fd, 0, SEEK_END), answer.image.size);
+    close(fd);
+    GOOD(fleet_download_begun(fleet, &answer, 0, &error));
+    expect_state(id, UPDATE_DOWNLOADING, true);
+    fleet_download_progress(fleet, &answer, 1000);
+    struct update update;
+    GOOD(fleet_update_show(fleet, &root, id, &update, &error));
+    assert_int_equal(update.bytes, 1000);
+    GOOD(fleet_download_finished(fleet, &answer, &error));
+    expect_state(id, UPDATE_DOWNLOADED, true);
+    now += 20000;
+    answer = ask(&product, "123", "1.1.0");
+    assert_int_equal(answer.reason, REASON_CURRENT);
+    expect_state(id, UPDATE_RUNNING, false);
+    now += 10000;
+    (void)ask(&product, "123", "1.1.0");
+    expect_state(id, UPDATE_RUNNING, false);
+    now += 30000;
+    (void)ask(&product, "123", "1.1.0");
+    expect_state(id, UPDATE_CONFIRMED, true);
+
+    char steps[256] = "";
+    GOOD(fleet_update_steps(fleet, &root, id, collect_states, steps, &error));
+    assert_string_equal(steps, "offered accepted downloading? downloaded? running confirmed? ");
+}
+
+static void test_a_poll_that_changes_nothing_writes_nothing(void **state)
+{
+    (void)state;
+    struct product product;
+    struct store_stats before, after;
+    make_product(&product, "lamp", KIND_ARDUINO, CONSENT_AUTOMATIC);
+    release_app(&product, "1.1.0");
+    (void)ask(&product, "123", "1.1.0");
+    store_stats(fleet_store(fleet), &before);
+    for (int i = 0; i < 100; i++) {
+        now += 1000;
+        (void)ask(&product, "123", "1.1.0");
+    }
+    store_stats(fleet_store(fleet), &after);
+    assert_int_equal(after.writes, before.writes);
+}
+
+static void test_a_device_that_never_changes_is_left_alone(void **state)
+{
+    (void)state;
+    struct product product;
+    struct fleet_answer answer;
+    make_product(&product, "lamp", KIND_ARDUINO, CONSENT_AUTOMATIC);
+    release_app(&product, "1.1.0");
+    for (int i = 0; i < DECIDE_LOOP_LIMIT; i++) {
+        answer = ask(&product, "123", "1.0.0");
+        assert_int_equal(answer.reason, REASON_OFFER);
+        GOOD(fleet_download_begun(fleet, &answer, 0, &error));
+        GOOD(fleet_download_finished(fleet, &answer, &error));
+        now += 60000;
+    }
+    answer = ask(&product, "123", "1.0.0");
+    assert_int_equal(answer.reason, REASON_LOOP);
+    /* An order is one more try. */
+    struct update update;
+    GOOD(fleet_device_order(fleet, &root, answer.device.id, NULL, false, &update, &error));
+    assert_int_equal(ask(&product, "123", "1.0.0").reason, REASON_OFFER);
+}
+
+static void test_strangers_and_blocked_ones(void **state)
+{
+    (void)state;
+    struct product product;
+    make_product(&product, "lamp", KIND_ARDUINO, CONSENT_AUTOMATIC);
+    release_app(&product, "1.1.0");
+    product.strangers = STRANGERS_REFUSE;
+    product.reply_unknown = 404;
+    product.reply_blocked = 403;
+    GOOD(fleet_product_edit(fleet, &root, &product, &error));
+    struct fleet_answer answer = ask(&product, "1", "1.0.0");
+    assert_int_equal(answer.recognised, RECOGNISED_STRANGER);
+    assert_int_equal(answer.reply, 404);
+    assert_int_equal(answer.device.no, 0);
+    product.strangers = STRANGERS_HOLD;
+    GOOD(fleet_product_edit(fleet, &root, &product, &error));
+    answer = ask(&product, "1", "1.0.0");
+    assert_int_equal(answer.recognised, RECOGNISED_NOT_ADMITTED);
+    assert_true(answer.device.no != 0);
+    assert_int_equal(answer.update.no, 0);
+    answer.device.standing = STANDING_ADMITTED;
+    GOOD(fleet_device_edit(fleet, &root, &answer.device, &error));
+    assert_int_equal(ask(&product, "1", "1.0.0").reason, REASON_OFFER);
+    GOOD(fleet_device_block(fleet, &root, answer.device.id, true, &error));
+    answer = ask(&product, "1", "1.0.0");
+    assert_int_equal(answer.recognised, RECOGNISED_BLOCKED);
+    assert_int_equal(answer.reply, 403);
+    REFUSED(fleet_answer_open(fleet, &answer, &(int){0}, &error), FLEET_NOT_FOUND, "no_such_image");
+    strcpy(product.key, "00000000-0000-0000-0000-000000000000");
+    assert_int_equal(ask(&product, "1", "1.0.0").recognised, RECOGNISED_NOBODY);
+}
+
+static void test_espressifs_procedure(void **state)
+{
+    (void)state;
+    struct product product;
+    struct user owner;
+    struct device device = {.serial = "a1"}, claimed;
+    struct update update;
+    struct fleet_answer answer;
+    struct token token;
+    char activation[SECRET_SIZE], key[SECRET_SIZE];
+    make_product(&product, "clock", KIND_NONOS, CONSENT_ASK_REBOOT);
+    release_pair(&product, "v1.0.0t45772(a)", true);
+    release_pair(&product, "v1.1.0t45772(a)", false);
+    GOOD(fleet_user_create(fleet, &root, "owner", "owner's word", false, &owner, &error));
+    struct actor person = {.kind = ACTOR_USER, .user = owner.no, .name = "owner"};
+    GOOD(fleet_device_create(fleet, &root, product.id, &device, &error));
+    assert_int_equal(strlen(device.device_key), 40);
+
+    /* Activation and authorisation. */
+    GOOD(fleet_token_create(fleet, &person, TOKEN_ACTIVATION, "phone", NULL, 0, activation, &token,
+                            &error));
+    GOOD(fleet_device_activate(fleet, device.device_key, activation, "18:FE:34:00:00:01",
+                               "v1.0.0t45772(a)", &claimed, &error));
+    assert_string_equal(claimed.version, "v1.0.0t45772(a)");
+    GOOD(fleet_key_authorize(fleet, &person, activation, key, &claimed, &error));
+    REFUSED(fleet_key_authorize(fleet, &person, activation, key, &claimed, &error), FLEET_NOT_FOUND,
+            "no_such_token");
+
+    /* Set as current, upgrade, both requests of the download. */
+    GOOD(fleet_release_set_current(fleet, &root, product.id, "v1.1.0t45772(a)", &error));
+    GOOD(fleet_device_order(fleet, &root, device.id, NULL, false, &update, &error));
+    assert_int_equal(update.state, UPDATE_ACCEPTED);
+    GOOD(fleet_device_said(fleet, device.id, SAYING_ACKED, NULL, NULL, &error));
+    struct device_facts facts = DEVICE_FACTS_INIT;
+    facts.protocol = PROTOCOL_ESPRESSIF_HTTP;
+    facts.device_key = device.device_key;
+    facts.wanted_version = "v1.1.0t45772(a)\"";
+    facts.wanted_file = "user2.bin";
+    facts.only_asks = true;
+    GOOD(fleet_check(fleet, &facts, &answer, &error));
+    assert_int_equal(answer.reason, REASON_OFFER);
+    assert_int_equal(answer.image.part, PART_USER2);
+    facts.only_asks = false;
+    GOOD(fleet_check(fleet, &facts, &answer, &error));
+    assert_string_equal(answer.update.id, update.id);
+    assert_string_equal(answer.device.slot, "user1");
+    GOOD(fleet_download_begun(fleet, &answer, 0, &error));
+    GOOD(fleet_download_finished(fleet, &answer, &error));
+    expect_state(update.id, UPDATE_DOWNLOADED, true);
+    GOOD(fleet_device_said(fleet, device.id, SAYING_DOWNLOADED, "v1.1.0t45772(a)", NULL, &error));
+    expect_state(update.id, UPDATE_DOWNLOADED, false);
+
+    /* The owner decides about the reboot. */
+    facts = (struct device_facts)DEVICE_FACTS_INIT;
+    facts.protocol = PROTOCOL_ESPRESSIF_LINK;
+    facts.device_key = device.device_key;
+    GOOD(fleet_check(fleet, &facts, &answer, &error));
+    assert_false(answer.reboot);
+    GOOD(fleet_device_answer(fleet, &person, device.id, ANSWER_NOW, &error));
+    GOOD(fleet_check(fleet, &facts, &answer, &error));
+    assert_true(answer.reboot);
+    GOOD(fleet_device_said(fleet, device.id, SAYING_REBOOTING, NULL, NULL, &error));
+    GOOD(fleet_check(fleet, &facts, &answer, &error));
+    assert_false(answer.reboot);
+    GOOD(fleet_device_said(fleet, device.id, SAYING_RUNNING, "v1.1.0t45772(a)", NULL, &error));
+    expect_state(update.id, UPDATE_RUNNING, false);
+    GOOD(fleet_device_said(fleet, device.id, SAYING_HEALTHY, NULL, NULL, &error));
+    expect_state(update.id, UPDATE_CONFIRMED, false);
+
+    /* A file of a release that is neither current nor ordered is not given. */
+    facts.protocol = PROTOCOL_ESPRESSIF_HTTP;
+    facts.wanted_version = "v1.0.0t45772(a)";
+    facts.wanted_file = "user1.bin";
+    GOOD(fleet_check(fleet, &facts, &answer, &error));
+    assert_int_not_equal(answer.reason, REASON_OFFER);
+}
+
+static void test_a_rolled_back_device_is_explained(void **state)
+{
+    (void)state;
+    struct product product;
+    struct device device = {.serial = "a1"};
+    struct update update;
+    struct fleet_answer answer;
+    uint8_t rules[REASON_COUNT];
+    make_product(&product, "clock", KIND_NONOS, CONSENT_AUTOMATIC);
+    release_pair(&product, "v1.1.0t45772(a)", true);
+    GOOD(fleet_device_create(fleet, &root, product.id, &device, &error));
+    GOOD(fleet_device_said(fleet, device.id, SAYING_RUNNING, "v1.0.0t45772(a)", NULL, &error));
+    GOOD(fleet_device_order(fleet, &root, device.id, NULL, false, &update, &error));
+    GOOD(fleet_device_said(fleet, device.id, SAYING_DOWNLOADED, NULL, NULL, &error));
+    GOOD(fleet_device_said(fleet, device.id, SAYING_REBOOTING, NULL, NULL, &error));
+    GOOD(fleet_device_said(fleet, device.id, SAYING_RUNNING, "v1.1.0t45772(a)", NULL, &error));
+    GOOD(fleet_device_said(fleet, device.id, SAYING_ROLLED_BACK, "v1.0.0t45772(a)", "no Wi-Fi",
+                           &error));
+    expect_state(update.id, UPDATE_ROLLED_BACK, false);
+    GOOD(fleet_device_said(fleet, device.id, SAYING_RUNNING, "v1.0.0t45772(a)", NULL, &error));
+    GOOD(fleet_device_explain(fleet, &root, device.id, &answer, rules, &error));
+    assert_int_equal(answer.reason, REASON_ROLLED_BACK);
+    assert_int_equal(rules[REASON_ROLLED_BACK], RULE_FAILED);
+    assert_non_null(strstr(answer.text, "went back from v1.1.0t45772(a)"));
+}
+
+static void test_consent_before_the_download(void **state)
+{
+    (void)state;
+    struct product product;
+    struct user owner;
+    make_product(&product, "lamp", KIND_ARDUINO, CONSENT_ASK_DOWNLOAD);
+    release_app(&product, "1.1.0");
+    GOOD(fleet_user_create(fleet, &root, "owner", "owner's word", false, &owner, &error));
+    struct actor person = {.kind = ACTOR_USER, .user = owner.no, .name = "owner"};
+    struct fleet_answer answer = ask(&product, "1", "1.0.0");
+    struct device device, claimed;
+    assert_int_equal(answer.reason, REASON_WAITS_OWNER);
+    expect_state(answer.update.id, UPDATE_OFFERED, false);
+    GOOD(fleet_device_show(fleet, &root, answer.device.id, &device, &error));
+    REFUSED(fleet_device_claim(fleet, &person, "", &claimed, &error), FLEET_NOT_FOUND,
+            "no_such_code");
+    GOOD(fleet_device_claim(fleet, &person, device.claim_code, &claimed, &error));
+    REFUSED(fleet_device_claim(fleet, &person, device.claim_code, &claimed, &error),
+            FLEET_NOT_FOUND, "no_such_code");
+    GOOD(fleet_device_answer(fleet, &person, device.id, ANSWER_TONIGHT, &error));
+    assert_int_equal(ask(&product, "1", "1.0.0").reason, REASON_POSTPONED);
+    now += 26LL * 3600 * 1000;
+    answer = ask(&product, "1", "1.0.0");
+    assert_int_equal(answer.reason, REASON_OFFER);
+    expect_state(answer.update.id, UPDATE_ACCEPTED, false);
+    GOOD(fleet_device_answer(fleet, &person, device.id, ANSWER_NO, &error));
+    assert_int_equal(ask(&product, "1", "1.0.0").reason, REASON_DECLINED);
+    REFUSED(fleet_device_answer(fleet, &person, device.id, ANSWER_NOW, &error), FLEET_CONFLICT,
+            "nothing_to_answer");
+}
+
+static void test_withdrawing_cancels_what_has_not_begun(void **state)
+{
+    (void)state;
+    struct product product;
+    make_product(&product, "lamp", KIND_ARDUINO, CONSENT_AUTOMATIC);
+    release_app(&product, "1.1.0");
+    struct fleet_answer first = ask(&product, "1", "1.0.0");
+    struct fleet_answer second = ask(&product, "2", "1.0.0");
+    GOOD(fleet_download_begun(fleet, &second, 0, &error));
+    GOOD(fleet_release_withdraw(fleet, &root, product.id, "1.1.0", &error));
+    expect_state(first.update.id, UPDATE_CANCELLED, false);
+    expect_state(second.update.id, UPDATE_DOWNLOADING, true);
+    assert_int_equal(ask(&product, "1", "1.0.0").reason, REASON_NO_RELEASE);
+    REFUSED(fleet_release_set_current(fleet, &root, product.id, "1.1.0", &error), FLEET_CONFLICT,
+            "withdrawn");
+}
+
+/* --- People
+ * ------------------------------------------------------------------------------------------ */
+
+static void test_what_is_another_s_does_not_exist(void **state)
+{
+    (void)state;
+    struct product product, found;
+    struct device device = {.serial = "s"}, seen;
+    struct user user;
+    struct fleet_error one, two;
+    make_product(&product, "lamp", KIND_ARDUINO, CONSENT_AUTOMATIC);
+    GOOD(fleet_device_create(fleet, &root, product.id, &device, &error));
+    GOOD(fleet_user_create(fleet, &root, "eve", "eve's password", false, &user, &error));
+    struct actor eve = {.kind = ACTOR_USER, .user = user.no, .name = "eve"};
+
+    assert_int_equal(fleet_product_show(fleet, &eve, product.id, &found, NULL, &one),
+                     FLEET_NOT_FOUND);
+    assert_int_equal(fleet_product_show(fleet, &eve, "p_0000000000000000", &found, NULL, &two),
+                     FLEET_NOT_FOUND);
+    assert_memory_equal(&one, &two, sizeof one);
+    assert_int_equal(fleet_device_show(fleet, &eve, device.id, &seen, &one), FLEET_NOT_FOUND);
+    assert_int_equal(fleet_device_show(fleet, &eve, "d_0000000000000000", &seen, &two),
+                     FLEET_NOT_FOUND);
+    assert_memory_equal(&one, &two, sizeof one);
+    assert_int_equal(fleet_device_reboot(fleet, &eve, device.id, &one), FLEET_NOT_FOUND);
+
+    GOOD(fleet_member_set(fleet, &root, product.id, "eve", ROLE_VIEWER, &error));
+    GOOD(fleet_device_show(fleet, &eve, device.id, &seen, &error));
+    assert_string_equal(seen.device_key, "");
+    REFUSED(fleet_device_reboot(fleet, &eve, device.id, &error), FLEET_FORBIDDEN, "forbidden");
+    GOOD(fleet_member_set(fleet, &root, product.id, "eve", ROLE_OPERATOR, &error));
+    GOOD(fleet_device_reboot(fleet, &eve, device.id, &error));
+    GOOD(fleet_device_show(fleet, &eve, device.id, &seen, &error));
+    assert_int_equal(strlen(seen.device_key), 40);
+    GOOD(fleet_member_set(fleet, &root, product.id, "eve", ROLE_NONE, &error));
+    assert_int_equal(fleet_device_show(fleet, &eve, device.id, &seen, &one), FLEET_NOT_FOUND);
+}
+
+static void test_the_first_start_and_log_in(void **state)
+{
+    (void)state;
+    char setup[SECRET_SIZE], secret[SECRET_SIZE], api[SECRET_SIZE];
+    struct user user, same;
+    struct actor actor;
+    struct token token;
+    assert_true(fleet_needs_setup(fleet));
+    GOOD(fleet_setup_token(fleet, setup, &error));
+    REFUSED(fleet_setup(fleet, "wrong", "ann", "ann's password", &user, &error), FLEET_UNKNOWN,
+            "bad_token");
+    REFUSED(fleet_setup(fleet, setup, "ann", "short", &user, &error), FLEET_INVALID,
+            "bad_password");
+    GOOD(fleet_setup(fleet, setup, "ann", "ann's password", &user, &error));
+    REFUSED(fleet_setup(fleet, setup, "bob", "bob's password", &user, &error), FLEET_UNKNOWN,
+            "bad_token");
+    assert_false(fleet_needs_setup(fleet));
+
+    GOOD(fleet_login(fleet, "ann", "ann's password", "::1", secret, &actor, &error));
+    assert_true(actor.administrator);
+    GOOD(fleet_authenticate(fleet, secret, true, &actor, &error));
+    assert_int_equal(strlen(actor.csrf), 32);
+    /* A cookie opens nothing as a bearer token, nor the other way round. */
+    REFUSED(fleet_authenticate(fleet, secret, false, &actor, &error), FLEET_UNKNOWN, "bad_token");
+    GOOD(fleet_authenticate(fleet, secret, true, &actor, &error));
+    GOOD(fleet_token_create(fleet, &actor, TOKEN_API, "laptop", NULL, 1000, api, &token, &error));
+    REFUSED(fleet_authenticate(fleet, api, true, &actor, &error), FLEET_UNKNOWN, "bad_token");
+    GOOD(fleet_authenticate(fleet, api, false, &actor, &error));
+    now += 1001;
+    REFUSED(fleet_authenticate(fleet, api, false, &actor, &error), FLEET_UNKNOWN, "bad_token");
+    GOOD(fleet_authenticate(fleet, secret, true, &actor, &error));
+    GOOD(fleet_logout(fleet, &actor, &error));
+    REFUSED(fleet_authenticate(fleet, secret, true, &actor, &error), FLEET_UNKNOWN, "bad_token");
+    REFUSED(fleet_authenticate(fleet, "", false, &actor, &error), FLEET_UNKNOWN, "bad_token");
+
+    /* The last administrator stays. */
+    GOOD(fleet_user_show(fleet, &root, "ann", &same, &error));
+    same.disabled = true;
+    REFUSED(fleet_user_edit(fleet, &root, &same, NULL, &error), FLEET_CONFLICT,
+            "last_administrator");
+
+    /* Wrong passwords are throttled, and right ones with them; time heals. */
+    enum fleet_status status = FLEET_UNKNOWN;
+    int tries = 0;
+    for (; status == FLEET_UNKNOWN && tries < 20; tries++) {
+        status = fleet_login(fleet, "ann", "a wrong guess", "::1", secret, &actor, &error);
+    }
+    assert_int_equal(status, FLEET_THROTTLED);
+    assert_int_equal(tries, 6);
+    assert_true(error.retry_after > 0);
+    REFUSED(fleet_login(fleet, "ann", "ann's password", "::1", secret, &actor, &error),
+            FLEET_THROTTLED, "throttled");
+    now += 10 * 60 * 1000;
+    GOOD(fleet_login(fleet, "ann", "ann's password", "::1", secret, &actor, &error));
+}
+
+/* --- Audit and events
+ * -------------------------------------------------------------------------------- */
+
+static enum store_result tamper(struct store_view *view, void *ctx)
+{
+    struct audit line;
+    (void)ctx;
+    enum store_result result = store_get_no(view, STORE_AUDIT, 2, &line);
+    strcpy(line.who, "somebody else");
+    return result == STORE_OK ? store_update(view, STORE_AUDIT, &line) : result;
+}
+
+static void test_the_audit_log_shows_tampering(void **state)
+{
+    (void)state;
+    struct fleet_chain chain;
+    struct product product;
+    make_product(&product, "one", KIND_ARDUINO, CONSENT_AUTOMATIC);
+    make_product(&product, "two", KIND_ARDUINO, CONSENT_AUTOMATIC);
+    make_product(&product, "three", KIND_ARDUINO, CONSENT_AUTOMATIC);
+    GOOD(fleet_audit_check(fleet, &root, &chain, &error));
+    assert_int_equal(chain.checked, 3);
+    assert_int_equal(chain.broken_at, 0);
+    assert_int_equal(store_write(fleet_store(fleet), tamper, NULL), STORE_OK);
+    GOOD(fleet_audit_check(fleet, &root, &chain, &error));
+    assert_int_equal(chain.broken_at, 2);
+    struct actor nobody = {0};
+    assert_int_not_equal(fleet_audit_check(fleet, &nobody, &chain, &error), FLEET_OK);
+}
+
+static void count_event(void *ctx, const struct event *event)
+{
+    (void)event;
+    (*(int *)ctx)++;
+}
+
+static void test_events_resume_and_are_for_those_who_may(void **state)
+{
+    (void)state;
+    struct product product;
+    struct user user;
+    int all = 0, some = 0, none = 0;
+    int64_t newest, last;
+    make_product(&product, "one", KIND_ARDUINO, CONSENT_AUTOMATIC);
+    release_app(&product, "1.1.0");
+    (void)ask(&product, "1", "1.0.0");
+    GOOD(fleet_events(fleet, &root, 0, 100, count_event, &all, &newest, &error));
+    assert_true(all >= 5);
+    GOOD(fleet_events(fleet, &root, 0, 2, count_event, &some, &last, &error));
+    assert_int_equal(some, 2);
+    GOOD(fleet_events(fleet, &root, last, 100, count_event, &some, &last, &error));
+    assert_int_equal(some, all);
+    assert_int_equal(last, newest);
+    GOOD(fleet_user_create(fleet, &root, "eve", "eve's password", false, &user, &error));
+    struct actor eve = {.kind = ACTOR_USER, .user = user.no, .name = "eve"};
+    GOOD(fleet_events(fleet, &eve, 0, 100, count_event, &none, &last, &error));
+    assert_int_equal(none, 0);
+    assert_true(last >= newest);
+}
+
+static void test_a_restart_keeps_everything(void **state)
+{
+    (void)state;
+    struct product product, again;
+    make_product(&product, "\xE1\xBB\x93", KIND_ARDUINO, CONSENT_AUTOMATIC);
+    release_app(&product, "1.1.0");
+    struct fleet_answer answer = ask(&product, "1", "1.0.0");
+    GOOD(fleet_device_linked(fleet, answer.device.id, true, &error));
+    fleet_close(fleet);
+    assert_int_equal(fleet_open(directory, &fleet, &error), FLEET_OK);
+    fleet_set_clock(fleet, test_clock, NULL);
+    GOOD(fleet_product_show(fleet, &root, product.name, &again, NULL, &error));
+    assert_memory_equal(&product, &again, sizeof product);
+    struct device device;
+    GOOD(fleet_device_show(fleet, &root, answer.device.id, &device, &error));
+    assert_false(device.linked);
+    assert_int_equal(device.last_seen, now);
+    answer = ask(&product, "1", "1.0.0");
+    assert_int_equal(answer.reason, REASON_OFFER);
+    fleet_housekeeping(fleet);
+    int fd;
+    GOOD(fleet_answer_open(fleet, &answer, &fd, &error));
+    close(fd);
+}
+
+int main(void)
+{
+#define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        CASE(test_images_are_refused_with_reason_and_offset),
+        CASE(test_otadrive_marker_is_read_at_any_cut),
+        CASE(test_releases_follow_the_rules),
+        CASE(test_a_stock_sketch_is_updated),
+        CASE(test_a_poll_that_changes_nothing_writes_nothing),
+        CASE(test_a_device_that_never_changes_is_left_alone),
+        CASE(test_strangers_and_blocked_ones),
+        CASE(test_espressifs_procedure),
+        CASE(test_a_rolled_back_device_is_explained),
+        CASE(test_consent_before_the_download),
+        CASE(test_withdrawing_cancels_what_has_not_begun),
+        CASE(test_what_is_another_s_does_not_exist),
+        CASE(test_the_first_start_and_log_in),
+        CASE(test_the_audit_log_shows_tampering),
+        CASE(test_events_resume_and_are_for_those_who_may),
+        CASE(test_a_restart_keeps_everything),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
