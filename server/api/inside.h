@@ -29,6 +29,9 @@ struct fleet *api_fleet(const struct http_exchange *x);
 /** Who asks; an actor of kind NOBODY when nobody is logged in. */
 const struct actor *api_actor(const struct http_exchange *x);
 
+/** False, and answered: a password or a setup token does not travel where others can read it. */
+bool api_is_private(struct http_exchange *x);
+
 /** True when the fleet refused: then the answer says why. */
 bool api_failed(struct http_exchange *x, enum fleet_status status, const struct fleet_error *error);
 

@@ -70,8 +70,7 @@ static void answer_session(struct http_exchange *x, const struct actor *actor)
                                actor->csrf, "language", user.language));
 }
 
-/* A password or a setup token does not travel where others can read it. */
-static bool is_private(struct http_exchange *x)
+bool api_is_private(struct http_exchange *x)
 {
     const struct http_peer *peer = http_peer(x);
 
@@ -102,7 +101,7 @@ static void log_in(struct http_exchange *x)
 {
     struct credentials given = {0};
 
-    if (is_private(x) && http_read_json(x, login_fields, &given)) {
+    if (api_is_private(x) && http_read_json(x, login_fields, &given)) {
         log_in_as(x, &given);
     }
 }
@@ -113,7 +112,7 @@ static void setup(struct http_exchange *x)
     struct fleet_error error;
     struct user user;
 
-    if (is_private(x) && http_read_json(x, setup_fields, &given) &&
+    if (api_is_private(x) && http_read_json(x, setup_fields, &given) &&
         !api_failed(
             x, fleet_setup(api_fleet(x), given.token, given.user, given.password, &user, &error),
             &error)) {

@@ -259,6 +259,61 @@ static void create_token(struct http_exchange *x)
     }
 }
 
+struct login_fields {
+    const char *user, *password, *name;
+};
+static const struct http_field login_fields[] = {
+    {.name = "user",
+     .kind = HTTP_TEXT,
+     .required = true,
+     .min = 1,
+     .max = 100,
+     .at = offsetof(struct login_fields, user),
+     .help = "name of the user"},
+    {.name = "password",
+     .kind = HTTP_TEXT,
+     .required = true,
+     .min = 1,
+     .max = 1000,
+     .at = offsetof(struct login_fields, password),
+     .help = "the password"},
+    {.name = "name",
+     .kind = HTTP_TEXT,
+     .required = true,
+     .min = 1,
+     .max = 100,
+     .at = offsetof(struct login_fields, name),
+     .help = "what the token is for"},
+    {0},
+};
+static const struct http_schema login_schema = {"TokenLogIn", login_fields};
+
+/* A password is shown once, for a token; the session that it opened ends at once. */
+static void log_in_for_token(struct http_exchange *x)
+{
+    struct login_fields fields = {0};
+    char session[SECRET_SIZE], secret[SECRET_SIZE];
+    struct actor actor;
+    struct token token;
+    struct fleet_error error, ignored;
+
+    if (!api_is_private(x) || !http_read_json(x, login_fields, &fields) ||
+        api_failed(x,
+                   fleet_login(api_fleet(x), fields.user, fields.password, http_peer(x)->address,
+                               session, &actor, &error),
+                   &error)) {
+        return;
+    }
+    enum fleet_status status = fleet_token_create(api_fleet(x), &actor, TOKEN_API, fields.name,
+                                                  NULL, 0, secret, &token, &error);
+    (void)fleet_logout(api_fleet(x), &actor, &ignored);
+    if (!api_failed(x, status, &error)) {
+        json_t *object = show_token(&token);
+        json_object_set_new(object, "token", json_string(secret));
+        http_answer_json(x, 201, object);
+    }
+}
+
 static void delete_token(struct http_exchange *x)
 {
     struct fleet_error error;
@@ -316,6 +371,8 @@ ABOUT(delete, "delete a user", NULL, NULL, false);
 ABOUT(tokens, "your tokens", NULL, "Token", true);
 ABOUT(create_token, "make a token; its text is in this answer alone", &token_schema, "Token",
       false);
+ABOUT(token_login, "make a token with a password instead of a session", &login_schema, "Token",
+      false);
 ABOUT(delete_token, "revoke a token", NULL, NULL, false);
 ABOUT(audit, "who changed what, and whether the log is whole", NULL, "Audit", false);
 
@@ -327,6 +384,8 @@ const struct http_route api_user_routes[] = {
     {HTTP_DELETE, "/api/v1/users/{user}", HTTP_ADMINISTRATOR, 0, 0, delete, NULL, &about_delete},
     {HTTP_GET, "/api/v1/tokens", HTTP_USER, 0, 0, list_tokens, NULL, &about_tokens},
     {HTTP_POST, "/api/v1/tokens", HTTP_USER, 0, 4096, create_token, NULL, &about_create_token},
+    {HTTP_POST, "/api/v1/tokens/login", HTTP_PUBLIC, HTTP_NO_CSRF, 4096, log_in_for_token, NULL,
+     &about_token_login},
     {HTTP_DELETE, "/api/v1/tokens/{token}", HTTP_USER, 0, 0, delete_token, NULL,
      &about_delete_token},
     {HTTP_GET, "/api/v1/audit", HTTP_ADMINISTRATOR, 0, 0, audit, NULL, &about_audit},

@@ -90,8 +90,44 @@ static bool wants_help(const char *word)
     return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
 }
 
+/*
+ * "updraft --server URL --token-file FILE --ca-file FILE product list": what every command that
+ * talks to a server takes may stand in front. @return words consumed; -1: a value is missing,
+ * reported
+ */
+static int take_leading(int argc, char **argv)
+{
+    static const struct {
+        const char *option, *variable;
+    } rows[] = {{"--server", "UPDRAFT_SERVER"},
+                {"--token-file", "UPDRAFT_TOKEN_FILE"},
+                {"--ca-file", "UPDRAFT_CA"}};
+    int taken = 0;
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        if (taken + 1 < argc && strcmp(argv[taken + 1], rows[i].option) == 0) {
+            if (taken + 2 >= argc) {
+                fprintf(stderr, "updraft: %s needs a value; see 'updraft --help'\n",
+                        rows[i].option);
+                return -1;
+            }
+            setenv(rows[i].variable, argv[taken + 2], 1);
+            taken += 2;
+            i = (size_t)-1; /* in any order */
+        }
+    }
+    return taken;
+}
+
 static enum exit_code dispatch(int argc, char **argv)
 {
+    int taken = take_leading(argc, argv);
+
+    if (taken < 0) {
+        return EXIT_USAGE;
+    }
+    argc -= taken;
+    argv += taken;
     const char *first = argc > 1 ? argv[1] : NULL;
     const struct group *group = first != NULL ? find_group(first) : NULL;
     const struct command *command = NULL;

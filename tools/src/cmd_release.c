@@ -1,0 +1,253 @@
+/* updraft release upload, set-current, withdraw, list, show. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "api.h"
+#include "columns.h"
+#include "commands.h"
+#include "files.h"
+
+struct arguments {
+    struct server_options server;
+    const char *product, *version;
+    const char *user1, *user2, *app, *filesystem, *channel, *notes;
+    bool current;
+};
+
+static const struct column lines[] = {
+    {"version", "version"},
+    {"channel", "channel"},
+    {"letter", "letter"},
+    {"notes", "notes"},
+    {"current", "current"},
+    {"withdrawn", "withdrawn"},
+    {"created", "created"},
+    {"devices", "devices"},
+    {"updates", "updates"},
+    {"warnings", "warnings"},
+    {0},
+};
+static const struct column columns[] = {
+    {"VERSION", "version"}, {"CHANNEL", "channel"},
+    {"CURRENT", "current"}, {"WITHDRAWN", "withdrawn"},
+    {"DEVICES", "devices"}, {"UPDATES", "updates"},
+    {"CREATED", "created"}, {0},
+};
+
+#define PRODUCT_OPERAND                                                                            \
+    {                                                                                              \
+        .name = "PRODUCT", .kind = VALUE_TEXT, .at = offsetof(struct arguments, product),          \
+        .help = "its id or its name"                                                               \
+    }
+static const struct operand product_operands[] = {PRODUCT_OPERAND, {0}};
+static const struct operand version_operands[] = {
+    PRODUCT_OPERAND,
+    {.name = "VERSION",
+     .kind = VALUE_TEXT,
+     .at = offsetof(struct arguments, version),
+     .help = "the release's version"},
+    {0},
+};
+static const struct option options[] = {SERVER_OPTIONS(struct arguments, server), {0}};
+
+/* --- upload ----------------------------------------------------------------------------------- */
+
+static const struct option upload_options[] = {
+    {.name = "user1",
+     .kind = VALUE_INPUT,
+     .value = "FILE",
+     .at = offsetof(struct arguments, user1),
+     .help = "the image for slot user1 of the NONOS SDK"},
+    {.name = "user2",
+     .kind = VALUE_INPUT,
+     .value = "FILE",
+     .at = offsetof(struct arguments, user2),
+     .help = "the image for slot user2"},
+    {.name = "app",
+     .kind = VALUE_INPUT,
+     .value = "FILE",
+     .at = offsetof(struct arguments, app),
+     .help = "the application of all other kinds; also packed with gzip for Arduino"},
+    {.name = "filesystem",
+     .kind = VALUE_INPUT,
+     .value = "FILE",
+     .at = offsetof(struct arguments, filesystem),
+     .help = "a file system image"},
+    {.name = "channel",
+     .kind = VALUE_TEXT,
+     .value = "NAME",
+     .at = offsetof(struct arguments, channel),
+     .help = "the channel; the product's first without it"},
+    {.name = "notes",
+     .kind = VALUE_TEXT,
+     .value = "TEXT",
+     .at = offsetof(struct arguments, notes),
+     .help = "what changes, for the owners of devices"},
+    {.name = "current",
+     .kind = VALUE_FLAG,
+     .at = offsetof(struct arguments, current),
+     .help = "set it as current at once"},
+    SERVER_OPTIONS(struct arguments, server),
+    {0},
+};
+static const struct example upload_examples[] = {
+    {"updraft release upload smart-clock 'v1.0.1t45772(a)' --user1 user1.bin --user2 user2.bin",
+     "the pair of a NONOS release"},
+    {"updraft release upload lamp 1.0.1 --app lamp.bin --current",
+     "and devices get it from now on"},
+    {0},
+};
+
+/* Send one file, if there is one; its digest goes into `images` under its part. False: reported. */
+static bool send_image(struct api *api, const struct arguments *arguments, const char *part,
+                       const char *file, json_t *images)
+{
+    if (file == NULL) {
+        return true;
+    }
+    json_t *image =
+        api_upload(api, api_path("/products/%s/images?part=%s", arguments->product, part), file);
+    json_t *digest = json_object_get(image, "sha256");
+    if (digest != NULL) {
+        json_object_set(images, part, digest);
+    }
+    json_decref(image);
+    return digest != NULL;
+}
+
+static enum exit_code upload(struct call *call)
+{
+    const struct arguments *arguments = call->arguments;
+    json_t *images = json_object();
+    enum exit_code code = EXIT_FAILED;
+    struct api *api = NULL;
+
+    if (arguments->user1 == NULL && arguments->user2 == NULL && arguments->app == NULL &&
+        arguments->filesystem == NULL) {
+        fail(call, EXIT_USAGE, "usage",
+             "nothing to upload: --user1 and --user2, --app or --filesystem");
+    } else {
+        api = api_open(call, &arguments->server, false);
+    }
+    if (api != NULL && send_image(api, arguments, "user1", arguments->user1, images) &&
+        send_image(api, arguments, "user2", arguments->user2, images) &&
+        send_image(api, arguments, "app", arguments->app, images) &&
+        send_image(api, arguments, "filesystem", arguments->filesystem, images)) {
+        json_t *body = json_pack("{s:s, s:O, s:b}", "version", arguments->version, "images", images,
+                                 "current", arguments->current);
+        if (arguments->channel != NULL) {
+            json_object_set_new(body, "channel", json_string(arguments->channel));
+        }
+        if (arguments->notes != NULL) {
+            json_object_set_new(body, "notes", json_string(arguments->notes));
+        }
+        code = show_object(
+            call,
+            api_send(api, "POST", api_path("/products/%s/releases", arguments->product), body),
+            lines);
+    }
+    json_decref(images);
+    api_close(api);
+    return code == EXIT_DONE ? code : api_failure(call);
+}
+
+const struct command release_upload_command = {
+    .group = "release",
+    .name = "upload",
+    .summary = "make a release of images",
+    .text =
+        "The server reads each image as 'updraft image verify' does, and refuses what would not start on the "
+        "product's devices: another chip or slot, too large, a digest that does not match, only one of a pair. A "
+        "release is there with all of its images, or not at all.",
+    .examples = upload_examples,
+    .options = upload_options,
+    .operands = version_operands,
+    .json = true,
+    .size = sizeof(struct arguments),
+    .run = upload,
+};
+
+/* --- the others ------------------------------------------------------------------------------- */
+
+static enum exit_code send(struct call *call, const char *method, const char *format)
+{
+    const struct arguments *arguments = call->arguments;
+    struct api *api = api_open(call, &arguments->server, false);
+    char *base = NULL, *path = NULL;
+
+    if (api == NULL) {
+        return api_failure(call);
+    }
+    base = api_path("/products/%s/releases/%s", arguments->product, arguments->version);
+    if (base != NULL && asprintf(&path, "%s%s", base, format) < 0) {
+        path = NULL;
+    }
+    free(base);
+    enum exit_code code = show_object(call, api_send(api, method, path, NULL), lines);
+    api_close(api);
+    return code;
+}
+
+static enum exit_code set_current(struct call *call)
+{
+    return send(call, "POST", "/current");
+}
+
+static enum exit_code withdraw(struct call *call)
+{
+    return send(call, "POST", "/withdraw");
+}
+
+static enum exit_code show(struct call *call)
+{
+    return send(call, "GET", "");
+}
+
+static enum exit_code list(struct call *call)
+{
+    const struct arguments *arguments = call->arguments;
+    struct api *api = api_open(call, &arguments->server, false);
+
+    if (api == NULL) {
+        return api_failure(call);
+    }
+    char *path = api_path("/products/%s/releases?limit=500", arguments->product);
+    enum exit_code code = show_list(call, all_pages(api, call, path), "releases", columns);
+    api_close(api);
+    return code;
+}
+
+static const struct example current_examples[] = {
+    {"updraft release set-current smart-clock 'v1.0.1t45772(a)'", "devices get it from now on"},
+    {0}};
+static const struct example withdraw_examples[] = {
+    {"updraft release withdraw smart-clock 'v1.0.1t45772(a)'", "nobody gets it any more"}, {0}};
+static const struct example show_examples[] = {
+    {"updraft release show smart-clock 'v1.0.1t45772(a)'", "how it goes out"}, {0}};
+static const struct example list_examples[] = {{"updraft release list smart-clock", "all of them"},
+                                               {0}};
+
+#define RELEASE_COMMAND(id, word, what, about, rows, function)                                     \
+    const struct command release_##id##_command = {                                                \
+        .group = "release",                                                                        \
+        .name = word,                                                                              \
+        .summary = what,                                                                           \
+        .text = about,                                                                             \
+        .examples = id##_examples,                                                                 \
+        .options = options,                                                                        \
+        .operands = rows,                                                                          \
+        .json = true,                                                                              \
+        .size = sizeof(struct arguments),                                                          \
+        .run = function,                                                                           \
+    }
+RELEASE_COMMAND(current, "set-current", "set a release as current in its channel",
+                "Devices of the channel are offered it from now on; linked devices are told.",
+                version_operands, set_current);
+RELEASE_COMMAND(
+    withdraw, "withdraw", "withdraw a release",
+    "It is offered to nobody any more; updates to it of which nothing was downloaded are cancelled.",
+    version_operands, withdraw);
+RELEASE_COMMAND(show, "show", "show a release", "With its images, and its updates by state.",
+                version_operands, show);
+RELEASE_COMMAND(list, "list", "list releases",
+                "Of one product, in the order in which they were made.", product_operands, list);

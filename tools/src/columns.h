@@ -1,0 +1,34 @@
+/* What a server answered, as text: rows of a list, and the fields of one object. */
+#ifndef UPDRAFT_TOOL_COLUMNS_H
+#define UPDRAFT_TOOL_COLUMNS_H
+
+#include <jansson.h>
+
+#include "command.h"
+
+/** A column of a list, or a line of an object: its title, and where its value is ("product.name").
+ */
+struct column {
+    const char *title;
+    const char *path;
+};
+
+/**
+ * Answer with a page of the API: `items` and `total` of the JSON object, or a table. Takes over
+ * `page`; NULL is a failure that was reported.
+ *
+ * @param columns  ended by a row of NULLs
+ * @param name     what the items are called in the JSON object: "products"
+ */
+enum exit_code show_list(struct call *call, json_t *page, const char *name,
+                         const struct column *columns);
+
+/** Likewise with one object: all of it in the JSON object, or a line for each column that has a
+ * value. */
+enum exit_code show_object(struct call *call, json_t *object, const struct column *lines);
+
+/** All pages of a list, one request after the other, as one. `path` is freed. NULL: reported. */
+struct api;
+json_t *all_pages(struct api *api, struct call *call, char *path);
+
+#endif
