@@ -236,7 +236,7 @@ static enum exit_code follow(struct call *call)
 }
 
 static const struct example user_create_examples[] = {
-    {"updraft user create 'Nguyễn An' --password-file password.txt", "a user"}, {0}};
+    {"updraft user create an --password-file password.txt", "a user"}, {0}};
 static const struct example user_list_examples[] = {{"updraft user list", "all of them"}, {0}};
 static const struct example user_disable_examples[] = {
     {"updraft user disable u_0123456789abcdef", "cannot log in any more"}, {0}};
