@@ -524,27 +524,6 @@ static enum upd_err record_running(struct upd_device *device, const struct upd_o
     return err;
 }
 
-/* Another image was given up, and a cut may have come between: end that. */
-static enum upd_err settle(struct upd_device *device, struct upd_otadata *data)
-{
-    const struct upd_frame *frame = &device->frame;
-    enum upd_err err = UPD_OK;
-
-    for (int8_t copy = 0; copy < 2 && err == UPD_OK; copy++) {
-        err = find_frame(device, copy);
-        if (err != UPD_OK || !upd_frame_exists(frame) ||
-            frame->head.slot == (uint8_t)device->running ||
-            (frame->marks & UPD_MARKS_GIVEN_UP) == 0 || upd_frame_has(frame, UPD_MARK_CLOSED)) {
-            continue;
-        }
-        err = forget_record(device, data, copy);
-        if (err == UPD_OK) {
-            err = upd_frame_mark(device, UPD_MARK_CLOSED);
-        }
-    }
-    return err;
-}
-
 /* The reason that was noted before a cut, or that its starts are used up. */
 static enum upd_journal_mark reason_of(const struct upd_frame *frame)
 {
@@ -625,7 +604,7 @@ static enum upd_err otadata_start(struct upd_device *device, enum upd_start *tod
         return err;
     }
     if (!on_trial) {
-        return loader_has_trial(device) ? adopt(device, &data) : settle(device, &data);
+        return loader_has_trial(device) ? adopt(device, &data) : UPD_OK;
     }
     bool given_up = (device->frame.marks & UPD_MARKS_GIVEN_UP) != 0;
     if (!given_up && !upd_frame_has(&device->frame, UPD_MARK_SWITCHED)) {
@@ -734,9 +713,6 @@ static enum upd_err otadata_confirm(struct upd_device *device)
     err = find_trial(device, &data, &on_trial);
     if (err == UPD_OK && on_trial) {
         err = upd_frame_mark(device, UPD_MARK_CLOSED);
-        if (err == UPD_OK) {
-            err = upd_frame_mark(device, UPD_MARK_PROVEN);
-        }
     }
     return err;
 }
