@@ -315,6 +315,11 @@ static enum upd_err select_safely(const struct upd_otadata *found, int8_t slot, 
     return UPD_OK;
 }
 
+static bool is_safe(enum upd_otadata_style style)
+{
+    return !UPD_OTADATA_WITH_SDK_STYLES || style == UPD_OTADATA_SAFE;
+}
+
 /* The SDKs' ways. They keep the bytes that they do not set. */
 static enum upd_err select_as_sdk(const struct upd_otadata *data, enum upd_otadata_style style,
                                   int8_t slot, uint32_t state, struct upd_otadata_plan *plan)
@@ -348,7 +353,7 @@ enum upd_err upd_otadata_plan_boot(const struct upd_otadata *data, enum upd_otad
     plan->count = 0;
     if (slot == UPD_OTADATA_FACTORY) {
         /* The active copy goes last, so that a cut between the two changes nothing. */
-        uint32_t first = style == UPD_OTADATA_SAFE ? other_than(upd_otadata_active(data)) : 0;
+        uint32_t first = is_safe(style) ? other_than(upd_otadata_active(data)) : 0;
         add_erase(plan, first);
         add_erase(plan, 1 - first);
         return UPD_OK;
@@ -356,8 +361,8 @@ enum upd_err upd_otadata_plan_boot(const struct upd_otadata *data, enum upd_otad
     if (!is_slot(data, slot)) {
         return UPD_E_ARG;
     }
-    return style == UPD_OTADATA_SAFE ? select_safely(data, slot, state, plan)
-                                     : select_as_sdk(data, style, slot, state, plan);
+    return is_safe(style) ? select_safely(data, slot, state, plan)
+                          : select_as_sdk(data, style, slot, state, plan);
 }
 
 /*
@@ -411,7 +416,7 @@ enum upd_err upd_otadata_plan_begin(const struct upd_otadata *data, enum upd_ota
     if (!is_slot(data, slot) || slot == data->running) {
         return UPD_E_ARG;
     }
-    if (style == UPD_OTADATA_SAFE) {
+    if (is_safe(style)) {
         return begin_safely(data, slot, plan);
     }
     int8_t copy = style == UPD_OTADATA_AS_RTOS ? UPD_OTADATA_NONE : forgettable(data);
@@ -428,7 +433,7 @@ enum upd_err upd_otadata_plan_confirm(const struct upd_otadata *data, enum upd_o
     uint32_t state, confirmed;
 
     plan->count = 0;
-    if (style == UPD_OTADATA_SAFE && data->running != UPD_OTADATA_NONE) {
+    if (is_safe(style) && data->running != UPD_OTADATA_NONE) {
         copy = copy_naming(data, data->running);
     }
     if (copy < 0 || data->slots == 0) {
@@ -437,8 +442,7 @@ enum upd_err upd_otadata_plan_confirm(const struct upd_otadata *data, enum upd_o
     state = upd_otadata_state(data->copy[copy]);
     confirmed = upd_otadata_state_after(state, UPD_OTADATA_ON_CONFIRM);
     /* UNDEFINED was never on trial: rewriting it would risk the record and gain nothing. */
-    if (!data->rtos && state != confirmed &&
-        !(style == UPD_OTADATA_SAFE && state == UPD_OTADATA_UNDEFINED)) {
+    if (!data->rtos && state != confirmed && !(is_safe(style) && state == UPD_OTADATA_UNDEFINED)) {
         add_state(plan, data, (uint32_t)copy, confirmed);
     }
     return UPD_OK;

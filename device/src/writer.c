@@ -95,6 +95,9 @@ static enum upd_err open(struct upd_writer *writer, struct upd_device *device,
     if (err != UPD_OK) {
         return err;
     }
+    if (!UPD_WRITER_WITH_MD5 && update->md5 != NULL) {
+        return UPD_E_ARG;
+    }
     writer->device = device;
     writer->size = size_of(update);
     writer->md5 = update->md5;
@@ -394,7 +397,9 @@ static enum upd_err verify(struct upd_writer *writer)
     uint8_t chunk[CHUNK];
     uint8_t digest[UPD_SHA256_SIZE];
 
-    upd_md5_init(&writer->work.digest.md5);
+    if (UPD_WRITER_WITH_MD5) {
+        upd_md5_init(&writer->work.digest.md5);
+    }
     upd_sha256_init(&writer->work.digest.sha256);
     enum upd_err err = upd_image_begin(&writer->checker, &options);
     for (uint32_t done = 0; done < writer->written && err == UPD_OK;) {
@@ -404,7 +409,7 @@ static enum upd_err verify(struct upd_writer *writer)
             return err;
         }
         err = upd_image_feed(&writer->checker, chunk, now);
-        if (writer->md5 != NULL) {
+        if (UPD_WRITER_WITH_MD5 && writer->md5 != NULL) {
             upd_md5_update(&writer->work.digest.md5, chunk, now);
         }
         if (writer->sha256 != NULL) {
@@ -421,9 +426,11 @@ static enum upd_err verify(struct upd_writer *writer)
     if (err != UPD_OK) {
         return err;
     }
-    upd_md5_final(&writer->work.digest.md5, digest);
-    if (!matches(writer->md5, digest, UPD_MD5_SIZE)) {
-        return UPD_E_AUTH;
+    if (UPD_WRITER_WITH_MD5) {
+        upd_md5_final(&writer->work.digest.md5, digest);
+        if (!matches(writer->md5, digest, UPD_MD5_SIZE)) {
+            return UPD_E_AUTH;
+        }
     }
     upd_sha256_final(&writer->work.digest.sha256, digest);
     return matches(writer->sha256, digest, UPD_SHA256_SIZE) ? UPD_OK : UPD_E_AUTH;

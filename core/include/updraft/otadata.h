@@ -104,6 +104,15 @@ struct upd_otadata_plan {
     struct upd_otadata_write write[2];
 };
 
+/**
+ * Whether this build knows the SDKs' ways of writing, too. Devices update themselves in updraft's
+ * own, and save 1 KiB of code for lx106 with 0: then every plan is made in that way, whatever is
+ * asked for. Default: 1.
+ */
+#ifndef UPD_OTADATA_WITH_SDK_STYLES
+#define UPD_OTADATA_WITH_SDK_STYLES 1
+#endif
+
 /** Whose way of writing. docs/formats/otadata.md section 4 compares them. */
 enum upd_otadata_style {
     /*
