@@ -2,6 +2,7 @@
 #include "internal.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -668,8 +669,9 @@ void fleet_page_end(const struct store_query *query, int64_t total, struct fleet
 {
     page->total = total;
     page->next[0] = '\0';
-    if (query->offset + query->limit < total) {
-        snprintf(page->next, sizeof page->next, "%lld", (long long)(query->offset + query->limit));
+    int64_t next = query->offset + query->limit;
+    if (next < total) {
+        snprintf(page->next, sizeof page->next, "%" PRId64, next);
     }
 }
 

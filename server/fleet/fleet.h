@@ -317,6 +317,10 @@ enum fleet_status fleet_device_create(struct fleet *fleet, const struct actor *a
                                       struct fleet_error *error);
 enum fleet_status fleet_device_show(struct fleet *fleet, const struct actor *actor, const char *id,
                                     struct device *device, struct fleet_error *error);
+/** Show it to one who may do `action` to it; else as fleet_device_show() refuses. */
+enum fleet_status fleet_device_may(struct fleet *fleet, const struct actor *actor, const char *id,
+                                   enum action action, struct device *device,
+                                   struct fleet_error *error);
 /** Change name, serial, family, channel, variant, standing of device->id; out: as stored. */
 enum fleet_status fleet_device_edit(struct fleet *fleet, const struct actor *actor,
                                     struct device *device, struct fleet_error *error);

@@ -292,22 +292,28 @@ static void dress(struct fleet *fleet, struct store_view *view, const struct act
     }
 }
 
-enum fleet_status fleet_device_show(struct fleet *fleet, const struct actor *actor, const char *id,
-                                    struct device *device, struct fleet_error *error)
+enum fleet_status fleet_device_may(struct fleet *fleet, const struct actor *actor, const char *id,
+                                   enum action action, struct device *device,
+                                   struct fleet_error *error)
 {
     struct store_view *view = fleet_view(fleet, error);
     struct device found;
     if (view == NULL) {
         return error->status;
     }
-    enum fleet_status status =
-        fleet_find_device(view, actor, ACTION_DEVICE_SHOW, id, &found, error);
+    enum fleet_status status = fleet_find_device(view, actor, action, id, &found, error);
     if (status == FLEET_OK) {
         dress(fleet, view, actor, &found);
         *device = found;
     }
     store_end(view);
     return status;
+}
+
+enum fleet_status fleet_device_show(struct fleet *fleet, const struct actor *actor, const char *id,
+                                    struct device *device, struct fleet_error *error)
+{
+    return fleet_device_may(fleet, actor, id, ACTION_DEVICE_SHOW, device, error);
 }
 
 struct each_device {

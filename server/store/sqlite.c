@@ -155,6 +155,18 @@ static void add(struct sql *sql, const char *format, ...)
     }
 }
 
+/** The same without a format: most of a statement is names, and every poll puts one together. */
+static void add_text(struct sql *sql, const char *text)
+{
+    size_t size = strlen(text);
+    if (size >= sizeof sql->text - sql->length) {
+        sql->overflow = true;
+        return;
+    }
+    memcpy(sql->text + sql->length, text, size + 1);
+    sql->length += size;
+}
+
 /** A prepared statement, from the cache or into it; NULL when that fails. Give back by
  *  done_with(). */
 static sqlite3_stmt *prepare(struct store_view *view, const struct sql *sql)
@@ -300,7 +312,12 @@ static void load_field(sqlite3_stmt *statement, int column, const struct schema_
     uint8_t *member = record + field->offset;
     if (field->type == FIELD_TEXT) {
         const unsigned char *text = sqlite3_column_text(statement, column);
-        snprintf((char *)member, field->size, "%s", text == NULL ? "" : (const char *)text);
+        size_t size = text == NULL ? 0 : (size_t)sqlite3_column_bytes(statement, column);
+        size = size < field->size ? size : field->size - 1;
+        /* The record is all zero: the text ends. */
+        if (size != 0) {
+            memcpy(member, text, size);
+        }
         return;
     }
     int64_t number = sqlite3_column_int64(statement, column);
@@ -347,7 +364,9 @@ static void load(sqlite3_stmt *statement, const struct schema_kind *kind, void *
 static void add_columns(struct sql *sql, const struct schema_kind *kind)
 {
     for (size_t i = 0; i < kind->count; i++) {
-        add(sql, "%s[%s]", i == 0 ? "" : ",", kind->fields[i].name);
+        add_text(sql, i == 0 ? "[" : ",[");
+        add_text(sql, kind->fields[i].name);
+        add_text(sql, "]");
     }
 }
 
@@ -920,6 +939,11 @@ static struct store_view *connect_to(struct store *store, int flags)
     return view;
 }
 
+static bool pragma(struct store_view *view, const char *text)
+{
+    return sqlite3_exec(view->db, text, NULL, NULL, NULL) == SQLITE_OK;
+}
+
 struct store_view *store_read(struct store *store)
 {
     pthread_mutex_lock(&store->lock);
@@ -959,11 +983,6 @@ void store_end(struct store_view *view)
 }
 
 /* --- Open and close --------------------------------------------------------------------------- */
-
-static bool pragma(struct store_view *view, const char *text)
-{
-    return sqlite3_exec(view->db, text, NULL, NULL, NULL) == SQLITE_OK;
-}
 
 static int64_t user_version(struct store_view *view)
 {
