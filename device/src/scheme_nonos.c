@@ -180,17 +180,10 @@ static enum upd_err break_seals(struct upd_device *device, const struct upd_nono
     return err;
 }
 
-/* Marks and seals, which are not carried over to the other copy. */
-static void blank_seals(uint8_t page[PAGE], uint32_t offset)
+/* Pages of marks and seals, with whatever a cut made of them, are not carried over. */
+static bool is_of_seals(uint32_t offset)
 {
-    if (offset == UPD_COPY_MARK_OFFSET(0)) {
-        memset(page, 0xFF, UPD_COPY_SEALS * UPD_JOURNAL_MARK_SIZE);
-    }
-    for (uint32_t place = 0; place < UPD_COPY_SEALS; place++) {
-        if (offset == UPD_COPY_SEAL_OFFSET(place)) {
-            memset(page, 0xFF, UPD_SEAL_SIZE);
-        }
-    }
+    return offset >= UPD_COPY_MARK_OFFSET(0) && offset < UPD_COPY_SEAL_OFFSET(UPD_COPY_SEALS);
 }
 
 /*
@@ -231,8 +224,7 @@ static enum upd_err write_copy(struct upd_device *device, const struct upd_nonos
         if (err == UPD_OK && at == 0) {
             err = upd_boot_block_select(page, state->version, slot);
         }
-        blank_seals(page, at);
-        if (err == UPD_OK && !is_all(page, PAGE, 0xFF)) {
+        if (err == UPD_OK && !is_of_seals(at) && !is_all(page, PAGE, 0xFF)) {
             err = upd_flash_program(device, target + at, page, PAGE);
         }
     }

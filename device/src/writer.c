@@ -251,6 +251,7 @@ enum upd_err upd_writer_resume(struct upd_writer *writer, struct upd_device *dev
     struct upd_view view;
     uint32_t journal = 0;
     uint8_t slot = 0;
+    bool armed;
 
     reset(writer);
     device->trouble = UPD_SIZE_UNKNOWN;
@@ -278,8 +279,18 @@ enum upd_err upd_writer_resume(struct upd_writer *writer, struct upd_device *dev
     if (err != UPD_OK) {
         return give_up(writer, err);
     }
+    /*
+     * Activation may have been cut when it had written already what selects the target, so that it
+     * reads as not there now, and as there later. That has to be gone before the target is touched.
+     */
+    err = upd_frame_any_armed(device, journal, &armed);
+    if (err == UPD_OK && armed) {
+        err = device->scheme->prepare(device, size_of(update), true, &writer->area, &journal);
+    }
     /* A cut may have torn the page of the progress: what is known goes into a new frame. */
-    err = upd_frame_take(device, journal, &head);
+    if (err == UPD_OK) {
+        err = upd_frame_take(device, journal, &head);
+    }
     if (err == UPD_OK) {
         err = keep_progress(writer);
     }

@@ -10,7 +10,7 @@ static const struct verb {
     const char *text;
 } verbs[] = {
     {"cuts", verb_cuts, "[SETUP]  every single cut"},
-    {"closure", verb_closure, "[SCHEME [WALKS [OUTCOMES]]]  any number of cuts"},
+    {"closure", verb_closure, "[SCHEME [WALKS [OUTCOMES [KINDS [STATES]]]]]  any number of cuts"},
     {"flips", verb_flips, "[all]  bits that turn by themselves"},
     {"faults", verb_faults, "every fault of a chip that has power"},
     {"liveness", verb_liveness, "power that goes every so many operations, for ever"},
