@@ -325,10 +325,10 @@ static enum upd_err eboot_prepare(struct upd_device *device, uint32_t size, bool
     if (!fits || room == 0) {
         return UPD_E_SPACE;
     }
-    /* The last frame is over, for sure, before another one takes its place: (J4). */
+    /* The last frame is over, for sure, before another one takes its place: (J4). One with a note
+     * may be ARMED, which a cut may have torn. */
     enum upd_err err = look(device, &now);
-    if (err == UPD_OK && fresh && upd_frame_exists(&device->frame) &&
-        upd_frame_has(&device->frame, UPD_MARK_ARMED)) {
+    if (err == UPD_OK && fresh && now.state.noted) {
         err = upd_frame_mark(device, UPD_MARK_CLOSED);
     }
     device->backed_up = 0;
@@ -477,6 +477,11 @@ static enum upd_err eboot_start(struct upd_device *device, enum upd_start *todo)
     bool over = upd_frame_has(frame, UPD_MARK_PROVEN) && upd_frame_has(frame, UPD_MARK_CLOSED);
     if (err != UPD_OK || !now.state.noted || over || now.on_trial) {
         return err;
+    }
+    /* Whatever was torn last is completed: what it says was right when it was begun. */
+    err = upd_frame_is_blank(device, UPD_MARK_CLOSED, &blank);
+    if (err != UPD_OK || !blank) {
+        return err == UPD_OK ? close(device) : err;
     }
     armed = upd_frame_has(frame, UPD_MARK_ARMED);
     if (!armed) {
