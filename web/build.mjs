@@ -1,5 +1,6 @@
 // Builds the web page into a folder of static files that updraftd carries in itself:
-//     node build.mjs OUTPUT
+//     node build.mjs OUTPUT [TABLE.c]
+// TABLE.c takes the same files as the table web_files of server/web/web.h.
 // Needs clang 14 with wasm-ld (the image checker of core/ runs in the page) and the packages of package.json.
 // Each file that the page loads by itself has a name that changes with its content, so that a browser may keep it.
 // Prints what it wrote; fails when all that a visitor downloads, compressed, exceeds LIMIT.
@@ -17,7 +18,7 @@ const core = join(here, '..', 'core')
 const output = process.argv[2]
 
 if (!output) {
-  console.error('usage: node build.mjs OUTPUT')
+  console.error('usage: node build.mjs OUTPUT [TABLE.c]')
   process.exit(2)
 }
 
@@ -82,14 +83,35 @@ for (const name of readdirSync(join(here, 'static'))) {
   writeFileSync(join(output, name), readFileSync(join(here, 'static', name)))
 }
 
+/** A file as a row of the table: compressed, its bytes as a C array. */
+function row (name, data, index) {
+  const types = {
+    html: 'text/html; charset=utf-8', css: 'text/css; charset=utf-8', js: 'text/javascript; charset=utf-8',
+    wasm: 'application/wasm', svg: 'image/svg+xml', webmanifest: 'application/manifest+json'
+  }
+  const bytes = gzipSync(data, { level: 9 })
+  return {
+    array: `static const unsigned char file${index}[] = {${[...bytes].join(',')}};`,
+    entry: `    {"/${name}", "${types[name.split('.').pop()]}", file${index}, sizeof file${index}, ${data.length}},`
+  }
+}
+
+const rows = []
 let total = 0
 for (const name of readdirSync(output, { recursive: true }).sort()) {
   const path = join(output, name)
   if (statSync(path).isFile()) {
     const size = gzipSync(readFileSync(path), { level: 9 }).length
+    rows.push(row(name, readFileSync(path), rows.length))
     total += size
     console.log(`${String(size).padStart(8)}  ${name}`)
   }
+}
+if (process.argv[3]) {
+  writeFileSync(process.argv[3], [
+    '/* Made by web/build.mjs. */', '#include "web/web.h"', '', ...rows.map(one => one.array), '',
+    'const struct web_file web_files[] = {', ...rows.map(one => one.entry), '    {0}', '};', ''
+  ].join('\n'))
 }
 console.log(`${String(total).padStart(8)}  of ${LIMIT} bytes, compressed`)
 if (total > LIMIT) {
