@@ -21,8 +21,7 @@
     X(SAYING, "/v1/messages", "POST")                                                              \
     X(TIMERS, "/v1/device/timers", NULL)                                                           \
     X(DATAPOINT, "/v1/datastreams/*/datapoint", NULL)                                              \
-    X(DATAPOINTS, "/v1/datastreams/*/datapoints", NULL)                                            \
-    X(ROM, "/v1/device/rom", "GET")
+    X(DATAPOINTS, "/v1/datastreams/*/datapoints", NULL)
 
 enum link_topic {
 #define X(name, path, method) LINK_##name,
