@@ -277,6 +277,19 @@ static enum store_result hear(struct store_view *view, struct check *check, stru
     bool inferred;
     enum store_result result = STORE_OK;
     const char *version = check->facts->version;
+    /* Stock NONOS firmware says no version when it comes back. It toggles its slot only when the
+     * download was whole, and the SDK's boot loader does not go back. */
+    if (!told(version) && check->facts->counts_as_boot && update->state == UPDATE_REBOOTING) {
+        check->dirty = true;
+        if (check->writing) {
+            (void)put_text(check->answer->device.version, sizeof check->answer->device.version,
+                           update->version);
+            check->answer->device.version_since = check->input.now;
+            (void)fleet_move(view, check->base.fleet, update, &check->answer->device,
+                             UPDATE_ON_RUNS_NEW, true, "it came back after the reboot", &result);
+        }
+        return result;
+    }
     if (!told(version) || check->facts->again ||
         !version_event(&check->answer->product, update, version, check->input.now, &event,
                        &inferred)) {
