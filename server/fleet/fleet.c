@@ -88,11 +88,38 @@ enum fleet_status fleet_store_error(struct fleet_error *error, enum store_result
                       store_result_text(result));
 }
 
+struct performing {
+    store_work *work;
+    struct operation *operation;
+};
+
+static enum store_result perform(struct store_view *view, void *ctx)
+{
+    struct performing *performing = ctx;
+    enum store_result result = performing->work(view, performing->operation);
+    if (performing->operation->products_changed) {
+        performing->operation->fleet->products_changing = true;
+    }
+    return result;
+}
+
+/** After a commit, before anybody else is told of it: who hears of a release finds it. */
+static void drop_old_snapshot(void *ctx, int64_t newest)
+{
+    struct fleet *fleet = ctx;
+    (void)newest;
+    if (fleet->products_changing) {
+        fleet->products_changing = false;
+        fleet_snapshot_drop(fleet);
+    }
+}
+
 enum fleet_status fleet_perform(store_work *work, void *ctx)
 {
     struct operation *operation = ctx;
+    struct performing performing = {work, operation};
     (void)fleet_error_clear(operation->error);
-    enum store_result result = store_write(operation->fleet->store, work, ctx);
+    enum store_result result = store_write(operation->fleet->store, perform, &performing);
     if (operation->products_changed) {
         fleet_snapshot_drop(operation->fleet);
     }
@@ -213,6 +240,7 @@ enum fleet_status fleet_open(const char *data, struct fleet **opened, struct fle
         fleet_close(fleet);
         return status;
     }
+    (void)store_listen(fleet->store, drop_old_snapshot, fleet);
     *opened = fleet;
     return FLEET_OK;
 }

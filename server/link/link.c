@@ -259,7 +259,7 @@ static struct link *take_link(struct link_service *service)
     if (service->free_links == NULL) {
         struct link *block = must(calloc(BLOCK, sizeof *block));
         service->blocks =
-            must(realloc(service->blocks, (service->block_count + 1) * sizeof *service->blocks));
+            must(realloc(service->blocks, (service->block_count + 1) * sizeof(void *)));
         for (uint32_t i = BLOCK; i-- > 0;) {
             block[i].index = service->block_count * BLOCK + i;
             block[i].next_device = service->free_links;
@@ -474,8 +474,7 @@ static void wait_to_send(struct link_service *service, struct link *link)
     }
     if (service->waiting_count == service->waiting_room) {
         service->waiting_room = service->waiting_room * 2 + 64;
-        service->waiting =
-            must(realloc(service->waiting, service->waiting_room * sizeof(struct link *)));
+        service->waiting = must(realloc(service->waiting, service->waiting_room * sizeof(void *)));
     }
     service->waiting[service->waiting_count++] = link;
     link->waiting = true;

@@ -17,6 +17,7 @@
 
 #include "api/api.h"
 #include "compat/compat.h"
+#include "compat/espressif.h"
 #include "fleet/report.h"
 #include "http/exchange.h"
 #include "http/server.h"
@@ -32,6 +33,7 @@ struct service {
     struct http_tls *tls;
     struct fleet *fleet;
     struct compat *compat;
+    struct espressif *espressif;
     struct api *api;
     struct http_server *http;
     json_t *addresses;
@@ -194,6 +196,8 @@ static bool write_ports(struct service *service, char *problem, size_t size)
     json_object_set(ports, "http", json_array_get(http, 0));
     json_object_set(ports, "https", json_array_get(http, 0));
     json_object_set_new(ports, "listen", http);
+    json_object_set_new(ports, "link", json_integer(espressif_port(service->espressif, false)));
+    json_object_set_new(ports, "link_tls", json_integer(espressif_port(service->espressif, true)));
     json_object_set_new(ports, "pid", json_integer(getpid()));
     snprintf(path, sizeof path, "%s/ports.json", service->config->data);
     snprintf(fresh, sizeof fresh, "%s.new", path);
@@ -248,15 +252,21 @@ bool prepare_data(const struct config *config, char *problem, size_t size)
 
 /* --- Start and stop --------------------------------------------------------------------------- */
 
+static void tls_paths(const struct config *config, char certificate[PATH_SIZE], char key[PATH_SIZE])
+{
+    bool own = config->certificate[0] == 0;
+
+    snprintf(certificate, PATH_SIZE, own ? "%s/tls/server.crt" : "%s",
+             own ? config->data : config->certificate);
+    snprintf(key, PATH_SIZE, own ? "%s/tls/server.key" : "%s", own ? config->data : config->key);
+}
+
 static bool open_tls(struct service *service, char *problem, size_t size)
 {
     const struct config *config = service->config;
     char certificate[PATH_SIZE], key[PATH_SIZE];
-    bool own = config->certificate[0] == 0;
 
-    snprintf(certificate, sizeof certificate, own ? "%s/tls/server.crt" : "%s",
-             own ? config->data : config->certificate);
-    snprintf(key, sizeof key, own ? "%s/tls/server.key" : "%s", own ? config->data : config->key);
+    tls_paths(config, certificate, key);
     service->tls = http_tls_open(&(struct http_tls_files){certificate, key}, problem, size);
     return service->tls != NULL;
 }
@@ -274,15 +284,37 @@ static bool open_fleet(struct service *service, char *problem, size_t size)
     }
     service->addresses = json_object();
     service->compat = compat_new(service->fleet);
-    service->api =
-        api_new(&(struct api_options){.fleet = service->fleet, .addresses = service->addresses});
+    return true;
+}
+
+static bool open_link(struct service *service, char *problem, size_t size)
+{
+    const struct config *config = service->config;
+    char certificate[PATH_SIZE], key[PATH_SIZE], why[LINK_WHY_SIZE];
+    const struct link_options options = {
+        .plain = config->link.item[0],
+        .tls = config->link_tls.item[0],
+        .certificate = certificate,
+        .private_key = key,
+        .old_tls = config->link_old_tls,
+    };
+
+    tls_paths(config, certificate, key);
+    service->espressif = espressif_open(service->fleet, &options, why);
+    if (service->espressif == NULL) {
+        snprintf(problem, size, "%s", why);
+        return false;
+    }
+    service->api = api_new(&(struct api_options){.fleet = service->fleet,
+                                                 .addresses = service->addresses,
+                                                 .link = espressif_api_link(service->espressif)});
     return true;
 }
 
 static bool open_http(struct service *service, char *problem, size_t size)
 {
     const struct config *config = service->config;
-    struct http_table tables[1 + API_TABLES + COMPAT_TABLES] = {{HTTP_TABLE(own_routes), service}};
+    struct http_table tables[2 + API_TABLES + COMPAT_TABLES] = {{HTTP_TABLE(own_routes), service}};
     struct http_guard guard = api_guard(service->api);
     struct http_settings settings = {
         .listen = config->listen.item,
@@ -303,6 +335,7 @@ static bool open_http(struct service *service, char *problem, size_t size)
 
     api_tables(service->api, tables + 1);
     compat_tables(service->compat, tables + 1 + API_TABLES);
+    tables[1 + API_TABLES + COMPAT_TABLES] = espressif_table(service->espressif);
     service->http = http_server_start(&settings, problem, size);
     return service->http != NULL;
 }
@@ -318,6 +351,10 @@ static void fill_addresses(struct service *service)
     http_tls_fingerprint(service->tls, fingerprint);
     json_object_set_new(service->addresses, "http", json_sprintf("http://%s:%u", name, port));
     json_object_set_new(service->addresses, "https", json_sprintf("https://%s:%u", name, port));
+    if (espressif_port(service->espressif, false) != 0) {
+        json_object_set_new(service->addresses, "link",
+                            json_sprintf("%s:%u", name, espressif_port(service->espressif, false)));
+    }
     json_object_set_new(service->addresses, "fingerprint", json_string(fingerprint));
 }
 
@@ -325,7 +362,7 @@ static bool start(struct service *service, char *problem, size_t size)
 {
     if (!prepare_data(service->config, problem, size) || !lock_data(service, problem, size) ||
         !open_tls(service, problem, size) || !open_fleet(service, problem, size) ||
-        !open_http(service, problem, size)) {
+        !open_link(service, problem, size) || !open_http(service, problem, size)) {
         return false;
     }
     fill_addresses(service);
@@ -338,8 +375,11 @@ static void stop(struct service *service)
         remove_ports(service);
         http_server_stop(service->http, (uint32_t)service->config->stop_seconds * 1000);
     }
+    espressif_close(service->espressif);
     if (service->api != NULL) {
         api_free(service->api);
+    }
+    if (service->fleet != NULL) {
         compat_free(service->compat);
         fleet_close(service->fleet);
     }
