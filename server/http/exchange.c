@@ -374,7 +374,8 @@ const struct http_credentials *http_credentials(struct http_exchange *x)
         size_t size = strlen(schemes[i].scheme);
         if (strncasecmp(header, schemes[i].scheme, size) == 0) {
             const char *text = header + size + strspn(header + size, " ");
-            *(const char **)((char *)&x->credentials + schemes[i].at) = text;
+            void *at = (char *)&x->credentials + schemes[i].at;
+            *(const char **)at = text;
         }
     }
     if (strncasecmp(header, "Basic ", 6) == 0) {

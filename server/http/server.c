@@ -282,12 +282,12 @@ static bool enqueue(struct live *live, enum step step)
 
 /* --- The request ------------------------------------------------------------------------------ */
 
-static bool same_address(const struct sockaddr *a, const struct sockaddr_storage *b)
+static bool same_address(const struct sockaddr_storage *a, const struct sockaddr_storage *b)
 {
-    if (a->sa_family != b->ss_family) {
+    if (a->ss_family != b->ss_family) {
         return false;
     }
-    if (a->sa_family == AF_INET) {
+    if (a->ss_family == AF_INET) {
         return ((const struct sockaddr_in *)a)->sin_addr.s_addr ==
                ((const struct sockaddr_in *)b)->sin_addr.s_addr;
     }
@@ -298,7 +298,7 @@ static bool same_address(const struct sockaddr *a, const struct sockaddr_storage
 /* An IPv4 client of a socket for both families, as IPv4. */
 static void unmap(const struct sockaddr *address, struct sockaddr_storage *plain)
 {
-    const struct sockaddr_in6 *six = (const struct sockaddr_in6 *)address;
+    const struct sockaddr_in6 *six = (const void *)address;
 
     memset(plain, 0, sizeof *plain);
     if (address->sa_family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&six->sin6_addr)) {
@@ -368,7 +368,7 @@ static void read_peer(struct live *live)
     }
     x->peer.loopback = is_loopback(&address);
     for (size_t i = 0; i < live->server->proxy_count; i++) {
-        if (same_address((const struct sockaddr *)&address, &live->server->proxies[i])) {
+        if (same_address(&address, &live->server->proxies[i])) {
             believe_proxy(x);
             x->accel = live->server->settings.accel;
             return;
@@ -530,6 +530,10 @@ static void *on_uri(void *ctx, const char *uri, struct MHD_Connection *mhd)
     x->on_release = on_release;
     x->on_wake = on_wake;
     x->on_end = on_end;
+    if (live->connection->tls) {
+        info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+        http_tls_settle(info->tls_session);
+    }
     atomic_store(&live->connection->busy, true);
     atomic_fetch_add(&server->exchanges, 1);
     return x;
@@ -587,6 +591,9 @@ static bool sleep_stream(struct live *live)
     return sleep;
 }
 
+/* A comment, so that a connection that is gone is found. */
+static const char ping_line[] = {':', '\n', '\n'};
+
 static ssize_t read_events(void *ctx, uint64_t position, char *buffer, size_t room)
 {
     struct live *live = ctx;
@@ -613,9 +620,9 @@ static ssize_t read_events(void *ctx, uint64_t position, char *buffer, size_t ro
         if (next != HTTP_WAIT) {
             return MHD_CONTENT_READER_END_OF_STREAM;
         }
-        if (take_flag(live, &live->ping) && room >= 3) {
-            memcpy(buffer, ":\n\n", 3);
-            return 3;
+        if (take_flag(live, &live->ping) && room >= sizeof ping_line) {
+            memcpy(buffer, ping_line, sizeof ping_line);
+            return sizeof ping_line;
         }
         if (sleep_stream(live)) {
             return 0;

@@ -232,6 +232,16 @@ void http_tls_attach(struct http_tls *tls, gnutls_session_t session)
     gnutls_session_ticket_enable_server(session, &tls->ticket_key);
 }
 
+void http_tls_settle(gnutls_session_t session)
+{
+    size_t size = gnutls_record_get_max_size(session);
+
+    /* GnuTLS (3.7) keeps to it in the handshake, and in what follows only when it is told again. */
+    if (size >= 512 && size < 16384) {
+        gnutls_record_set_max_size(session, size);
+    }
+}
+
 int http_tls_retrieve(gnutls_session_t session, const struct gnutls_cert_retr_st *info,
                       gnutls_pcert_st **certificates, unsigned *count, gnutls_ocsp_data_st **ocsp,
                       unsigned *ocsp_count, gnutls_privkey_t *key, unsigned *flags)

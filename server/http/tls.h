@@ -45,6 +45,9 @@ int http_tls_retrieve(gnutls_session_t session, const struct gnutls_cert_retr_st
  * handshake's price; nothing else.
  */
 void http_tls_attach(struct http_tls *tls, gnutls_session_t session);
+/** After the handshake: records as small as the client asked for (max_fragment_length). */
+void http_tls_settle(gnutls_session_t session);
+
 /** What kind of keys a new authority and certificate have. */
 enum http_tls_kind { HTTP_TLS_RSA, HTTP_TLS_ECDSA };
 
