@@ -395,6 +395,20 @@ def test_a_bootflag_can_be_cut_off_anywhere(updraft, faults, tmp_path, old, new,
     assert flash.read_bytes()[copy + 8:copy + 8 + 1500] == b"Wi-Fi settings " * 100, "settings were lost"
 
 
+def test_a_slot_without_an_image_is_selected_with_a_warning(updraft, tmp_path):
+    flash = nonos_flash(tmp_path, updraft)
+    assert updraft("bootflag", "set", flash, "user2").err == ""
+    data = bytearray(flash.read_bytes())
+    data[0x1000] = 0xFF
+    flash.write_bytes(data)
+    run = updraft("bootflag", "set", flash, "user1")
+    assert run.code == 0 and "user1, at 0x1000, holds no image that verifies" in run.err
+    assert updraft("bootflag", "set", "--json", flash, "user1").json["warnings"]
+    data[0x1000:0x2000] = b"\xFF" * 0x1000
+    flash.write_bytes(data)
+    assert "warning" in updraft("bootflag", "set", flash, "user1").err
+
+
 def test_a_bootflag_that_is_set_already_is_not_written(updraft, tmp_path):
     flash = nonos_flash(tmp_path, updraft)
     updraft("bootflag", "set", flash, "user2")

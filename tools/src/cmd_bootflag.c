@@ -243,6 +243,23 @@ static bool select_slot(struct call *call, struct flash *flash, struct upd_syspa
     return false;
 }
 
+/* The choice stands: an image may come later. But as it is, something else starts, or nothing. */
+static bool warn_of_slot(struct call *call, struct flash *flash, enum upd_slot slot)
+{
+    uint32_t address = upd_flash_map_slot(flash->map, slot);
+    uint32_t size = upd_flash_map_image_limit(flash->map, UPD_SDK_ANY);
+    struct inspection found;
+
+    if (!flash_inspect(flash, address, size, &found)) {
+        return false;
+    }
+    if (found.problem.name != NULL) {
+        warn(call, "%s: %s, at 0x%x, holds no image that verifies: %s", flash->path,
+             slot_words[slot], address, found.problem.text);
+    }
+    return true;
+}
+
 static enum exit_code run_set(struct call *call)
 {
     const struct arguments *arguments = call->arguments;
@@ -260,7 +277,9 @@ static enum exit_code run_set(struct call *call)
         } else if (writes == 0) {
             printf("%s: %s is selected already\n", flash->path, arguments->slot.word);
         }
-        boot_say(call, flash, arguments->loader.word);
+        if (warn_of_slot(call, flash, (enum upd_slot)arguments->slot.index)) {
+            boot_say(call, flash, arguments->loader.word);
+        }
     }
     flash_close(flash);
     return call->code;
