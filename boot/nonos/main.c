@@ -225,10 +225,10 @@ static uint32_t carry_out(struct boot *boot, struct upd_nonos_step step)
         return load(boot, &boot->image[which], names[which], address);
     } else if (step.what == UPD_NONOS_RETRY) {
         write_block(boot, which);
-        state->retried = true;
+        state->tries++;
     } else if (step.what == UPD_SELECT_FLAG) {
         write_flag(boot, which);
-        state->retried = true;
+        state->tries++;
     } else if (step.what == UPD_NONOS_MARK &&
                clear(boot, boot->frame + upd_journal_mark_offset((enum upd_journal_mark)which)) ==
                    0) {

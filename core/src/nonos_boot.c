@@ -1,5 +1,8 @@
 #include <updraft/nonos_boot.h>
 
+/* A flag sector in doubt is written anew, and then the way back is taken. */
+enum { TRIES = 2 };
+
 static bool has(uint32_t set, enum upd_journal_mark mark)
 {
     return (set & UPD_MARK_BIT(mark)) != 0;
@@ -47,11 +50,11 @@ static struct upd_nonos_step fall_back(const struct upd_nonos_state *state, uint
 {
     uint32_t other = current ^ 1;
 
-    if (!state->retried && state->area.copy[other].sealed &&
+    if (state->tries < TRIES && state->area.copy[other].sealed &&
         upd_block_slot(state->area.params.head[other], state->version) == spare) {
         return step(UPD_SELECT_FLAG, other);
     }
-    if (!state->retried) {
+    if (state->tries < TRIES) {
         return step(UPD_NONOS_RETRY, spare);
     }
     /* The block cannot be made to select it: better what is good, unselected, than nothing. */
@@ -71,8 +74,8 @@ struct upd_nonos_step upd_nonos_boot(const struct upd_nonos_state *state)
     bool allowed = counted || count < UPD_TRIAL_STARTS;
     uint32_t first = allowed ? slot : spare;
 
-    /* Once: where the sector cannot be written, what it is read as has to do. */
-    if (upd_flag_trust(&state->area) == UPD_FLAG_DOUBT && !state->retried) {
+    /* Where the sector cannot be written, what it is read as has to do. */
+    if (upd_flag_trust(&state->area) == UPD_FLAG_DOUBT && state->tries < TRIES) {
         return step(UPD_SELECT_FLAG, current);
     }
     if (trial && is_given_up(state)) {

@@ -282,7 +282,7 @@ static bool write_flag(struct nonos *nonos, uint8_t copy)
         }
     }
     nonos->state.progress = (struct upd_select_progress){.sealed = false};
-    nonos->state.retried = true;
+    nonos->state.tries++;
     return true;
 }
 
@@ -295,7 +295,7 @@ static bool retry(struct nonos *nonos)
 
     memcpy(word, nonos->state.area.params.head[current], sizeof word);
     word[0] &= (uint8_t)~FIRST_TRY;
-    nonos->state.retried = true;
+    nonos->state.tries++;
     return sim_loader_program(nonos->machine, copy_sector(nonos, current), word, sizeof word);
 }
 

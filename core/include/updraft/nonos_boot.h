@@ -34,7 +34,7 @@ struct upd_nonos_state {
     uint8_t slot;                /* of that head */
     uint16_t marks;              /* of that frame, as read just now */
     uint16_t sure;               /* marks of it that were set since the last reset */
-    bool retried;                /* a FLAG or RETRY step was done since the last reset */
+    uint8_t tries;               /* FLAG and RETRY steps done since the last reset */
     enum upd_verdict verdict[2]; /* of both slots, by VERIFY steps since the last reset */
 };
 
@@ -47,7 +47,7 @@ enum upd_nonos_do {
     UPD_NONOS_HALT,                       /* neither slot holds an image that verifies */
     UPD_NONOS_RETRY, /* program bit 2 of the current copy's first byte to 0, in place: as the
                         original loaders say that the flagged image failed; then, as after FLAG,
-                        `retried` is true. A loader that has room for it makes slot `which` the
+                        `tries` is one more. A loader that has room for it makes slot `which` the
                         selected one instead, by writing the other copy, then the flag sector */
 };
 
