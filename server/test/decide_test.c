@@ -117,6 +117,7 @@ static void make_world(struct world *world, bool nonos)
     X(runs_newer_ordered, false, DOWNGRADE, RUNS("1.2.0"); ORDER(2))                               \
     X(runs_newer_may_go_back, false, OFFER, RUNS("1.2.0"); ORDER(2); w->device.downgrade = true)   \
     X(flag_without_order, false, DOWNGRADE, RUNS("1.2.0"); w->device.downgrade = true)             \
+    X(same_in_other_words, false, DOWNGRADE, RUNS("v1.1"))                                         \
     X(ten_is_more_than_nine, false, OFFER, RUNS("1.0.9"); RENAME("1.0.10"))                        \
     X(branch_names, false, OFFER, RUNS("main-a"); RENAME("main-b"))                                \
     X(branch_names_back, false, DOWNGRADE, strcpy(w->releases[2].version, "main-a");               \
