@@ -426,8 +426,10 @@ enum fleet_status fleet_token_delete(struct fleet *fleet, const struct actor *ac
 enum fleet_status fleet_key_authorize(struct fleet *fleet, const struct actor *actor,
                                       const char *activation, char key[SECRET_SIZE],
                                       struct device *device, struct fleet_error *error);
-/** True until somebody can log in. fleet_setup_token() makes the one-time secret of the first
- *  administrator; fleet_setup() uses it up. */
+/** True until somebody can log in with a password. fleet_setup_token() makes the first
+ * administrator, who has no password yet, and a token of his, which also allows fleet_setup() once:
+ * to give him a name and a password. Called again before that, another token takes the first one's
+ * place. */
 bool fleet_needs_setup(struct fleet *fleet);
 enum fleet_status fleet_setup_token(struct fleet *fleet, char secret[SECRET_SIZE],
                                     struct fleet_error *error);

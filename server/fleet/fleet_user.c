@@ -692,28 +692,68 @@ enum fleet_status fleet_key_authorize(struct fleet *fleet, const struct actor *a
 /* --- The first start
  * ------------------------------------------------------------------------------ */
 
+/* Users who can log in with a password. */
+static enum store_result count_passwords(struct store_view *view, int64_t *users)
+{
+    const struct store_where where = {"password", STORE_NE, 0, ""};
+    return store_count(view, STORE_USER, &(struct store_query){.where = &where, .count = 1}, users);
+}
+
 bool fleet_needs_setup(struct fleet *fleet)
 {
     int64_t users = 1;
     struct store_view *view = store_read(fleet->store);
-    if (view != NULL && store_count(view, STORE_USER, NULL, &users) != STORE_OK) {
+    if (view != NULL && count_passwords(view, &users) != STORE_OK) {
         users = 1;
     }
     store_end(view);
     return users == 0;
 }
 
+/* The administrator of the first start: the one that the setup token belongs to. */
+static enum store_result find_first(struct store_view *view, const char *hash, struct token *token,
+                                    struct user *user)
+{
+    enum store_result result = store_get_text(view, STORE_TOKEN, "hash", hash, token);
+    return result == STORE_OK ? store_get_no(view, STORE_USER, token->user, user) : result;
+}
+
+/*
+ * The token that is printed is one of an administrator without a password: programs use it at once,
+ * and whoever opens the page sets a name and a password with it. When it was lost, another one
+ * takes its place.
+ */
 static enum store_result set_setup(struct store_view *view, void *ctx)
 {
     struct user_work *work = ctx;
     struct setting setting = {0};
+    struct token token = {0};
     int64_t users = 0;
-    enum store_result result = store_count(view, STORE_USER, NULL, &users);
+    enum store_result result = count_passwords(view, &users);
     if (result == STORE_OK && users != 0) {
         return fleet_undo(fleet_fail(work->base.error, FLEET_CONFLICT, "set_up", NULL,
                                      "The server has users already."));
     }
+    if (result != STORE_OK) {
+        return result;
+    }
     bool known = store_get_text(view, STORE_SETTING, "key", setup_key, &setting) == STORE_OK;
+    if (known && find_first(view, setting.value, &token, &work->found) == STORE_OK) {
+        strcpy(token.hash, work->secret_hash);
+        result = store_update(view, STORE_TOKEN, &token);
+    } else {
+        result = add_user(view, work);
+        token = (struct token){.user = work->found.no,
+                               .kind = TOKEN_API,
+                               .name = "first start",
+                               .created = work->found.created};
+        fleet_random_id('t', token.id);
+        strcpy(token.hash, work->secret_hash);
+        result = result == STORE_OK ? store_insert(view, STORE_TOKEN, &token) : result;
+    }
+    if (result != STORE_OK) {
+        return result;
+    }
     strcpy(setting.key, setup_key);
     strcpy(setting.value, work->secret_hash);
     return known ? store_update(view, STORE_SETTING, &setting)
@@ -724,7 +764,10 @@ enum fleet_status fleet_setup_token(struct fleet *fleet, char secret[SECRET_SIZE
                                     struct fleet_error *error)
 {
     char text[SECRET_SIZE];
-    struct user_work work = {.base = {fleet, &fleet_system, error, false}};
+    struct user_work work = {.base = {fleet, &fleet_system, error, false},
+                             .name = "admin",
+                             .hash = "",
+                             .administrator = true};
     fleet_random_hex(text, 40);
     fleet_sha256_hex(text, work.secret_hash);
     enum fleet_status status = fleet_perform(set_setup, &work);
@@ -734,22 +777,43 @@ enum fleet_status fleet_setup_token(struct fleet *fleet, char secret[SECRET_SIZE
     return status;
 }
 
+/* The administrator of the first start gets a name and a password; the token stays his, until he
+ * revokes it. */
 static enum store_result first_user(struct store_view *view, void *ctx)
 {
     struct user_work *work = ctx;
+    struct user other, *user = &work->found;
     struct setting setting;
+    struct token token;
+    char json[1024];
     int64_t users = 1;
-    enum store_result result = store_count(view, STORE_USER, NULL, &users);
+    enum store_result result = count_passwords(view, &users);
     if (result != STORE_OK) {
         return result;
     }
     if (users != 0 || store_get_text(view, STORE_SETTING, "key", setup_key, &setting) != STORE_OK ||
-        strcmp(setting.value, work->secret_hash) != 0) {
+        strcmp(setting.value, work->secret_hash) != 0 ||
+        find_first(view, setting.value, &token, user) != STORE_OK) {
         return fleet_undo(fleet_fail(work->base.error, FLEET_UNKNOWN, "bad_token", "token",
                                      "The token is wrong or was used already."));
     }
+    if (!fleet_name_good(work->name)) {
+        return fleet_undo(fleet_fail(work->base.error, FLEET_INVALID, "bad_name", "name",
+                                     "A name has 1 to 100 characters, and no control characters."));
+    }
+    if (store_get_text(view, STORE_USER, "name", work->name, &other) == STORE_OK &&
+        other.no != user->no) {
+        return fleet_undo(fleet_fail(work->base.error, FLEET_CONFLICT, "name_taken", "name",
+                                     "There is a user of this name already."));
+    }
+    strcpy(user->name, work->name);
+    strcpy(user->password, work->hash);
+    describe(user, json, sizeof json);
+    result = store_update(view, STORE_USER, user);
+    result = result == STORE_OK
+                 ? fleet_audit(view, &work->base, "user.set_up", user->id, NULL, json)
+                 : result;
     struct store_where where = STORE_TEXT("key", setup_key);
-    result = add_user(view, work);
     return result == STORE_OK
                ? store_remove(view, STORE_SETTING,
                               &(struct store_query){.where = &where, .count = 1}, NULL)

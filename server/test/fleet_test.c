@@ -679,7 +679,14 @@ static void test_the_first_start_and_log_in(void **state)
     struct actor actor;
     struct token token;
     assert_true(fleet_needs_setup(fleet));
+    GOOD(fleet_setup_token(fleet, api, &error));
     GOOD(fleet_setup_token(fleet, setup, &error));
+    /* Programs use the newest token at once, as an administrator's. */
+    REFUSED(fleet_authenticate(fleet, api, false, &actor, &error), FLEET_UNKNOWN, "bad_token");
+    GOOD(fleet_authenticate(fleet, setup, false, &actor, &error));
+    assert_true(actor.administrator && fleet_needs_setup(fleet));
+    REFUSED(fleet_login(fleet, "admin", "", "::1", secret, &actor, &error), FLEET_UNKNOWN,
+            "bad_login");
     REFUSED(fleet_setup(fleet, "wrong", "ann", "ann's password", &user, &error), FLEET_UNKNOWN,
             "bad_token");
     REFUSED(fleet_setup(fleet, setup, "ann", "short", &user, &error), FLEET_INVALID,
@@ -688,6 +695,8 @@ static void test_the_first_start_and_log_in(void **state)
     REFUSED(fleet_setup(fleet, setup, "bob", "bob's password", &user, &error), FLEET_UNKNOWN,
             "bad_token");
     assert_false(fleet_needs_setup(fleet));
+    GOOD(fleet_authenticate(fleet, setup, false, &actor, &error));
+    assert_string_equal(actor.name, "ann");
 
     GOOD(fleet_login(fleet, "ann", "ann's password", "::1", secret, &actor, &error));
     assert_true(actor.administrator);

@@ -3,10 +3,15 @@ import type { JSX } from 'preact'
 import { api, session } from '../shared/api.ts'
 import { t } from '../shared/i18n.ts'
 import { Form, Title } from '../shared/parts.tsx'
-import { go, query } from '../shared/router.ts'
+import { go } from '../shared/router.ts'
 import type { Session } from '../shared/types.ts'
 
-/** The one-time link that the server printed leads here: /setup?token=... */
+/** The token of the one-time link that the server printed, /#setup=…: what follows # is never sent anywhere. */
+export function setupToken (): string {
+  return new URLSearchParams(location.hash.slice(1)).get('setup') ?? ''
+}
+
+/** The first administrator chooses how to log in. */
 export function Setup (): JSX.Element {
   return (
     <>
@@ -16,7 +21,7 @@ export function Setup (): JSX.Element {
         session.value = await api.post<Session>('/setup', { token: data.token, user: data.user, password: data.password })
         go('/products/new', true)
       }}>
-        <label><span>{t('setup.token')}</span><input name="token" required autocomplete="off" defaultValue={query.value.get('token') ?? ''} /></label>
+        <label><span>{t('setup.token')}</span><input name="token" required autocomplete="off" defaultValue={setupToken()} /></label>
         <label><span>{t('user')}</span><input name="user" required autocomplete="username" defaultValue="admin" /></label>
         <label><span>{t('password.new')}</span><input name="password" type="password" required minLength={10} autocomplete="new-password" /></label>
       </Form>

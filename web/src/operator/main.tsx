@@ -10,7 +10,7 @@ import { followLinks, route } from '../shared/router.ts'
 import { Audit, Settings, Tokens, Users } from './admin.tsx'
 import { Device } from './device.tsx'
 import { Devices } from './devices.tsx'
-import { LogIn, Setup } from './enter.tsx'
+import { LogIn, Setup, setupToken } from './enter.tsx'
 import { Overview } from './overview.tsx'
 import { Product } from './product.tsx'
 import { NewProduct, Products } from './products.tsx'
@@ -66,7 +66,7 @@ function Bar (): JSX.Element {
 
 function Everything (): JSX.Element {
   useEffect(() => { refreshSession().catch(error => { say(errorText(error), true) }) }, [])
-  const setup = route.value[0] === 'setup'
+  const setup = setupToken() !== ''
   return (
     <>
       <a class="skip" href="#content">{t('skip')}</a>
