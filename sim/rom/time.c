@@ -21,6 +21,20 @@ static uint32_t cycles(void)
     return value;
 }
 
+/* The timer's interrupt asks for the time, too: one update at a time, or the older one sees the
+ * counter run backwards, which is 107 seconds. */
+static uint32_t lock(void)
+{
+    uint32_t ps;
+    __asm__ volatile("rsil %0, 15" : "=r"(ps) : : "memory");
+    return ps;
+}
+
+static void unlock(uint32_t ps)
+{
+    __asm__ volatile("wsr.ps %0\n\trsync" : : "r"(ps) : "memory");
+}
+
 void time_power_on(void)
 {
     state.now_us = 0;
@@ -31,13 +45,16 @@ void time_power_on(void)
 /* The counter wraps after 107 seconds; the timer's interrupt comes here much earlier. */
 uint64_t time_us(void)
 {
+    uint32_t ps = lock();
     uint32_t now = cycles();
     uint32_t passed = now - state.cycles + state.rest;
 
     state.cycles = now;
     state.now_us += passed / CYCLES_PER_US;
     state.rest = passed % CYCLES_PER_US;
-    return state.now_us;
+    uint64_t now_us = state.now_us;
+    unlock(ps);
+    return now_us;
 }
 
 void time_wait(uint32_t us, bool live)
@@ -49,7 +66,9 @@ void time_wait(uint32_t us, bool live)
     } else if (radio_is_open()) {
         radio_wait(us);
     }
+    uint32_t ps = lock();
     if (time_us() < end) {
         state.now_us = end;
     }
+    unlock(ps);
 }
