@@ -81,6 +81,9 @@ void *http_alloc(struct http_exchange *x, size_t size)
 }
 
 static char *print(struct http_exchange *x, const char *format, va_list arguments)
+    __attribute__((nonnull));
+
+static char *print(struct http_exchange *x, const char *format, va_list arguments)
 {
     va_list again;
     va_copy(again, arguments);

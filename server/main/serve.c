@@ -25,7 +25,7 @@
 #include "main/log.h"
 #include "main/verbs.h"
 
-enum { HOUSEKEEPING_S = 60, PATH_SIZE = 4096 };
+enum { HOUSEKEEPING_S = 60, PATH_SIZE = 4096, PROBLEM_SIZE = PATH_SIZE + 512 };
 
 struct service {
     const struct config *config;
@@ -453,7 +453,7 @@ static void run_until_stopped(struct service *service, const sigset_t *signals)
 enum exit_code run_serve(const struct run *run)
 {
     struct service service = {.config = run->config, .lock = -1, .started = time(NULL)};
-    char problem[1024];
+    char problem[PROBLEM_SIZE];
     sigset_t signals;
 
     log_open(strcmp(run->config->log, "json") == 0);
@@ -485,7 +485,7 @@ enum exit_code run_init(const struct run *run)
 {
     struct service service = {.config = run->config, .lock = -1};
     struct fleet_error error = {0};
-    char problem[1024], fingerprint[65], secret[SECRET_SIZE];
+    char problem[PROBLEM_SIZE], fingerprint[65], secret[SECRET_SIZE];
     enum exit_code code = EXIT_DONE;
 
     if (!prepare_data(run->config, problem, sizeof problem) ||
