@@ -495,7 +495,11 @@ static enum upd_err eboot_start(struct upd_device *device, enum upd_start *todo)
         /* Activation was cut in its last step, before which all was ready: it is taken now. */
         again = UPD_MARK_ARMED;
     } else if (now.in_force && now.state.has_backup && now.given_up) {
-        if (!upd_frame_has(frame, UPD_MARK_RESTORED) && backup_verifies(device, &now.note)) {
+        err = upd_frame_is_blank(device, UPD_MARK_RESTORED, &blank);
+        if (err != UPD_OK) {
+            return err;
+        }
+        if (blank && backup_verifies(device, &now.note)) {
             again = upd_frame_has(frame, UPD_MARK_EXHAUSTED) ? UPD_MARK_EXHAUSTED
                     : upd_frame_has(frame, UPD_MARK_DAMAGED) ? UPD_MARK_DAMAGED
                                                              : UPD_MARK_REFUSED;

@@ -94,7 +94,7 @@ MISTAKES = [
             "    {SEALS_AT, FIRST_SEAL *SEAL, ZEROS},\n    {MAGIC_AT, HEAD - MAGIC_AT, RECORD + MAGIC_AT},\n    {0, MAGIC_AT, RECORD},\n    {SEALS_AT + FIRST_SEAL * SEAL, SEAL, NEW_SEAL},\n};\n\n/* Without",
             "    {SEALS_AT, FIRST_SEAL *SEAL, ZEROS},\n    {SEALS_AT + FIRST_SEAL * SEAL, SEAL, NEW_SEAL},\n    {MAGIC_AT, HEAD - MAGIC_AT, RECORD + MAGIC_AT},\n    {0, MAGIC_AT, RECORD},\n};\n\n/* Without"),
     Mistake("nonos: seals are carried over with the copy", "nonos", NONOS,
-            "!is_of_seals(at) && ", ""),
+            "        blank_seals(page, at);\n", ""),
     Mistake("nonos: confirmed without a record", "nonos", NONOS,
             "err = carry_out(device, &state, confirm_running);", "err = UPD_OK;"),
     Mistake("nonos: a start is not counted", "nonos", NONOS,
