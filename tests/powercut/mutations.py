@@ -94,7 +94,7 @@ MISTAKES = [
             "    {SEALS_AT, FIRST_SEAL *SEAL, ZEROS},\n    {MAGIC_AT, HEAD - MAGIC_AT, RECORD + MAGIC_AT},\n    {0, MAGIC_AT, RECORD},\n    {SEALS_AT + FIRST_SEAL * SEAL, SEAL, NEW_SEAL},\n};\n\n/* Without",
             "    {SEALS_AT, FIRST_SEAL *SEAL, ZEROS},\n    {SEALS_AT + FIRST_SEAL * SEAL, SEAL, NEW_SEAL},\n    {MAGIC_AT, HEAD - MAGIC_AT, RECORD + MAGIC_AT},\n    {0, MAGIC_AT, RECORD},\n};\n\n/* Without"),
     Mistake("nonos: seals are carried over with the copy", "nonos", NONOS,
-            "        blank_seals(page, at);\n", ""),
+            "!is_of_seals(at) && !is_all(page", "!is_all(page"),
     Mistake("nonos: confirmed without a record", "nonos", NONOS,
             "err = carry_out(device, &state, confirm_running);", "err = UPD_OK;"),
     Mistake("nonos: a start is not counted", "nonos", NONOS,
@@ -110,7 +110,7 @@ MISTAKES = [
     Mistake("nonos: given up for an image that does not verify", "nonos", NONOS,
             "    *good = err == UPD_OK;\n", "    *good = true;\n"),
     Mistake("nonos: a flag in doubt is believed", "nonos search", NONOS_BOOT,
-            "upd_flag_trust(&state->area) == UPD_FLAG_DOUBT && !state->retried", "false"),
+            "upd_flag_trust(&state->area) == UPD_FLAG_DOUBT && state->tries < TRIES", "false"),
     # --- otadata --------------------------------------------------------------------------------
     Mistake("otadata: the running slot is written", "otadata", OTADATA,
             "    *area = device->slots[target];\n    if (size", "    *area = device->slots[device->running >= 0 ? device->running : target];\n    if (size"),
