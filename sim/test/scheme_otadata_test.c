@@ -493,6 +493,24 @@ static void test_records_are_written_by_the_rules(void)
     }
 }
 
+static void test_a_damaged_image_is_no_way_back(void)
+{
+    struct life life;
+
+    for (uint32_t k = 0; k < sizeof kinds / sizeof kinds[0]; k++) {
+        struct setup setup = make_setup(&kinds[k], &shapes[1], 100);
+        begin(&life, &setup, NEVER_CONFIRMS);
+        while (life_session(&life) == END_RESTART && life.runs != NEW) {
+        }
+        CHECK_THAT(setup.name, life.runs == NEW && life.view.on_trial);
+        sim_flash_flip(&life.sim, setup.place[0] + 100, 1);
+        CHECK_THAT(setup.name, upd_device_roll_back(&life.device) == UPD_E_NOT_FOUND);
+        CHECK_THAT(setup.name,
+                   upd_device_view(&life.device, &life.view) == UPD_OK && life.view.on_trial);
+        sim_flash_free(&life.sim);
+    }
+}
+
 static void test_each_fault_is_told_with_its_sector(void)
 {
     struct life life;
@@ -538,6 +556,7 @@ int main(void)
     CHECK_RUN(test_every_operation_torn_in_every_way);
     CHECK_RUN(test_two_cuts_in_a_row);
     CHECK_RUN(test_records_are_written_by_the_rules);
+    CHECK_RUN(test_a_damaged_image_is_no_way_back);
     CHECK_RUN(test_each_fault_is_told_with_its_sector);
     check_end();
 }
