@@ -150,7 +150,7 @@ def test_rpc_and_its_answer(stand):
 
 
 def test_rpc_that_nobody_answers():
-    stand = Stand("--answer-ms", 200)
+    stand = Stand("--answer-ms", 1000)
     assert stand.ask(f"rpc {KEY} {json.dumps(UPGRADE)}") == {"remote peer is disconnected": 1}
     link, other = stand.link(), stand.link()
     link.sendall(IDENTIFY)

@@ -375,6 +375,21 @@ static void talk(void *arg)
 
 /* --- Rpcs ------------------------------------------------------------------------------------ */
 
+static void time_rpc(struct link_service *service, struct rpc *rpc)
+{
+    rpc->deadline = service->now + service->options.answer_ms;
+    rpc->newer = NULL;
+    rpc->older = service->newest_rpc;
+    *(rpc->older != NULL ? &rpc->older->newer : &service->oldest_rpc) = rpc;
+    service->newest_rpc = rpc;
+}
+
+static void untime_rpc(struct link_service *service, struct rpc *rpc)
+{
+    *(rpc->older != NULL ? &rpc->older->newer : &service->oldest_rpc) = rpc->newer;
+    *(rpc->newer != NULL ? &rpc->newer->older : &service->newest_rpc) = rpc->older;
+}
+
 /* Take it out of all tables. Its message may still wait to be sent: it then goes out as one that
  * nobody asks after. */
 static void forget_rpc(struct link_service *service, struct rpc *rpc)
@@ -394,8 +409,7 @@ static void forget_rpc(struct link_service *service, struct rpc *rpc)
         at = &(*at)->next_of_link;
     }
     *at = rpc->next_of_link;
-    *(rpc->older != NULL ? &rpc->older->newer : &service->oldest_rpc) = rpc->newer;
-    *(rpc->newer != NULL ? &rpc->newer->older : &service->newest_rpc) = rpc->older;
+    untime_rpc(service, rpc);
     service->stats.waiting_rpcs--;
 }
 
@@ -408,11 +422,7 @@ static void remember_rpc(struct link_service *service, struct rpc *rpc, struct l
     rpc->link = link;
     rpc->next_of_link = link->rpcs;
     link->rpcs = rpc;
-    rpc->deadline = service->now + service->options.answer_ms;
-    rpc->newer = NULL;
-    rpc->older = service->newest_rpc;
-    *(rpc->older != NULL ? &rpc->older->newer : &service->oldest_rpc) = rpc;
-    service->newest_rpc = rpc;
+    time_rpc(service, rpc);
     service->stats.waiting_rpcs++;
 }
 
@@ -459,6 +469,10 @@ static void is_sent(struct link_service *service, struct link *link, struct rpc 
     if (rpc != NULL && !rpc->answers) {
         forget_rpc(service, rpc);
         end_rpc(service, rpc, LINK_RPC_SENT);
+    } else if (rpc != NULL) {
+        /* The device's time begins now: the message may have waited for its turn. */
+        untime_rpc(service, rpc);
+        time_rpc(service, rpc);
     }
 }
 
