@@ -33,7 +33,7 @@ struct fleet {
     int64_t (*clock)(void *ctx);
     void *clock_ctx;
     bool products_changing; /* of the writer's thread: a snapshot gets old with the next commit */
-    pthread_mutex_t lock;      /* everything below */
+    pthread_mutex_t lock;   /* everything below */
     struct snapshot *snapshot; /* NULL: to be made */
     uint64_t generation;       /* counts what made snapshots old */
     struct throttle throttles[THROTTLES];
