@@ -225,6 +225,10 @@ static bool write_lines(struct upd_fetch *fetch)
         struct upd_text line =
             upd_text_on(wire_of(fetch) + fetch->end, wire_room(fetch) - fetch->end);
         const bool more = write_line(fetch, &line);
+        if (more && line.length == 0) {
+            fetch->line++; /* a field that is not told */
+            continue;
+        }
         upd_text_add(&line, "\r\n");
         if (!upd_text_is_whole(&line)) {
             return fetch->end > 0; /* when those before it are gone, it is written again */

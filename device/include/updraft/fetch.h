@@ -73,8 +73,8 @@ struct upd_request {
     /** Append to the URL: the rest of path and query. NULL: nothing. */
     void (*target)(void *ctx, struct upd_text *url);
     /**
-     * Write field number `index` of the head, from 0 on, as "Name: value" without its end. Not
-     * asked after a redirect to another host, port or scheme: what is in fields is for one server.
+     * Write field number `index` of the head, from 0 on, as "Name: value" without its end; a field
+     * for which nothing is written is left out. Not asked after a redirect to another host, port or scheme: what is in fields is for one server.
      *
      * @return false  there is none with this number. NULL: there is none at all
      */

@@ -1,0 +1,225 @@
+#include "json_find.h"
+
+#include <updraft/bytes.h>
+
+enum { DEPTH = 8 };
+
+/* Where the walk is. `wanted`: the rest of the path at this level; NULL: not on the way. */
+struct walk {
+    const char *at;
+    const char *end;
+    char *value;
+    uint32_t room;
+    bool found;
+    bool fits;
+};
+
+static bool walk_value(struct walk *walk, const char *wanted, uint32_t depth);
+
+static void skip_blanks(struct walk *walk)
+{
+    while (walk->at < walk->end &&
+           (*walk->at == ' ' || *walk->at == '\t' || *walk->at == '\r' || *walk->at == '\n')) {
+        walk->at++;
+    }
+}
+
+static bool take(struct walk *walk, char c)
+{
+    skip_blanks(walk);
+    if (walk->at == walk->end || *walk->at != c) {
+        return false;
+    }
+    walk->at++;
+    return true;
+}
+
+/* A character of the value that is wanted. */
+static void keep(struct walk *walk, uint32_t *length, char c)
+{
+    if (*length + 1 < walk->room) {
+        walk->value[(*length)++] = c;
+    } else {
+        walk->fits = false;
+    }
+}
+
+static bool take_hex(struct walk *walk, uint32_t *code)
+{
+    *code = 0;
+    for (uint32_t i = 0; i < 4; i++) {
+        if (walk->at == walk->end) {
+            return false;
+        }
+        const char c = *walk->at++;
+        const char low = (char)(c | 0x20);
+        if (c >= '0' && c <= '9') {
+            *code = *code << 4 | (uint32_t)(c - '0');
+        } else if (low >= 'a' && low <= 'f') {
+            *code = *code << 4 | (uint32_t)(low - 'a' + 10);
+        } else {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Behind a backslash. @return the character; NUL: malformed */
+static char take_escape(struct walk *walk)
+{
+    static const char names[] = "\"\\/bfnrt";
+    static const char meant[] = "\"\\/\b\f\n\r\t";
+    uint32_t code;
+
+    if (walk->at == walk->end) {
+        return '\0';
+    }
+    const char c = *walk->at++;
+    if (c == 'u') {
+        return !take_hex(walk, &code) ? '\0' : code >= ' ' && code <= '~' ? (char)code : '?';
+    }
+    for (uint32_t i = 0; names[i] != '\0'; i++) {
+        if (names[i] == c) {
+            return meant[i];
+        }
+    }
+    return '\0';
+}
+
+/* The rest of a text, behind its first quote. `name`: what it is compared with; or NULL. */
+static bool take_text(struct walk *walk, bool wanted, const char *name, uint32_t size, bool *same)
+{
+    uint32_t length = 0;
+    uint32_t count = 0;
+    bool equal = true;
+
+    while (walk->at < walk->end && *walk->at != '"') {
+        char c = *walk->at++;
+        if (c == '\\') {
+            c = take_escape(walk);
+        }
+        if ((unsigned char)c < ' ' && c != '\n' && c != '\t' && c != '\r' && c != '\b' &&
+            c != '\f') {
+            return false;
+        }
+        if (wanted) {
+            keep(walk, &length, c);
+        }
+        equal = equal && count < size && name[count] == c;
+        count++;
+    }
+    if (wanted) {
+        walk->value[length] = '\0';
+        walk->found = true;
+    }
+    if (same != NULL) {
+        *same = equal && count == size;
+    }
+    return walk->at++ < walk->end;
+}
+
+static uint32_t size_of_name(const char *path)
+{
+    uint32_t size = 0;
+
+    while (path[size] != '\0' && path[size] != '.') {
+        size++;
+    }
+    return size;
+}
+
+static bool walk_object(struct walk *walk, const char *wanted, uint32_t depth)
+{
+    const uint32_t size = wanted != NULL ? size_of_name(wanted) : 0;
+
+    if (take(walk, '}')) {
+        return true;
+    }
+    do {
+        bool same = false;
+        if (!take(walk, '"') || !take_text(walk, false, wanted, size, &same) || !take(walk, ':')) {
+            return false;
+        }
+        /* Of two members with one name the first one counts. */
+        const char *rest = NULL;
+        if (same && wanted != NULL && !walk->found) {
+            rest = wanted + size + (wanted[size] == '.');
+        }
+        if (!walk_value(walk, rest, depth + 1)) {
+            return false;
+        }
+    } while (take(walk, ','));
+    return take(walk, '}');
+}
+
+static bool walk_list(struct walk *walk, uint32_t depth)
+{
+    if (take(walk, ']')) {
+        return true;
+    }
+    do {
+        if (!walk_value(walk, NULL, depth + 1)) {
+            return false;
+        }
+    } while (take(walk, ','));
+    return take(walk, ']');
+}
+
+/* A number or a word, up to what cannot be a part of one. */
+static bool walk_word(struct walk *walk, bool wanted)
+{
+    const char *start = walk->at;
+    uint32_t length = 0;
+
+    while (walk->at < walk->end &&
+           ((*walk->at >= '0' && *walk->at <= '9') || (*walk->at >= 'a' && *walk->at <= 'z') ||
+            *walk->at == '-' || *walk->at == '+' || *walk->at == '.' || *walk->at == 'E')) {
+        if (wanted) {
+            keep(walk, &length, *walk->at);
+        }
+        walk->at++;
+    }
+    if (wanted) {
+        walk->value[length] = '\0';
+        walk->found = true;
+    }
+    return walk->at > start;
+}
+
+static bool walk_value(struct walk *walk, const char *wanted, uint32_t depth)
+{
+    const bool is_it = wanted != NULL && *wanted == '\0';
+
+    if (depth >= DEPTH) {
+        return false;
+    }
+    if (take(walk, '{')) {
+        return walk_object(walk, is_it ? NULL : wanted, depth);
+    }
+    if (take(walk, '[')) {
+        return walk_list(walk, depth);
+    }
+    if (take(walk, '"')) {
+        return take_text(walk, is_it, "", 0, NULL);
+    }
+    return walk_word(walk, is_it);
+}
+
+bool json_is_whole(const char *text, uint32_t size)
+{
+    struct walk walk = {.at = text, .end = text + size};
+
+    if (!walk_value(&walk, NULL, 0)) {
+        return false;
+    }
+    skip_blanks(&walk);
+    return walk.at == walk.end;
+}
+
+bool json_find(const char *text, uint32_t size, const char *path, char *value, uint32_t room)
+{
+    struct walk walk = {.at = text, .end = text + size, .value = value, .room = room, .fits = true};
+
+    value[0] = '\0';
+    return walk_value(&walk, path, 0) && walk.found && walk.fits;
+}
