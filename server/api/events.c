@@ -115,13 +115,13 @@ static void ignore(void *ctx, const struct event *event)
     (void)event;
 }
 
-/* Where the feed stands now: reading from its end tells. */
+/* Where the feed stands now. */
 static int64_t newest_of(struct fleet *fleet, const struct actor *actor)
 {
     int64_t newest = 0;
     struct fleet_error error;
 
-    (void)fleet_events(fleet, actor, INT64_MAX - 1, 1, ignore, NULL, &newest, &error);
+    (void)fleet_events(fleet, actor, -1, 1, ignore, NULL, &newest, &error);
     return newest;
 }
 

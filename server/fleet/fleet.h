@@ -72,7 +72,8 @@ extern const struct actor fleet_system; /* the server itself */
 struct fleet_query {
     const char *product; /* id, name or key */
     const char *version;
-    const char *state;    /* word of an update state */
+    const char *state;    /* word of an update state; of devices also "updating" */
+    const char *standing; /* word of a device's standing */
     const char *family;   /* group of devices */
     const char *text;     /* anywhere in name, serial, chip id, MAC */
     const char *sort;     /* field, "-field" backwards; NULL: as made */

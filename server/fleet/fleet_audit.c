@@ -129,16 +129,40 @@ enum fleet_status fleet_audit_check(struct fleet *fleet, const struct actor *act
 /* --- Events ------------------------------------------------------------------------------------
  */
 
+/* `"device":"d_..."` before the members of `json`, unless it says that itself. (In a text of somebody's
+ * the quotes are escaped: it is not taken for a member.) */
+static void add_id(char *ids, size_t size, const char *json, const char *name, const char *id)
+{
+    char member[16];
+    size_t used = strlen(ids);
+    snprintf(member, sizeof member, "\"%s\":", name);
+    if (strstr(json, member) == NULL) {
+        snprintf(ids + used, size - used, "%s%s\"%s\"", used > 1 ? "," : "", member, id);
+    }
+}
+
 enum store_result fleet_event(struct store_view *view, struct fleet *fleet, const char *kind,
                               int64_t product, const struct device *device, const char *json)
 {
     struct event event = {.time = fleet_now(fleet), .product = product};
+    struct product of;
+    char ids[2 * ID_SIZE + 64] = "{", whole[sizeof event.json + sizeof ids];
+    json = json != NULL ? json : "{}";
+    if (store_get_no(view, STORE_PRODUCT, product, &of) == STORE_OK) {
+        add_id(ids, sizeof ids, json, "product", of.id);
+    }
     if (device != NULL) {
         event.device = device->no;
         event.user = device->owner;
+        add_id(ids, sizeof ids, json, "device", device->id);
+    }
+    snprintf(whole, sizeof whole, "%s%s%s", ids, ids[1] != '\0' && json[1] != '}' ? "," : "",
+             json + 1);
+    if (strlen(whole) >= sizeof event.json) {
+        snprintf(whole, sizeof whole, "%s}", ids);
     }
     snprintf(event.kind, sizeof event.kind, "%s", kind);
-    set_json(event.json, sizeof event.json, json == NULL ? "{}" : json);
+    set_json(event.json, sizeof event.json, whole);
     return store_insert(view, STORE_EVENT, &event);
 }
 
@@ -187,8 +211,8 @@ enum fleet_status fleet_events(struct fleet *fleet, const struct actor *actor, i
                                int64_t limit, void (*each)(void *ctx, const struct event *event),
                                void *ctx, int64_t *newest, struct fleet_error *error)
 {
-    struct event first = {0};
-    struct store_query oldest = {.order = "no"};
+    struct event first = {0}, last = {0};
+    struct store_query oldest = {.order = "no"}, newest_first = {.order = "no", .descending = true};
     struct store_where after = {"no", STORE_GT, seq, NULL};
     struct store_query query = {.where = &after, .count = 1, .order = "no", .limit = limit};
     struct store_view *view = fleet_view(fleet, error);
@@ -200,6 +224,13 @@ enum fleet_status fleet_events(struct fleet *fleet, const struct actor *actor, i
     enum fleet_status status = FLEET_OK;
     if (actor->kind != ACTOR_USER && actor->kind != ACTOR_SYSTEM) {
         status = fleet_fail(error, FLEET_UNKNOWN, "not_logged_in", NULL, "Log in first.");
+    } else if (store_get(view, STORE_EVENT, &newest_first, &last) != STORE_OK || seq < 0) {
+        give.newest = last.no;
+    } else if (seq > last.no) {
+        /* The database is older than what was told of it: a backup came back. */
+        status = fleet_fail(error, FLEET_CONFLICT, "gone", NULL,
+                            "There is no event %lld yet; the newest is %lld.", (long long)seq,
+                            (long long)last.no);
     } else if (store_get(view, STORE_EVENT, &oldest, &first) == STORE_OK && seq + 1 < first.no) {
         status = fleet_fail(error, FLEET_CONFLICT, "gone", NULL,
                             "Events after %lld are no longer kept; the oldest is %lld.",

@@ -221,6 +221,10 @@ static enum store_result remove_product(struct store_view *view, void *ctx)
         char json[2048];
         describe(product, json, sizeof json);
         result = fleet_audit(view, &work->base, "product.delete", product->id, json, NULL);
+        if (result == STORE_OK) {
+            result =
+                fleet_event(view, work->base.fleet, "product.deleted", product->no, NULL, json);
+        }
     }
     work->base.products_changed = true;
     return result;

@@ -794,6 +794,34 @@ static void test_events_resume_and_are_for_those_who_may(void **state)
     GOOD(fleet_events(fleet, &eve, 0, 100, count_event, &none, &last, &error));
     assert_int_equal(none, 0);
     assert_true(last >= newest);
+    /* From now on; and after what never was, as after a backup came back. */
+    GOOD(fleet_events(fleet, &root, -1, 100, count_event, &none, &last, &error));
+    assert_int_equal(none, 0);
+    GOOD(fleet_events(fleet, &root, last, 100, count_event, &none, &newest, &error));
+    assert_int_equal(none, 0);
+    assert_int_equal(newest, last);
+    assert_int_equal(fleet_events(fleet, &root, last + 1, 1, count_event, &none, &last, &error),
+                     FLEET_CONFLICT);
+}
+
+static void keep_event(void *ctx, const struct event *event)
+{
+    *(struct event *)ctx = *event;
+}
+
+static void test_events_name_what_they_are_about(void **state)
+{
+    (void)state;
+    struct product product;
+    struct event event = {0};
+    int64_t newest;
+    char names[2 * ID_SIZE + 64];
+    make_product(&product, "one", KIND_ARDUINO, CONSENT_AUTOMATIC);
+    struct fleet_answer answer = ask(&product, "1", "1.0.0");
+    GOOD(fleet_events(fleet, &root, 0, 100, keep_event, &event, &newest, &error));
+    snprintf(names, sizeof names, "\"product\":\"%s\",\"device\":\"%s\"", product.id,
+             answer.device.id);
+    assert_non_null(strstr(event.json, names));
 }
 
 static void test_a_restart_keeps_everything(void **state)
@@ -840,6 +868,7 @@ int main(void)
         CASE(test_the_first_start_and_log_in),
         CASE(test_the_audit_log_shows_tampering),
         CASE(test_events_resume_and_are_for_those_who_may),
+        CASE(test_events_name_what_they_are_about),
         CASE(test_a_restart_keeps_everything),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
