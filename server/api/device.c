@@ -108,6 +108,7 @@ static void answer_device(struct http_exchange *x, unsigned status, const struct
                             steps_json(x, json_string_value(json_object_get(update, "id"))));
     }
     bool keys = operates(x, product);
+    json_object_set_new(object, "operates", json_boolean(keys));
     json_object_set_new(object, "history", updates.items);
     json_object_set_new(object, "device_key", keys ? show_text(device->device_key) : json_null());
     json_object_set_new(object, "claim_code", keys ? show_text(device->claim_code) : json_null());
@@ -227,6 +228,7 @@ static bool read_state(struct http_exchange *x, struct fleet_query *query)
     enum { DAY_MS = 86400000 };
     const char *state = query->state;
     enum update_state found;
+    enum standing standing;
 
     query->state = NULL;
     if (state == NULL) {
@@ -236,12 +238,14 @@ static bool read_state(struct http_exchange *x, struct fleet_query *query)
         query->online = 1;
     } else if (strcmp(state, "silent") == 0) {
         query->heard_before = fleet_now(api_fleet(x)) - DAY_MS;
-    } else if (strcmp(state, "updating") == 0 || strcmp(state, "blocked") == 0 ||
-               update_state_find(state, &found)) {
+    } else if (standing_find(state, &standing)) {
+        query->standing = state;
+    } else if (strcmp(state, "updating") == 0 || update_state_find(state, &found)) {
         query->state = state;
     } else {
-        http_answer_error(x, 422, "invalid", "state",
-                          "state is online, silent, updating, blocked or that of an update");
+        http_answer_error(
+            x, 422, "invalid", "state",
+            "state is online, silent, a device's standing, updating or that of an update");
         return false;
     }
     return true;

@@ -400,6 +400,15 @@ static void add_step(json_t *steps, const char *title, const char *text)
     json_array_append_new(steps, json_pack("{s:s, s:s}", "title", title, "text", text));
 }
 
+/* The port of the device link, as stock firmware has it when there is none. */
+static const char *link_port(struct http_exchange *x)
+{
+    const char *link = json_string_value(json_object_get(api_of(x)->options.addresses, "link"));
+    const char *port = link != NULL ? strrchr(link, ':') : NULL;
+
+    return port != NULL ? port + 1 : "8000";
+}
+
 /* HOST and PORT of this server as the client reached it, and of the link when there is one. */
 static void paste(struct http_exchange *x)
 {
@@ -417,16 +426,20 @@ static void paste(struct http_exchange *x)
         role >= ROLE_OPERATOR || api_actor(x)->administrator ? product->key : "PRODUCT_KEY";
     switch (product->kind) {
     case KIND_ARDUINO:
-        add_step(steps, "ESP8266",
-                 http_printf(x,
-                             "#include <ESP8266httpUpdate.h>\n\nWiFiClient client;\n"
-                             "ESPhttpUpdate.update(client, \"http://%s/update/%s\", \"1.0.0\");",
-                             host, key));
-        add_step(steps, "ESP32",
-                 http_printf(x,
-                             "#include <HTTPUpdate.h>\n\nWiFiClient client;\n"
-                             "httpUpdate.update(client, \"http://%s/update/%s\", \"1.0.0\");",
-                             host, key));
+        if (product->chip == UPD_CHIP_ESP8266) {
+            add_step(
+                steps, "ESPhttpUpdate",
+                http_printf(x,
+                            "#include <ESP8266httpUpdate.h>\n\nWiFiClient client;\n"
+                            "ESPhttpUpdate.update(client, \"http://%s/update/%s\", \"1.0.0\");",
+                            host, key));
+        } else {
+            add_step(steps, "HTTPUpdate",
+                     http_printf(x,
+                                 "#include <HTTPUpdate.h>\n\nWiFiClient client;\n"
+                                 "httpUpdate.update(client, \"http://%s/update/%s\", \"1.0.0\");",
+                                 host, key));
+        }
         break;
     case KIND_OTADRIVE:
         add_step(steps, "OTAdrive",
@@ -444,12 +457,13 @@ static void paste(struct http_exchange *x)
                              "esp_http_client_config_t config = {\n    .url = \"%s/%s/app.bin\",\n"
                              "    .cert_pem = server_cert_pem,\n};\nesp_https_ota(&config);",
                              origin, product->id));
-        add_step(steps, "server_cert_pem", http_printf(x, "%s/ca.pem", origin));
+        add_step(steps, "server_cert_pem", http_printf(x, "%s/ca.crt", origin));
         break;
     case KIND_NONOS:
-        add_step(steps, "user_config.h",
-                 http_printf(x, "#define ESP_DOMAIN \"%.*s\"\n#define ESP_PORT 8000",
-                             (int)strcspn(host, ":/"), host));
+        add_step(steps, "user_esp_platform.h",
+                 http_printf(x, "#define ESP_DOMAIN \"%.*s\"", (int)strcspn(host, ":/"), host));
+        add_step(steps, "user_esp_platform.c",
+                 http_printf(x, "pespconn->proto.tcp->remote_port = %s;", link_port(x)));
         add_step(steps, "master_device_key.bin",
                  http_printf(x, "updraft device create %s --serial 0001 -o master_device_key.bin",
                              product->id));

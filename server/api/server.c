@@ -31,6 +31,7 @@ struct overview {
     const struct product *product; /* of the row that is being made */
     json_t *versions;
     json_t *history; /* time -> {"product version": devices} */
+    int64_t now;
 };
 
 static void add_product(void *ctx, const struct product *product, enum role role)
@@ -43,58 +44,68 @@ static void add_product(void *ctx, const struct product *product, enum role role
     }
 }
 
-static void add_version(void *ctx, const char *version, int64_t devices)
-{
-    const struct overview *overview = ctx;
-
-    if (version[0] != '\0') {
-        json_array_append_new(overview->versions,
-                              json_pack("{s:{s:s, s:s}, s:s, s:I}", "product", "id",
-                                        overview->product->id, "name", overview->product->name,
-                                        "version", version, "devices", (json_int_t)devices));
-    }
-}
-
 static const char *series_name(struct overview *overview, const char *version)
 {
     return overview->count > 1 ? http_printf(overview->x, "%s %s", overview->product->name, version)
                                : version;
 }
 
-static void add_sample(void *ctx, const struct report_sample *sample)
+/* One number of the history. Keys are of one width, so that their order is that of time. */
+static void add_point(struct overview *overview, int64_t time, const char *version, int64_t devices)
 {
-    struct overview *overview = ctx;
-    char *time = http_printf(overview->x, "%lld", (long long)sample->time);
-    json_t *row = json_object_get(overview->history, time);
+    char *key = http_printf(overview->x, "%016lld", (long long)time);
+    json_t *row = json_object_get(overview->history, key);
 
     if (row == NULL) {
         row = json_object();
-        json_object_set_new(overview->history, time, row);
+        json_object_set_new(overview->history, key, row);
     }
-    json_object_set_new(row, series_name(overview, sample->version), json_integer(sample->devices));
+    json_object_set_new(row, series_name(overview, version), json_integer(devices));
+}
+
+/* What runs now is also the end of the history. */
+static void add_version(void *ctx, const char *version, int64_t devices)
+{
+    struct overview *overview = ctx;
+
+    if (version[0] != '\0') {
+        json_array_append_new(overview->versions,
+                              json_pack("{s:{s:s, s:s}, s:s, s:I}", "product", "id",
+                                        overview->product->id, "name", overview->product->name,
+                                        "version", version, "devices", (json_int_t)devices));
+        add_point(overview, overview->now, version, devices);
+    }
+}
+
+static void add_sample(void *ctx, const struct report_sample *sample)
+{
+    add_point(ctx, sample->time, sample->version, sample->devices);
+}
+
+/* What was counted at one time. */
+struct point {
+    const char *time;
+    const json_t *row;
+};
+
+static int by_time(const void *a, const void *b)
+{
+    return strcmp(((const struct point *)a)->time, ((const struct point *)b)->time);
 }
 
 /* The series that ends largest comes first; only a few are drawn. */
-static json_t *series_json(json_t *history)
+static json_t *series_json(const struct point *points, size_t count)
 {
-    json_t *series = json_array(), *last = NULL, *row, *value;
-    const char *time, *name;
+    json_t *series = json_array(), *taken = json_object(), *value;
+    const char *name;
 
-    json_object_foreach(history, time, row)
-    {
-        last = row;
-    }
-    while (last != NULL && json_array_size(series) < SERIES_MAX) {
+    while (count > 0 && json_array_size(series) < SERIES_MAX) {
+        json_t *last = (json_t *)(uintptr_t)points[count - 1].row;
         const char *best = NULL;
         json_int_t most = -1;
         json_object_foreach(last, name, value)
         {
-            bool taken = false;
-            for (size_t i = 0; i < json_array_size(series); i++) {
-                taken = taken || strcmp(name, json_string_value(json_object_get(
-                                                  json_array_get(series, i), "name"))) == 0;
-            }
-            if (!taken && json_integer_value(value) > most) {
+            if (json_object_get(taken, name) == NULL && json_integer_value(value) > most) {
                 most = json_integer_value(value);
                 best = name;
             }
@@ -102,27 +113,35 @@ static json_t *series_json(json_t *history)
         if (best == NULL) {
             break;
         }
+        json_object_set_new(taken, best, json_true());
         json_t *counts = json_array();
-        json_object_foreach(history, time, row)
-        {
-            json_array_append_new(counts,
-                                  json_integer(json_integer_value(json_object_get(row, best))));
+        for (size_t i = 0; i < count; i++) {
+            json_array_append_new(
+                counts, json_integer(json_integer_value(json_object_get(points[i].row, best))));
         }
         json_array_append_new(series, json_pack("{s:s, s:o}", "name", best, "counts", counts));
     }
+    json_decref(taken);
     return series;
 }
 
-static json_t *history_json(json_t *history)
+static json_t *history_json(struct http_exchange *x, json_t *history)
 {
+    struct point *points = http_alloc(x, (json_object_size(history) + 1) * sizeof *points);
     json_t *times = json_array(), *row;
     const char *time;
+    size_t count = 0;
 
     json_object_foreach(history, time, row)
     {
-        json_array_append_new(times, show_time(strtoll(time, NULL, 10)));
+        points[count++] = (struct point){time, row};
     }
-    return json_pack("{s:o, s:o}", "times", times, "series", series_json(history));
+    /* Each product's are in order; not all products have the same times. */
+    qsort(points, count, sizeof *points, by_time);
+    for (size_t i = 0; i < count; i++) {
+        json_array_append_new(times, show_time(strtoll(points[i].time, NULL, 10)));
+    }
+    return json_pack("{s:o, s:o}", "times", times, "series", series_json(points, count));
 }
 
 static void need_attention(json_t *list, const char *kind, int64_t count,
@@ -157,6 +176,7 @@ static void show_overview(struct http_exchange *x)
     json_t *attention = json_array(), *failures = json_array(), *states = json_object();
     overview.versions = json_array();
     overview.history = json_object();
+    overview.now = now;
     overview.view = report_begin(api_fleet(x));
     for (size_t i = 0; i < overview.count; i++) {
         const struct product *product = &overview.products[i];
@@ -167,6 +187,7 @@ static void show_overview(struct http_exchange *x)
             for (int state = 0; state <= UPDATE_ROLLED_BACK; state++) {
                 total.updates[state] += one.updates[state];
             }
+            need_attention(attention, "new", one.fresh, product);
             need_attention(attention, "consent", one.waiting, product);
             need_attention(attention, "silent", one.silent, product);
         }
@@ -194,7 +215,7 @@ static void show_overview(struct http_exchange *x)
                      json_pack("{s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o}", "devices",
                                (json_int_t)total.devices, "online", (json_int_t)total.online,
                                "products", (json_int_t)page.total, "versions", overview.versions,
-                               "history", history_json(overview.history), "updates", states,
+                               "history", history_json(x, overview.history), "updates", states,
                                "failures", failures, "attention", attention));
     json_decref(overview.history);
 }

@@ -451,7 +451,7 @@ enum fleet_status fleet_audit_check(struct fleet *fleet, const struct actor *act
                                     struct fleet_chain *chain, struct fleet_error *error);
 
 /** Events after `seq` that the actor may see, oldest first, at most `limit`; *newest is the number
- *  to go on from. FLEET_CONFLICT ("gone"): `seq` is no longer kept: start again from a full state.
+ *  to go on from. `seq` below 0: none, only where they end now. FLEET_CONFLICT ("gone"): `seq` is no longer kept: start again from a full state.
  */
 enum fleet_status fleet_events(struct fleet *fleet, const struct actor *actor, int64_t seq,
                                int64_t limit, void (*each)(void *ctx, const struct event *event),
@@ -462,6 +462,7 @@ struct fleet_overview {
     int64_t updates[UPDATE_ROLLED_BACK + 1]; /* by state */
     int64_t waiting;                         /* for consent */
     int64_t silent;                          /* not heard of for a day, or twice their habit */
+    int64_t fresh;                           /* devices that wait to be admitted */
 };
 enum fleet_status fleet_overview(struct fleet *fleet, const struct actor *actor,
                                  const char *product, struct fleet_overview *overview,

@@ -327,6 +327,8 @@ struct each_device {
     const char *state; /* only devices with a going update in this state */
 };
 
+static const char updating[] = "updating"; /* any state that is not an update's end */
+
 static bool give_device(void *ctx, const void *record)
 {
     struct each_device *give = ctx;
@@ -341,7 +343,8 @@ static bool give_device(void *ctx, const void *record)
         }
         if (give->state != NULL &&
             (!fleet_going(give->view, &device, &update) ||
-             strcmp(update_state_word((enum update_state)update.state), give->state) != 0)) {
+             (strcmp(give->state, updating) != 0 &&
+              strcmp(update_state_word((enum update_state)update.state), give->state) != 0))) {
             return true;
         }
     }
@@ -353,13 +356,14 @@ static bool give_device(void *ctx, const void *record)
     return true;
 }
 
-/** The conditions of a list; `where` has room for 8. */
+/** The conditions of a list; `where` has room for 10. */
 static enum fleet_status conditions(struct fleet *fleet, struct store_view *view,
                                     const struct actor *actor, const struct fleet_query *query,
                                     struct store_where *where, size_t *count, bool *scoped,
                                     struct fleet_error *error)
 {
     enum update_state state;
+    enum standing standing;
     size_t used = 0;
     *scoped = false;
     if (query->product != NULL) {
@@ -372,9 +376,17 @@ static enum fleet_status conditions(struct fleet *fleet, struct store_view *view
         where[used++] = STORE_NUMBER("product", product.no);
         *scoped = true;
     }
-    if (query->state != NULL && !update_state_find(query->state, &state)) {
+    if (query->state != NULL && strcmp(query->state, updating) != 0 &&
+        !update_state_find(query->state, &state)) {
         return fleet_fail(error, FLEET_INVALID, "bad_state", "state",
                           "There is no state \"%.40s\" of an update.", query->state);
+    }
+    if (query->standing != NULL && !standing_find(query->standing, &standing)) {
+        return fleet_fail(error, FLEET_INVALID, "bad_standing", "standing",
+                          "There is no standing \"%.40s\" of a device.", query->standing);
+    }
+    if (query->standing != NULL) {
+        where[used++] = STORE_NUMBER("standing", standing);
     }
     if (query->state != NULL) {
         where[used++] = (struct store_where){"update", STORE_NE, 0, NULL};
@@ -848,7 +860,9 @@ static enum store_result count_product(struct fleet *fleet, struct store_view *v
                                    {"last_seen", STORE_LT, now - DAY_MS, NULL},
                                    {"last_seen", STORE_GT, 0, NULL}};
     struct store_query all = {.where = of, .count = 1}, online = {.where = of, .count = 2};
-    struct store_query quiet = {.where = silent, .count = 3};
+    struct store_where new[] = {STORE_NUMBER("product", product),
+                                STORE_NUMBER("standing", STANDING_NEW)};
+    struct store_query quiet = {.where = silent, .count = 3}, fresh = {.where = new, .count = 2};
     enum store_result result = store_count(view, STORE_DEVICE, &all, &count);
     overview->devices += count;
     if (result == STORE_OK) {
@@ -858,6 +872,10 @@ static enum store_result count_product(struct fleet *fleet, struct store_view *v
     if (result == STORE_OK) {
         result = store_count(view, STORE_DEVICE, &quiet, &count);
         overview->silent += count;
+    }
+    if (result == STORE_OK) {
+        result = store_count(view, STORE_DEVICE, &fresh, &count);
+        overview->fresh += count;
     }
     if (result == STORE_OK) {
         result = store_tally(view, STORE_UPDATE, "state", &all, count_state, overview);

@@ -24,6 +24,7 @@
 #include "http/tls.h"
 #include "main/log.h"
 #include "main/verbs.h"
+#include "web/web.h"
 
 enum { HOUSEKEEPING_S = 60, PATH_SIZE = 4096, PROBLEM_SIZE = PATH_SIZE + 512 };
 
@@ -314,7 +315,7 @@ static bool open_link(struct service *service, char *problem, size_t size)
 static bool open_http(struct service *service, char *problem, size_t size)
 {
     const struct config *config = service->config;
-    struct http_table tables[2 + API_TABLES + COMPAT_TABLES] = {{HTTP_TABLE(own_routes), service}};
+    struct http_table tables[3 + API_TABLES + COMPAT_TABLES] = {{HTTP_TABLE(own_routes), service}};
     struct http_guard guard = api_guard(service->api);
     struct http_settings settings = {
         .listen = config->listen.item,
@@ -336,6 +337,7 @@ static bool open_http(struct service *service, char *problem, size_t size)
     api_tables(service->api, tables + 1);
     compat_tables(service->compat, tables + 1 + API_TABLES);
     tables[1 + API_TABLES + COMPAT_TABLES] = espressif_table(service->espressif);
+    tables[2 + API_TABLES + COMPAT_TABLES] = web_table();
     service->http = http_server_start(&settings, problem, size);
     return service->http != NULL;
 }
