@@ -8,6 +8,7 @@ import { flashMap } from '../shared/inspect.ts'
 import { Action, Await, Form, Progress, say, stateColour, Title, useServer, When } from '../shared/parts.tsx'
 import { go } from '../shared/router.ts'
 import type { Decision, DevicePage, FlashMap, Step, Update } from '../shared/types.ts'
+import { Standing } from './devices.tsx'
 import { FlashDrawing } from './flashmap.tsx'
 import { UpdateTable } from './updates.tsx'
 
@@ -93,12 +94,16 @@ export function Device ({ id }: { id: string }): JSX.Element {
         <Title>{one.name}</Title>
         <div class="row">
           <span class={`badge ${one.online ? 'good' : ''}`}>{one.online ? t('online') : t('offline')}</span>
-          {one.blocked && <span class="badge bad">{t('blocked')}</span>}
-          <Action class="primary" run={async () => await api.post(`${base}/update`)} done={t('update.ordered')}>{t('update.now')}</Action>
-          <Action confirm={t('reboot.ask', { name: one.name })} run={async () => await api.post(`${base}/reboot`)} done={t('reboot.sent')}>{t('reboot')}</Action>
-          <Action class="danger" run={async () => await api.post(`${base}/block`, { blocked: !one.blocked })}>{one.blocked ? t('unblock') : t('block')}</Action>
+          <Standing device={one} />
+          {one.operates && <>
+            {one.standing === 'new'
+              ? <Action class="primary" run={async () => await api.post(`${base}/block`, { blocked: false })} done={t('admitted')}>{t('admit')}</Action>
+              : <Action class="primary" run={async () => await api.post(`${base}/update`)} done={t('update.ordered')}>{t('update.now')}</Action>}
+            <Action confirm={t('reboot.ask', { name: one.name })} run={async () => await api.post(`${base}/reboot`)} done={t('reboot.sent')}>{t('reboot')}</Action>
+            <Action class="danger" run={async () => await api.post(`${base}/block`, { blocked: !one.blocked })}>{one.blocked ? t('unblock') : t('block')}</Action>
+          </>}
         </div>
-        {one.update !== null && <CurrentUpdate update={one.update} operates />}
+        {one.update !== null && <CurrentUpdate update={one.update} operates={one.operates} />}
         <div class="cards">
           <section class="card">
             <h2>{t('identity')}</h2>
@@ -108,6 +113,7 @@ export function Device ({ id }: { id: string }): JSX.Element {
               {one.chip_id !== null && <><dt>{t('chip.id')}</dt><dd class="mono">{one.chip_id}</dd></>}
               {one.mac !== null && <><dt>MAC</dt><dd class="mono">{one.mac}</dd></>}
               {one.device_key !== null && <><dt>{t('device.key')}</dt><dd class="mono">{one.device_key}</dd></>}
+              {one.claim_code !== null && <><dt>{t('claim.code')}</dt><dd><a class="mono" href={`/app?claim=${encodeURIComponent(one.claim_code)}`}>{one.claim_code}</a></dd></>}
               <dt>{t('version')}</dt><dd>{one.version ?? t('unknown')}{one.slot !== null && ` (${one.slot})`}</dd>
               <dt>{t('owner')}</dt><dd>{one.owner ?? t('none')}</dd>
               {one.address !== null && <><dt>{t('address')}</dt><dd class="mono">{one.address}</dd></>}
@@ -120,7 +126,7 @@ export function Device ({ id }: { id: string }): JSX.Element {
         {map.value !== null && <section class="card" style="margin-top: 1.2em"><h2>{t('flash')}</h2>
           <FlashDrawing map={map.value} slot={one.slot} />{one.flash_size !== null && <p class="soft">{bytes(one.flash_size)}</p>}</section>}
         <section class="card" style="margin-top: 1.2em"><h2>{t('history')}</h2><UpdateTable list={one.history} /></section>
-        <div class="cards">
+        {one.operates && <div class="cards">
           <section class="card">
             <h2>{t('change')}</h2>
             <Form label={t('save')} submit={async data => { await api.patch(base, { name: data.name, group: data.group }); say(t('saved')) }}>
@@ -129,8 +135,8 @@ export function Device ({ id }: { id: string }): JSX.Element {
             </Form>
           </section>
           <Request id={id} />
-        </div>
-        <div class="row end" style="margin-top: 1.2em"><Action class="danger" confirm={t('device.delete.ask', { name: one.name })} run={async () => { await api.delete(base); go('/devices') }}>{t('device.delete')}</Action></div>
+        </div>}
+        {one.operates && <div class="row end" style="margin-top: 1.2em"><Action class="danger" confirm={t('device.delete.ask', { name: one.name })} run={async () => { await api.delete(base); go('/devices') }}>{t('device.delete')}</Action></div>}
       </>)}
     </Await>
   )

@@ -7,7 +7,7 @@ import { Await, Copy, Dialog, Form, StateBadge, Title, useServer, When } from '.
 import { go, query, setQuery } from '../shared/router.ts'
 import type { Device, DevicePage, List, Product } from '../shared/types.ts'
 
-const filters = ['online', 'silent', 'updating', 'failed', 'blocked'] as const
+const filters = ['online', 'silent', 'updating', 'failed', 'new', 'blocked'] as const
 const sorts = ['name', 'last_seen', 'version'] as const
 
 interface View { name: string, query: string }
@@ -44,6 +44,13 @@ function NewDevice ({ products }: { products: Product[] }): JSX.Element {
       </Dialog>
     </>
   )
+}
+
+/** What keeps a device from updates, if anything does. */
+export function Standing ({ device }: { device: Device }): JSX.Element | null {
+  return device.standing === 'blocked'
+    ? <> <span class="badge bad">{t('blocked')}</span></>
+    : device.standing === 'new' ? <> <span class="badge warn">{t('new')}</span></> : null
 }
 
 export function Devices (): JSX.Element {
@@ -89,7 +96,7 @@ export function Devices (): JSX.Element {
             <thead><tr><th scope="col">{t('name')}</th><th scope="col">{t('product')}</th><th scope="col">{t('version')}</th><th scope="col">{t('slot')}</th><th scope="col">{t('last.seen')}</th><th scope="col">{t('update')}</th></tr></thead>
             <tbody>{list.items.map(device => (
               <tr key={device.id}>
-                <th scope="row"><a href={`/devices/${device.id}`}>{device.name}</a>{device.blocked && <> <span class="badge bad">{t('blocked')}</span></>}<br /><small class="mono">{device.serial ?? device.chip_id ?? device.mac ?? ''}</small></th>
+                <th scope="row"><a href={`/devices/${device.id}`}>{device.name}</a><Standing device={device} /><br /><small class="mono">{device.serial ?? device.chip_id ?? device.mac ?? ''}</small></th>
                 <td>{device.product.name}</td><td>{device.version ?? t('unknown')}</td><td>{device.slot ?? ''}</td>
                 <td>{device.online ? <span class="badge good">{t('online')}</span> : <When at={device.last_seen} />}</td>
                 <td>{device.update !== null && <><StateBadge state={device.update.state} inferred={device.update.inferred} /> {device.update.version}</>}</td>

@@ -4,7 +4,7 @@ import { render, type JSX } from 'preact'
 import { useEffect } from 'preact/hooks'
 import { api, refreshSession, session } from '../shared/api.ts'
 import { t, type Text } from '../shared/i18n.ts'
-import { connected, stopListening } from '../shared/live.ts'
+import { connected, listen, stopListening } from '../shared/live.ts'
 import { Action, Language, say, errorText, Theme, Title, Toasts } from '../shared/parts.tsx'
 import { followLinks, route } from '../shared/router.ts'
 import { Audit, Settings, Tokens, Users } from './admin.tsx'
@@ -49,6 +49,8 @@ function Page (): JSX.Element {
 function Bar (): JSX.Element {
   const here = route.value[0] ?? ''
   const administrator = session.value?.role === 'administrator'
+  const user = session.value?.user
+  useEffect(() => { if (user !== undefined) listen() }, [user])
   return (
     <header class="bar">
       <a class="brand" href="/">updraft</a>

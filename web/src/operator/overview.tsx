@@ -7,6 +7,7 @@ import type { Overview as Whole } from '../shared/types.ts'
 import { Chart } from './chart.tsx'
 
 const links: Record<Whole['attention'][number]['kind'], (product: string) => string> = {
+  new: product => withQuery('/devices', { state: 'new', product }),
   consent: product => withQuery('/updates', { state: 'offered', product }),
   silent: product => withQuery('/devices', { state: 'silent', product }),
   failing: product => withQuery('/updates', { state: 'failed', product })

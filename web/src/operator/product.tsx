@@ -7,8 +7,9 @@ import { bytes, number, t, word } from '../shared/i18n.ts'
 import { inspect, flashMap } from '../shared/inspect.ts'
 import { Action, Await, Copy, ErrorNote, errorText, Form, Progress, say, StateBar, Title, useServer, When } from '../shared/parts.tsx'
 import { go } from '../shared/router.ts'
-import type { FlashMap, Image, ImageDescription, List, Product as One, Release } from '../shared/types.ts'
+import type { FlashMap, Image, ImageDescription, List, Member, Product as One, Release, User } from '../shared/types.ts'
 import { FlashDrawing } from './flashmap.tsx'
+import { consents, strangers } from './products.tsx'
 
 interface Dropped { file: File, found?: ImageDescription, error?: string, sent: number, sha256?: string }
 
@@ -122,6 +123,51 @@ function Releases ({ product, releases }: { product: One, releases: Release[] })
   )
 }
 
+const develops = (product: One): boolean => product.role === 'administrator' || product.role === 'developer'
+
+/** A policy of the product, changed where it stands. */
+function Choice<Word extends string> ({ product, field, words }: {
+  product: One
+  field: 'consent' | 'strangers'
+  words: readonly Word[]
+}): JSX.Element {
+  return (
+    <select aria-label={t(field)} value={product[field]} onChange={event => {
+      api.patch(path`/products/${product.id}`, { [field]: event.currentTarget.value }).then(() => { say(t('saved')) }, error => { say(errorText(error), true) })
+    }}>{words.map(one => <option key={one} value={one}>{word(field, one)}</option>)}</select>
+  )
+}
+
+const roles = ['viewer', 'operator', 'developer'] as const
+
+/** Who may do what in the product. Users are found by their names, which only an administrator may list. */
+function Members ({ product }: { product: One }): JSX.Element {
+  const members = useServer<List<Member>>(path`/products/${product.id}/members`)
+  const users = useServer<List<User>>(product.role === 'administrator' ? '/users?limit=500' : null)
+  const set = async (user: string, role: string): Promise<void> => {
+    await api.put(path`/products/${product.id}/members/${user}`, { role })
+    members.reload()
+  }
+  return (
+    <section class="card">
+      <h2>{t('members')}</h2>
+      <Await from={members}>{list => list.items.length === 0 ? <p>{t('members.none')}</p> : <table>
+        <thead><tr><th scope="col">{t('user')}</th><th scope="col">{t('role')}</th><th scope="col">{t('actions')}</th></tr></thead>
+        <tbody>{list.items.map(member => <tr key={member.user}>
+          <th scope="row">{member.name}</th><td>{t(`role.${member.role}`)}</td>
+          <td><Action class="danger" run={async () => { await api.delete(path`/products/${product.id}/members/${member.user}`); members.reload() }}>{t('member.remove')}</Action></td>
+        </tr>)}</tbody>
+      </table>}</Await>
+      {users.value !== undefined && <Form label={t('member.add')} submit={async data => { await set(data.user ?? '', data.role ?? ''); say(t('saved')) }}>
+        <div class="row">
+          <label><span>{t('user')}</span><select name="user" required>{users.value.items.map(user => <option key={user.id} value={user.id}>{user.name}</option>)}</select></label>
+          <label><span>{t('role')}</span><select name="role">{roles.map(role => <option key={role} value={role}>{t(`role.${role}`)}</option>)}</select></label>
+        </div>
+      </Form>}
+    </section>
+  )
+}
+
 export function Product ({ id }: { id: string }): JSX.Element {
   const product = useServer<One>(path`/products/${id}`, change => change.product === id)
   const releases = useServer<List<Release>>(path`/products/${id}/releases?limit=500`, change => change.product === id)
@@ -139,11 +185,10 @@ export function Product ({ id }: { id: string }): JSX.Element {
               {one.ptype !== null && <><dt>{t('ptype')}</dt><dd>{String(one.ptype)}</dd></>}
               <dt>{t('nav.devices')}</dt><dd><a href={withQuery('/devices', { product: one.id })}>{number(one.devices)}</a>, {t('devices.online', { count: one.online })}</dd>
               <dt>{t('consent')}</dt><dd>
-                {one.role === 'administrator' || one.role === 'developer'
-                  ? <select aria-label={t('consent')} value={one.consent} onChange={event => {
-                      api.patch(path`/products/${id}`, { consent: event.currentTarget.value }).then(() => { say(t('saved')) }, error => { say(errorText(error), true) })
-                    }}>{(['automatic', 'ask_download', 'ask_reboot', 'operator'] as const).map(consent => <option key={consent} value={consent}>{t(`consent.${consent}`)}</option>)}</select>
-                  : t(`consent.${one.consent}`)}
+                {develops(one) ? <Choice product={one} field="consent" words={consents} /> : t(`consent.${one.consent}`)}
+              </dd>
+              <dt>{t('strangers')}</dt><dd>
+                {develops(one) ? <Choice product={one} field="strangers" words={strangers} /> : t(`strangers.${one.strangers}`)}
               </dd>
               {one.key !== null && <><dt>{t('product.key')}</dt><dd class="mono">{one.key}</dd></>}
             </dl>
@@ -157,7 +202,7 @@ export function Product ({ id }: { id: string }): JSX.Element {
           <h2>{t('releases')}</h2>
           <Await from={releases}>{list => list.items.length === 0 ? <p>{t('releases.none')}</p> : <Releases product={one} releases={list.items} />}</Await>
         </section>
-        {(one.role === 'administrator' || one.role === 'developer') && <Upload product={one} done={releases.reload} />}
+        {develops(one) && <><Upload product={one} done={releases.reload} /><Members product={one} /></>}
         {one.role === 'administrator' && <div class="row end">
           <Action class="danger" confirm={t('product.delete.ask', { name: one.name })} run={async () => { await api.delete(path`/products/${id}`); go('/products') }}>{t('product.delete')}</Action>
         </div>}

@@ -15,7 +15,8 @@ const kinds: Record<Kind, { chips: string[], map: boolean, table: boolean, ptype
   rtos: { chips: ['esp8266'], map: false, table: true, ptype: false },
   updraft: { chips: ['esp8266', 'esp32', 'esp32s2', 'esp32s3', 'esp32c3', 'esp32c6'], map: true, table: true, ptype: false }
 }
-const consents = ['automatic', 'ask_download', 'ask_reboot', 'operator'] as const
+export const consents = ['automatic', 'ask_download', 'ask_reboot', 'operator'] as const
+export const strangers = ['hold', 'admit', 'refuse'] as const
 
 export function Products (): JSX.Element {
   const products = useServer<List<Product>>('/products?limit=500', change => change.kind.startsWith('product') || change.kind.startsWith('release'))
@@ -51,6 +52,7 @@ export function NewProduct (): JSX.Element {
           kind: kind.value,
           chip: data.chip,
           consent: data.consent,
+          strangers: data.strangers,
           ...(asks.map && data.map !== '' && { map: Number(data.map) }),
           ...(asks.table && data.partition_table !== '' && { partition_table: data.partition_table }),
           ...(asks.ptype && data.ptype !== '' && { ptype: Number(data.ptype) })
@@ -67,10 +69,11 @@ export function NewProduct (): JSX.Element {
             </label>))}
         </fieldset>
         <label><span>{t('chip')}</span><select name="chip">{asks.chips.map(chip => <option key={chip}>{chip}</option>)}</select></label>
-        {asks.map && <label><span>{t('map')}</span><select name="map" defaultValue="2"><option value="">{t('none')}</option>{[0, 2, 3, 4, 5, 6, 8, 9].map(map => <option key={map} value={map}>{word('map', String(map))}</option>)}</select></label>}
+        {asks.map && <label><span>{t('map')}</span><select name="map"><option value="">{t('none')}</option>{[0, 2, 3, 4, 5, 6, 8, 9].map(map => <option key={map} value={map} selected={map === 2}>{word('map', String(map))}</option>)}</select></label>}
         {asks.ptype && <label><span>{t('ptype')}</span><input name="ptype" inputMode="numeric" pattern="[0-9]*" /></label>}
         {asks.table && <label><span>{t('table')}</span><textarea name="partition_table" rows={5} style="width: 100%" class="mono" placeholder="# Name, Type, SubType, Offset, Size" /></label>}
         <label><span>{t('consent')}</span><select name="consent">{consents.map(one => <option key={one} value={one}>{t(`consent.${one}`)}</option>)}</select></label>
+        <label><span>{t('strangers')}</span><select name="strangers">{strangers.map(one => <option key={one} value={one}>{t(`strangers.${one}`)}</option>)}</select></label>
       </Form>
     </div>
   )

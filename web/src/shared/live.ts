@@ -3,6 +3,7 @@
 // The browser reconnects by itself and says the last event that it saw, so nothing is missed over a restart of the
 // server. When the server can no longer tell what was missed it says `reset`, and everything is asked anew.
 import { signal } from '@preact/signals'
+import { session } from './api.ts'
 
 export interface Change { kind: string, product?: string, device?: string, release?: string, update?: string }
 
@@ -26,7 +27,7 @@ export function listen (): void {
     // A refused stream (logged out) is closed for good; a lost one is not.
     if (source?.readyState === EventSource.CLOSED) {
       source = undefined
-      setTimeout(() => { if (listeners.size > 0) listen() }, 5000)
+      setTimeout(() => { if (session.value) listen() }, 5000)
     }
   }
   source.onmessage = event => {

@@ -55,6 +55,7 @@ export interface Product {
   ptype: number | null
   key: string | null // for those who may paste it into a device
   consent: Consent
+  strangers: 'refuse' | 'hold' | 'admit'
   channels: string[]
   created: string
   role: Role
@@ -117,11 +118,14 @@ export interface Device {
   online: boolean
   last_seen: string | null
   blocked: boolean
+  standing: 'new' | 'admitted' | 'blocked' | 'disabled'
   update: Update | null
 }
 
 export interface DevicePage extends Device {
+  operates: boolean // whoever asks may
   device_key: string | null
+  claim_code: string | null
   chip: string
   map: number | null
   flash_size: number | null
@@ -145,7 +149,7 @@ export interface Overview {
   history: { times: string[], series: Array<{ name: string, counts: number[] }> }
   updates: Partial<Record<State, number>>
   failures: Array<Reason & { count: number }>
-  attention: Array<{ kind: 'consent' | 'silent' | 'failing', count: number, product: Named | null }>
+  attention: Array<{ kind: 'new' | 'consent' | 'silent' | 'failing', count: number, product: Named | null }>
 }
 
 export interface Member { user: string, name: string, role: Exclude<Role, 'administrator'> }
