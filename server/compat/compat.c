@@ -157,6 +157,13 @@ void compat_read_headers(const struct http_exchange *x, struct device_facts *fac
     facts->address = http_peer(x)->address;
 }
 
+void compat_read_report(struct http_exchange *x, struct device_facts *facts)
+{
+    const char *report = http_header(x, "x-updraft");
+
+    device_facts_report(facts, report == NULL ? NULL : http_printf(x, "%s", report));
+}
+
 int64_t compat_range_start(const struct http_exchange *x)
 {
     const char *range = http_header(x, "Range");

@@ -35,6 +35,9 @@ extern const size_t esphttpupdate_count, otadrive_count, plain_count;
  * stay. */
 void compat_read_headers(const struct http_exchange *x, struct device_facts *facts);
 
+/** The report of updraft's own agent, when it is one. */
+void compat_read_report(struct http_exchange *x, struct device_facts *facts);
+
 /** Where the pieces of a download stand: the first byte of the Range header; 0 without one. */
 int64_t compat_range_start(const struct http_exchange *x);
 

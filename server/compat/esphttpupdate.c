@@ -39,6 +39,7 @@ static void update(struct http_exchange *x)
     facts.version = http_query_plus(x, "version");
     facts.serial = http_query(x, "serial");
     compat_read_headers(x, &facts);
+    compat_read_report(x, &facts);
     facts.only_asks = http_method(x) == HTTP_HEAD || facts.asked == ASKED_VERSION;
     facts.again = compat_range_start(x) > 0;
     if (!compat_check(x, &facts, answer)) {

@@ -286,6 +286,17 @@ static void becomes(struct link_peer *peer, const struct device *device, const c
     snprintf(peer->key, sizeof peer->key, "%s", key);
 }
 
+/* What updraft's own agent reports, in the words of its other protocols. */
+static void read_report(const json_t *body, char *report, size_t size)
+{
+    const char *word = link_text(body, "updraft");
+    const char *reason = link_text(body, "reason");
+    const char *fallen = link_text(body, "fallen");
+
+    snprintf(report, size, "%.20s %.40s %.60s", word != NULL ? word : "",
+             reason != NULL ? reason : "", fallen != NULL ? fallen : "");
+}
+
 /* Whose key is it? NULL: known, and the link is its; else the refusal. */
 static json_t *recognise(struct espressif *espressif, struct link_peer *peer,
                          const struct link_message *message, struct fleet_answer *answer)
@@ -294,6 +305,8 @@ static json_t *recognise(struct espressif *espressif, struct link_peer *peer,
     struct fleet_error error;
     enum fleet_status status;
 
+    char report[160] = "";
+
     facts.protocol = PROTOCOL_ESPRESSIF_LINK;
     facts.device_key = message->key != NULL ? message->key : "";
     facts.address = peer->address;
@@ -301,6 +314,8 @@ static json_t *recognise(struct espressif *espressif, struct link_peer *peer,
     if (message->topic == LINK_IDENTIFY) {
         facts.version = link_text(message->body, "rom_version");
         facts.counts_as_boot = peer->device == 0;
+        read_report(message->body, report, sizeof report);
+        device_facts_report(&facts, report);
     }
     status = fleet_check(espressif->fleet, &facts, answer, &error);
     if (status != FLEET_OK && status != FLEET_FULL) {

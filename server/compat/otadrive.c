@@ -19,6 +19,7 @@ static void read_facts(struct http_exchange *x, struct device_facts *facts)
     facts->serial = http_query(x, "s");
     facts->version = http_query_plus(x, "v"); /* not encoded by its clients */
     compat_read_headers(x, facts);
+    compat_read_report(x, facts);
 }
 
 static void update(struct http_exchange *x)

@@ -25,6 +25,7 @@ static void fetch(struct http_exchange *x)
     facts.mac = http_query(x, "mac");
     facts.version = http_query_plus(x, "version");
     facts.address = http_peer(x)->address;
+    compat_read_report(x, &facts);
     facts.only_asks = http_method(x) == HTTP_HEAD;
     facts.again = compat_range_start(x) > 0;
     if (!compat_check(x, &facts, answer)) {

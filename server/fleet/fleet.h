@@ -191,6 +191,9 @@ enum fleet_status fleet_image_describe(struct fleet *fleet, const struct actor *
 
 /** What a device presented in one request. NULL, 0 and UPD_CHIP_NONE: not told. All texts are
  *  checked and cut here: hand them over as they came (NUL-terminated). */
+/** What updraft's own agent says of itself: docs/formats/agent_report.md. */
+enum report { REPORT_NONE, REPORT_TRIAL, REPORT_CONFIRMED, REPORT_FELL };
+
 struct device_facts {
     enum protocol protocol;
     /* Who it is: one of these keys ... */
@@ -218,7 +221,19 @@ struct device_facts {
     bool again;     /* a piece (Range) of a download that goes on: the choice stays as it was */
     bool only_asks; /* HEAD, or a mode that looks: no update is begun */
     bool counts_as_boot; /* says its version because it has just started */
+    /* What updraft's agent says. */
+    enum report report;
+    const char *fall;   /* FELL: why, a word; NULL otherwise */
+    const char *fallen; /* FELL: which version was given up; NULL: not told */
 };
+
+/**
+ * Read the words of a report into the facts, from "trial", "confirmed" or "fell REASON [VERSION]".
+ * Anything else is no report.
+ *
+ * @param text  changed, and kept by the facts; NULL: nothing was told
+ */
+void device_facts_report(struct device_facts *facts, char *text);
 
 #define DEVICE_FACTS_INIT                                                                          \
     {                                                                                              \

@@ -270,6 +270,111 @@ static const char *cause_of(enum update_event event)
     }
 }
 
+void device_facts_report(struct device_facts *facts, char *text)
+{
+    char *rest = NULL;
+    const char *word = text == NULL ? NULL : strtok_r(text, " ", &rest);
+
+    if (word == NULL) {
+        return;
+    }
+    if (strcmp(word, "trial") == 0) {
+        facts->report = REPORT_TRIAL;
+    } else if (strcmp(word, "confirmed") == 0) {
+        facts->report = REPORT_CONFIRMED;
+    } else if (strcmp(word, "fell") == 0) {
+        facts->fall = strtok_r(NULL, " ", &rest);
+        facts->fallen = strtok_r(NULL, " ", &rest);
+        facts->report = told(facts->fall) ? REPORT_FELL : REPORT_NONE;
+    }
+}
+
+/* Words for an image that was started and given up; all others tell why it never was. */
+static bool was_started(const char *fall)
+{
+    static const char *const falls[] = {"EXHAUSTED", "UNCONFIRMED", "DAMAGED", "REFUSED", "LOADER"};
+
+    for (size_t i = 0; i < sizeof falls / sizeof falls[0]; i++) {
+        if (strcmp(fall, falls[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void move(struct store_view *view, struct check *check, struct update *update,
+                 enum update_event event, const char *cause, enum store_result *result)
+{
+    if (*result == STORE_OK) {
+        (void)fleet_move(view, check->base.fleet, update, &check->answer->device, event, false,
+                         cause, result);
+    }
+}
+
+/** What the device says that it gave up. What we did not see of it before must have happened. */
+static enum store_result hear_fall(struct store_view *view, struct check *check,
+                                   struct update *update)
+{
+    const struct device_facts *facts = check->facts;
+    enum store_result result = STORE_OK;
+
+    if (!was_started(facts->fall)) {
+        char text[96];
+        snprintf(text, sizeof text, "the device refused it: %.40s", facts->fall);
+        (void)fleet_fail_update(view, check->base.fleet, update, &check->answer->device, "refused",
+                                text, false, &result);
+        return result;
+    }
+    move(view, check, update, UPDATE_ON_FETCHED, "the device says that it had it", &result);
+    move(view, check, update, UPDATE_ON_REBOOT, "the device says that it started it", &result);
+    snprintf(update->reason, sizeof update->reason, "rolled_back");
+    snprintf(update->text, sizeof update->text, "the device gave it up: %.40s", facts->fall);
+    move(view, check, update, UPDATE_ON_RUNS_OLD, "the device says that it gave it up", &result);
+    return result;
+}
+
+/** @return false: there is nothing in it for this update */
+static bool hear_report(struct store_view *view, struct check *check, struct update *update,
+                        enum store_result *result)
+{
+    const struct device_facts *facts = check->facts;
+    const bool is_new = told(facts->version) && same_version(facts->version, update->version);
+
+    *result = STORE_OK;
+    switch (facts->report) {
+    case REPORT_NONE:
+        return false;
+    case REPORT_FELL:
+        if (is_new || (told(facts->fallen) && !same_version(facts->fallen, update->version))) {
+            return false;
+        }
+        check->dirty = true;
+        if (check->writing) {
+            *result = hear_fall(view, check, update);
+        }
+        return true;
+    case REPORT_TRIAL:
+    case REPORT_CONFIRMED:
+        if (!is_new) {
+            return false;
+        }
+        break;
+    }
+    const bool runs = update->state == UPDATE_RUNNING;
+    if (runs && facts->report == REPORT_TRIAL) {
+        return true;
+    }
+    check->dirty = true;
+    if (check->writing && !runs) {
+        move(view, check, update, UPDATE_ON_RUNS_NEW,
+             "the device says that it runs the new version", result);
+    }
+    if (check->writing && facts->report == REPORT_CONFIRMED) {
+        move(view, check, update, UPDATE_ON_HEALTHY, "the device says that it is well", result);
+    }
+    return true;
+}
+
 /** A version was heard; `update` is the going one. */
 static enum store_result hear(struct store_view *view, struct check *check, struct update *update)
 {
@@ -277,6 +382,9 @@ static enum store_result hear(struct store_view *view, struct check *check, stru
     bool inferred;
     enum store_result result = STORE_OK;
     const char *version = check->facts->version;
+    if (hear_report(view, check, update, &result)) {
+        return result;
+    }
     /* Stock NONOS firmware says no version when it comes back. It toggles its slot only when the
      * download was whole, and the SDK's boot loader does not go back. */
     if (!told(version) && check->facts->counts_as_boot && update->state == UPDATE_REBOOTING) {

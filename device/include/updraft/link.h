@@ -58,7 +58,6 @@ struct upd_link {
     bool wants_ack;
     bool has_restart;
     bool has_update;
-    bool skips;         /* the rest of a line that is too long */
     uint8_t tale;       /* 1 + enum upd_tale; 0: nothing to tell */
     uint32_t nonce;     /* of what has to be acknowledged */
     uint32_t own_nonce; /* of the identify */
