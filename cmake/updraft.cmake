@@ -1,7 +1,9 @@
 # The flags of every target, and the two shapes of target that folders repeat: tests and fuzz targets.
 
-add_compile_options(-Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes
-    -Wvla -Wundef -Wcast-align -Wwrite-strings -Werror -fno-common)
+add_compile_options(-Wall -Wextra -Wconversion -Wshadow -Wvla -Wundef -Wcast-align -Wwrite-strings -Werror
+    -fno-common)
+add_compile_options($<$<COMPILE_LANGUAGE:C>:-Wstrict-prototypes> $<$<COMPILE_LANGUAGE:C>:-Wmissing-prototypes>)
+add_compile_options($<$<COMPILE_LANGUAGE:CXX>:-fno-exceptions> $<$<COMPILE_LANGUAGE:CXX>:-fno-rtti>)
 # Paths in messages and debug data are relative to the repository: builds do not depend on where it lies.
 add_compile_options(-ffile-prefix-map=${CMAKE_SOURCE_DIR}/=)
 
@@ -18,12 +20,16 @@ if(UPD_FUZZ)
     add_compile_options(-fsanitize=fuzzer-no-link)
 endif()
 
-# upd_add_tests(FOLDER name LIBS lib...): each test/NAME_test.c of the current folder becomes the
+# upd_add_tests(FOLDER name LIBS lib...): each test/NAME_test.c, on the host also NAME_test.cpp, of the current folder becomes the
 # program FOLDER_NAME_test and the ctest FOLDER/NAME. A test reads its vectors below UPD_VECTORS. What needs
 # more memory or time than the bare CPU has is in test/NAME_host_test.c.
 function(upd_add_tests folder)
     cmake_parse_arguments(arg "" "" "LIBS" ${ARGN})
     file(GLOB sources CONFIGURE_DEPENDS test/*_test.c)
+    if(NOT UPD_CORE_ONLY)
+        file(GLOB more CONFIGURE_DEPENDS test/*_test.cpp)
+        list(APPEND sources ${more})
+    endif()
     if(UPD_BARE)
         list(FILTER sources EXCLUDE REGEX "_host_test\\.c$")
     endif()
