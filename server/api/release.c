@@ -93,6 +93,8 @@ static json_t *states_json(const struct report_updates *report)
     return states;
 }
 
+enum { HOUR_MS = 3600000 };
+
 static json_t *whole(struct http_exchange *x, struct store_view *view,
                      const struct release *release, bool failures)
 {
@@ -105,6 +107,9 @@ static json_t *whole(struct http_exchange *x, struct store_view *view,
     json_object_set_new(object, "images", images);
     json_object_set_new(object, "devices", json_integer(report.devices));
     json_object_set_new(object, "updates", states_json(&report));
+    json_object_set_new(
+        object, "recent",
+        json_integer(report_arrived(view, release, fleet_now(api_fleet(x)) - HOUR_MS)));
     if (failures) {
         json_t *rows = json_array();
         for (size_t i = 0; i < report.failure_count; i++) {

@@ -376,6 +376,8 @@ static enum fleet_status conditions(struct fleet *fleet, struct store_view *view
         where[used++] = STORE_NUMBER("product", product.no);
         *scoped = true;
     }
+    /* No update that failed is going on: the device remembers it. */
+    bool failed = query->state != NULL && strcmp(query->state, "failed") == 0;
     if (query->state != NULL && strcmp(query->state, updating) != 0 &&
         !update_state_find(query->state, &state)) {
         return fleet_fail(error, FLEET_INVALID, "bad_state", "state",
@@ -389,7 +391,7 @@ static enum fleet_status conditions(struct fleet *fleet, struct store_view *view
         where[used++] = STORE_NUMBER("standing", standing);
     }
     if (query->state != NULL) {
-        where[used++] = (struct store_where){"update", STORE_NE, 0, NULL};
+        where[used++] = (struct store_where){failed ? "failed" : "update", STORE_NE, 0, NULL};
     }
     if (query->version != NULL) {
         where[used++] = STORE_TEXT("version", query->version);
@@ -451,15 +453,16 @@ enum fleet_status fleet_device_list(struct fleet *fleet, const struct actor *act
     fleet_paging(query, &list);
     if (status == FLEET_OK) {
         bool all = actor->kind == ACTOR_SYSTEM || (actor->administrator && actor->device == 0);
+        bool going = query->state != NULL && strcmp(query->state, "failed") != 0;
         struct each_device give = {.fleet = fleet,
                                    .view = view,
                                    .actor = actor,
                                    .each = each,
                                    .ctx = ctx,
-                                   .filter = (!all && !scoped) || query->state != NULL,
+                                   .filter = (!all && !scoped) || going,
                                    .offset = list.offset,
                                    .limit = list.limit,
-                                   .state = query->state};
+                                   .state = going ? query->state : NULL};
         struct store_query wide = list;
         enum store_result result = STORE_OK;
         if (give.filter) {

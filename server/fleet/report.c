@@ -132,6 +132,23 @@ void report_updates(struct store_view *view, int64_t product, const struct relea
     }
 }
 
+int64_t report_arrived(struct store_view *view, const struct release *release, int64_t since)
+{
+    static const int64_t arrived[] = {UPDATE_RUNNING, UPDATE_CONFIRMED};
+    int64_t sum = 0, count = 0;
+
+    for (size_t i = 0; i < 2 && view != NULL; i++) {
+        const struct store_where where[] = {STORE_NUMBER("release", release->no),
+                                            STORE_NUMBER("state", arrived[i]),
+                                            {"changed", STORE_GE, since, NULL}};
+        const struct store_query query = {.where = where, .count = 3};
+        if (store_count(view, STORE_UPDATE, &query, &count) == STORE_OK) {
+            sum += count;
+        }
+    }
+    return sum;
+}
+
 /* --- What ran when ---------------------------------------------------------------------------- */
 /* One setting for each product and hour: "versions.HOUR.PRODUCT" = {"v1.0.0": 12, ...}. */
 

@@ -50,6 +50,9 @@ struct report_updates {
 void report_updates(struct store_view *view, int64_t product, const struct release *release,
                     int64_t since, struct report_updates *report);
 
+/** How many updates to a release came to run since a time. */
+int64_t report_arrived(struct store_view *view, const struct release *release, int64_t since);
+
 /** How many devices ran a version at a time. */
 struct report_sample {
     int64_t time;

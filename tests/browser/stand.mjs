@@ -130,6 +130,22 @@ export async function open (browser, { width = 1366, height = 768, ...more } = {
   return page
 }
 
+export async function login (page, server, user, password, path = '/') {
+  await page.goto(server.url + path)
+  await page.locator('[name=user]').fill(user)
+  await page.locator('[name=password]').fill(password)
+  await page.locator('main button').click()
+  await page.locator('header.bar > button').waitFor()
+  await settled(page)
+}
+
+/** Wait until the page waits for nothing. */
+export async function settled (page) {
+  await page.waitForFunction(() => document.querySelector('h1') !== null && document.querySelector('[aria-busy=true]') === null)
+  // Signals draw in the next frame.
+  await page.evaluate(async () => { await new Promise(resolve => requestAnimationFrame(() => requestAnimationFrame(resolve))) })
+}
+
 /** Keep what the page looks like, under build/browser. */
 export async function picture (page, name, options = {}) {
   await page.screenshot({ path: join(pictures, `${name}.png`), fullPage: true, ...options })

@@ -5,7 +5,7 @@ import { useEffect } from 'preact/hooks'
 import { api, path } from '../shared/api.ts'
 import { bytes, t, time, word } from '../shared/i18n.ts'
 import { flashMap } from '../shared/inspect.ts'
-import { Action, Await, Form, Progress, say, stateColour, Title, useServer, When } from '../shared/parts.tsx'
+import { Action, Await, AwaitPage, failure, Form, going, Progress, say, stateColour, Title, useServer, When } from '../shared/parts.tsx'
 import { go } from '../shared/router.ts'
 import type { Decision, DevicePage, FlashMap, Step, Update } from '../shared/types.ts'
 import { Standing } from './devices.tsx'
@@ -23,7 +23,7 @@ function Steps ({ steps }: { steps: Step[] }): JSX.Element {
           <li key={`${step.state} ${step.time}`} class={colour === 'bad' ? 'bad' : last && colour === 'busy' ? 'now' : 'done'} aria-current={last ? 'step' : undefined}>
             <strong>{word('state', step.state)}</strong>
             <time dateTime={step.time}>{time(step.time)}</time>
-            <small>{step.cause}{step.inferred && ` (${t('inferred')})`}</small>
+            <small lang="en">{step.cause}</small>{step.inferred && <small>({t('inferred')})</small>}
           </li>)
       })}
     </ol>
@@ -36,10 +36,11 @@ function Why ({ id }: { id: string }): JSX.Element {
     <section class="card">
       <h2>{t('why')}</h2>
       <Await from={decision}>{found => <>
-        <p class={`notice ${found.offer ? 'good' : ''}`}>{found.offer ? t('why.offer', { version: found.version ?? '' }) : found.reason.text}</p>
-        <table>
+        <p class={`notice ${found.offer ? 'good' : ''}`}>{found.offer ? t('why.offer', { version: found.version ?? '' }) : word('why.text', found.reason.code)}
+          {!found.offer && <><br /><small lang="en">{found.reason.text}</small></>}</p>
+        <table class="tight">
           <thead><tr><th scope="col">{t('rule')}</th><th scope="col">{t('result')}</th></tr></thead>
-          <tbody>{found.rules.map(rule => <tr key={rule.rule}><td>{rule.text}</td><td>
+          <tbody>{found.rules.map(rule => <tr key={rule.rule}><td>{word('rule.text', rule.rule)}</td><td>
             <span class={`badge ${rule.passed === true ? 'good' : rule.passed === false ? 'bad' : ''}`}>{rule.passed === true ? t('rule.passed') : rule.passed === false ? t('rule.failed') : t('rule.unasked')}</span>
           </td></tr>)}</tbody>
         </table>
@@ -68,16 +69,22 @@ function Request ({ id }: { id: string }): JSX.Element {
 }
 
 function CurrentUpdate ({ update, operates }: { update: Update, operates: boolean }): JSX.Element {
-  const over = ['confirmed', 'failed', 'cancelled', 'declined', 'rolled_back'].includes(update.state)
+  const over = !going.includes(update.state)
   return (
     <section class="card">
-      <h2>{t('update.to', { version: update.version })}</h2>
+      <h2>{t(over ? 'update.last' : 'update.to', { version: update.version })}</h2>
       {update.steps !== undefined && <Steps steps={update.steps} />}
-      {update.reason !== null && <p class="notice bad">{update.reason.text}</p>}
+      {update.reason !== null && <p class="notice bad">{failure(update.reason)}<br /><small lang="en">{update.reason.text}</small></p>}
       {update.state === 'downloading' && <Progress done={update.bytes} of={update.size} label={t('update.to', { version: update.version })} />}
       {operates && !over && <Action class="danger" run={async () => await api.delete(path`/updates/${update.id}`)} done={word('state', 'cancelled')}>{t('update.cancel')}</Action>}
     </section>
   )
+}
+
+/** What became of the update before: what it ended with is most of what a person wants to know. */
+function LastUpdate ({ id }: { id: string }): JSX.Element {
+  const update = useServer<Update>(path`/updates/${id}`)
+  return <Await from={update}>{one => <CurrentUpdate update={one} operates={false} />}</Await>
 }
 
 export function Device ({ id }: { id: string }): JSX.Element {
@@ -89,7 +96,7 @@ export function Device ({ id }: { id: string }): JSX.Element {
   }, [number])
   const base = path`/devices/${id}`
   return (
-    <Await from={device}>{one => (
+    <AwaitPage from={device}>{one => (
       <>
         <Title>{one.name}</Title>
         <div class="row">
@@ -103,8 +110,11 @@ export function Device ({ id }: { id: string }): JSX.Element {
             <Action class="danger" run={async () => await api.post(`${base}/block`, { blocked: !one.blocked })}>{one.blocked ? t('unblock') : t('block')}</Action>
           </>}
         </div>
-        {one.update !== null && <CurrentUpdate update={one.update} operates={one.operates} />}
+        {one.update !== null
+          ? <CurrentUpdate update={one.update} operates={one.operates} />
+          : one.history[0] !== undefined && <LastUpdate id={one.history[0].id} />}
         <div class="cards">
+          <div>
           <section class="card">
             <h2>{t('identity')}</h2>
             <dl class="facts">
@@ -121,12 +131,7 @@ export function Device ({ id }: { id: string }): JSX.Element {
               <dt>{t('polls')}</dt><dd>{one.polls.how}{one.polls.every !== null && `, ${t('polls.every', { count: Math.round(one.polls.every) })}`}{one.polls.due !== null && <>, {t('polls.due')} <When at={one.polls.due} /></>}</dd>
             </dl>
           </section>
-          <Why id={id} />
-        </div>
-        {map.value !== null && <section class="card" style="margin-top: 1.2em"><h2>{t('flash')}</h2>
-          <FlashDrawing map={map.value} slot={one.slot} />{one.flash_size !== null && <p class="soft">{bytes(one.flash_size)}</p>}</section>}
-        <section class="card" style="margin-top: 1.2em"><h2>{t('history')}</h2><UpdateTable list={one.history} /></section>
-        {one.operates && <div class="cards">
+          {one.operates && <>
           <section class="card">
             <h2>{t('change')}</h2>
             <Form label={t('save')} submit={async data => { await api.patch(base, { name: data.name, group: data.group }); say(t('saved')) }}>
@@ -135,9 +140,15 @@ export function Device ({ id }: { id: string }): JSX.Element {
             </Form>
           </section>
           <Request id={id} />
-        </div>}
-        {one.operates && <div class="row end" style="margin-top: 1.2em"><Action class="danger" confirm={t('device.delete.ask', { name: one.name })} run={async () => { await api.delete(base); go('/devices') }}>{t('device.delete')}</Action></div>}
+          </>}
+          </div>
+          <Why id={id} />
+        </div>
+        {map.value !== null && <section class="card below"><h2>{t('flash')}</h2>
+          <FlashDrawing map={map.value} slot={one.slot} />{one.flash_size !== null && <p class="soft">{bytes(one.flash_size)}</p>}</section>}
+        <section class="card below"><h2>{t('history')}</h2><UpdateTable list={one.history} /></section>
+        {one.operates && <div class="row end below"><Action class="danger" confirm={t('device.delete.ask', { name: one.name })} run={async () => { await api.delete(base); go('/devices') }}>{t('device.delete')}</Action></div>}
       </>)}
-    </Await>
+    </AwaitPage>
   )
 }

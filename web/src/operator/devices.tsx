@@ -3,7 +3,7 @@ import { useSignal } from '@preact/signals'
 import type { JSX } from 'preact'
 import { api, path, withQuery } from '../shared/api.ts'
 import { t } from '../shared/i18n.ts'
-import { Await, Copy, Dialog, Form, StateBadge, Title, useServer, When } from '../shared/parts.tsx'
+import { Await, Copy, Dialog, Form, Scroll, StateBadge, Title, useServer, When } from '../shared/parts.tsx'
 import { go, query, setQuery } from '../shared/router.ts'
 import type { Device, DevicePage, List, Product } from '../shared/types.ts'
 
@@ -91,7 +91,7 @@ export function Devices (): JSX.Element {
       </div>
       <Await from={devices}>{list => <>
         <p class="soft" role="status">{t('devices.count', { count: list.total })}</p>
-        <div class="scroll" tabIndex={0} role="region" aria-label={t('nav.devices')}>
+        <Scroll label={t('nav.devices')}>
           <table>
             <thead><tr><th scope="col">{t('name')}</th><th scope="col">{t('product')}</th><th scope="col">{t('version')}</th><th scope="col">{t('slot')}</th><th scope="col">{t('last.seen')}</th><th scope="col">{t('update')}</th></tr></thead>
             <tbody>{list.items.map(device => (
@@ -103,7 +103,7 @@ export function Devices (): JSX.Element {
               </tr>))}
             </tbody>
           </table>
-        </div>
+        </Scroll>
         <div class="row">
           {after !== undefined && <button type="button" onClick={() => { setQuery({ after: '' }) }}>{t('page.first')}</button>}
           {list.next !== null && <button type="button" onClick={() => { setQuery({ after: list.next ?? '' }) }}>{t('page.next')}</button>}

@@ -2,7 +2,7 @@
 import type { JSX } from 'preact'
 import { withQuery } from '../shared/api.ts'
 import { number, t } from '../shared/i18n.ts'
-import { Await, StateBar, Title, useServer } from '../shared/parts.tsx'
+import { Await, failure, going, StateBar, Title, useServer } from '../shared/parts.tsx'
 import type { Overview as Whole } from '../shared/types.ts'
 import { Chart } from './chart.tsx'
 
@@ -37,10 +37,10 @@ export function Overview (): JSX.Element {
               </section>
               <section class="card">
                 <h2>{t('updates.now')}</h2>
-                <StateBar counts={view.updates} />
+                <StateBar counts={Object.fromEntries(going.map(state => [state, view.updates[state] ?? 0]))} />
               </section>
             </div>
-            <section class="card" style="margin-top: 1.2em">
+            <section class="card below">
               <h2>{t('versions.time')}</h2>
               <Chart title={t('versions.time')} times={view.history.times} series={view.history.series} />
             </section>
@@ -62,7 +62,7 @@ export function Overview (): JSX.Element {
                 {view.failures.length === 0
                   ? <p>{t('failures.none')}</p>
                   : <table><thead><tr><th scope="col">{t('reason')}</th><th scope="col" class="number">{t('updates')}</th></tr></thead>
-                      <tbody>{view.failures.map(row => <tr key={row.code}><td>{row.text}</td><td class="number"><a href={withQuery('/updates', { reason: row.code })}>{number(row.count)}</a></td></tr>)}</tbody>
+                      <tbody>{view.failures.map(row => <tr key={row.code}><td>{failure(row)}</td><td class="number"><a href={withQuery('/updates', { reason: row.code })}>{number(row.count)}</a></td></tr>)}</tbody>
                     </table>}
               </section>
             </div>

@@ -5,7 +5,7 @@ import { useEffect } from 'preact/hooks'
 import { api, path, withQuery } from '../shared/api.ts'
 import { bytes, number, t, word } from '../shared/i18n.ts'
 import { inspect, flashMap } from '../shared/inspect.ts'
-import { Action, Await, Copy, ErrorNote, errorText, Form, Progress, say, StateBar, Title, useServer, When } from '../shared/parts.tsx'
+import { Action, Await, AwaitPage, Copy, ErrorNote, errorText, Form, Progress, say, Scroll, StateBar, Title, useServer, When } from '../shared/parts.tsx'
 import { go } from '../shared/router.ts'
 import type { FlashMap, Image, ImageDescription, List, Member, Product as One, Release, User } from '../shared/types.ts'
 import { FlashDrawing } from './flashmap.tsx'
@@ -95,7 +95,7 @@ function Upload ({ product, done }: { product: One, done: () => void }): JSX.Ele
 
 function Releases ({ product, releases }: { product: One, releases: Release[] }): JSX.Element {
   return (
-    <div class="scroll" tabIndex={0} role="region" aria-label={t('releases')}>
+    <Scroll label={t('releases')}>
       <table>
         <thead><tr><th scope="col">{t('version')}</th><th scope="col">{t('channel')}</th><th scope="col">{t('images')}</th><th scope="col" class="number">{t('nav.devices')}</th><th scope="col">{t('updates')}</th><th scope="col">{t('actions')}</th></tr></thead>
         <tbody>
@@ -119,7 +119,7 @@ function Releases ({ product, releases }: { product: One, releases: Release[] })
           })}
         </tbody>
       </table>
-    </div>
+    </Scroll>
   )
 }
 
@@ -151,13 +151,13 @@ function Members ({ product }: { product: One }): JSX.Element {
   return (
     <section class="card">
       <h2>{t('members')}</h2>
-      <Await from={members}>{list => list.items.length === 0 ? <p>{t('members.none')}</p> : <table>
+      <Await from={members}>{list => list.items.length === 0 ? <p>{t('members.none')}</p> : <Scroll label={t('members')}><table>
         <thead><tr><th scope="col">{t('user')}</th><th scope="col">{t('role')}</th><th scope="col">{t('actions')}</th></tr></thead>
         <tbody>{list.items.map(member => <tr key={member.user}>
           <th scope="row">{member.name}</th><td>{t(`role.${member.role}`)}</td>
           <td><Action class="danger" run={async () => { await api.delete(path`/products/${product.id}/members/${member.user}`); members.reload() }}>{t('member.remove')}</Action></td>
         </tr>)}</tbody>
-      </table>}</Await>
+      </table></Scroll>}</Await>
       {users.value !== undefined && <Form label={t('member.add')} submit={async data => { await set(data.user ?? '', data.role ?? ''); say(t('saved')) }}>
         <div class="row">
           <label><span>{t('user')}</span><select name="user" required>{users.value.items.map(user => <option key={user.id} value={user.id}>{user.name}</option>)}</select></label>
@@ -173,7 +173,7 @@ export function Product ({ id }: { id: string }): JSX.Element {
   const releases = useServer<List<Release>>(path`/products/${id}/releases?limit=500`, change => change.product === id)
   const paste = useServer<{ text: string, steps: Array<{ title: string, text: string }> }>(path`/products/${id}/paste`)
   return (
-    <Await from={product}>{one => (
+    <AwaitPage from={product}>{one => (
       <>
         <Title>{one.name}</Title>
         <div class="cards">
@@ -198,7 +198,7 @@ export function Product ({ id }: { id: string }): JSX.Element {
             <Await from={paste}>{lines => <>{lines.steps.map(step => <div key={step.title}><h3>{step.title}</h3><Copy text={step.text} label={step.title} /></div>)}</>}</Await>
           </section>
         </div>
-        <section class="card" style="margin-top: 1.2em">
+        <section class="card below">
           <h2>{t('releases')}</h2>
           <Await from={releases}>{list => list.items.length === 0 ? <p>{t('releases.none')}</p> : <Releases product={one} releases={list.items} />}</Await>
         </section>
@@ -208,6 +208,6 @@ export function Product ({ id }: { id: string }): JSX.Element {
         </div>}
         {product.error !== undefined && <ErrorNote error={product.error} />}
       </>)}
-    </Await>
+    </AwaitPage>
   )
 }

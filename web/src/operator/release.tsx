@@ -2,10 +2,10 @@
 import type { JSX } from 'preact'
 import { api, path, withQuery } from '../shared/api.ts'
 import { bytes, number, t, word } from '../shared/i18n.ts'
-import { Action, Await, StateBar, Title, useServer, When } from '../shared/parts.tsx'
+import { Action, Await, AwaitPage, failure, Scroll, StateBar, Title, useServer, When } from '../shared/parts.tsx'
 import { query, setQuery } from '../shared/router.ts'
 import type { List, Product, Release as One, Update } from '../shared/types.ts'
-import { UpdateTable } from './updates.tsx'
+import { Pace, UpdateTable } from './updates.tsx'
 
 interface Difference { rows: Array<{ what: string, before: string | null, after: string | null }> }
 
@@ -20,7 +20,7 @@ export function Release ({ product, version }: { product: string, version: strin
   const difference = useServer<Difference>(other === '' ? null : `${base}/compare/${encodeURIComponent(other)}`)
   const operates = owner.value !== undefined && owner.value.role !== 'viewer'
   return (
-    <Await from={release}>{one => (
+    <AwaitPage from={release}>{one => (
       <>
         <Title>{owner.value?.name ?? ''} {one.version}</Title>
         <div class="row">
@@ -34,8 +34,9 @@ export function Release ({ product, version }: { product: string, version: strin
           <section class="card">
             <h2>{t('updates')}</h2>
             <StateBar counts={one.updates} />
+            {owner.value !== undefined && <Pace release={one} devices={owner.value.devices} />}
             {(one.failures ?? []).length > 0 && <><h3>{t('failures')}</h3>
-              <ul>{one.failures?.map(row => <li key={row.code}><a href={withQuery('/updates', { product, version, reason: row.code })}>{row.text}</a>: {number(row.count)}</li>)}</ul></>}
+              <ul>{one.failures?.map(row => <li key={row.code}><a href={withQuery('/updates', { product, version, reason: row.code })}>{failure(row)}</a>: {number(row.count)}</li>)}</ul></>}
           </section>
           <section class="card">
             <h2>{t('release')}</h2>
@@ -48,16 +49,16 @@ export function Release ({ product, version }: { product: string, version: strin
             {one.notes !== '' && <><h3>{t('notes')}</h3><p style="white-space: pre-wrap">{one.notes}</p></>}
           </section>
         </div>
-        <section class="card" style="margin-top: 1.2em">
+        <section class="card below">
           <h2>{t('images')}</h2>
-          <div class="scroll" tabIndex={0} role="region" aria-label={t('images')}>
+          <Scroll label={t('images')}>
             <table>
               <thead><tr><th scope="col">{t('slot')}</th><th scope="col" class="number">{t('size')}</th><th scope="col">MD5</th><th scope="col">SHA-256</th></tr></thead>
               <tbody>{one.images.map(image => <tr key={image.sha256 + image.slot}>
                 <th scope="row">{image.slot}{image.variant !== '' && ` (${image.variant})`}</th><td class="number">{bytes(image.size)}</td><td class="mono">{image.md5}</td><td class="mono">{image.sha256}</td>
               </tr>)}</tbody>
             </table>
-          </div>
+          </Scroll>
         </section>
         <section class="card">
           <h2>{t('compare')}</h2>
@@ -65,16 +66,16 @@ export function Release ({ product, version }: { product: string, version: strin
             <option value="">{t('none')}</option>
             {releases.value?.items.filter(row => row.version !== version).map(row => <option key={row.version}>{row.version}</option>)}
           </select></label>
-          {other !== '' && <Await from={difference}>{found => <table>
+          {other !== '' && <Await from={difference}>{found => <Scroll label={t('compare')}><table>
             <thead><tr><th scope="col">{t('compare.what')}</th><th scope="col">{other}</th><th scope="col">{version}</th></tr></thead>
-            <tbody>{found.rows.map(row => <tr key={row.what}><th scope="row">{row.what}</th><td>{row.before ?? '–'}</td><td>{row.after ?? '–'}</td></tr>)}</tbody>
-          </table>}</Await>}
+            <tbody>{found.rows.map(row => <tr key={row.what}><th scope="row">{row.what}</th><td class="any">{row.before ?? '–'}</td><td class="any">{row.after ?? '–'}</td></tr>)}</tbody>
+          </table></Scroll>}</Await>}
         </section>
         <section class="card">
           <h2>{t('nav.updates')}</h2>
           <Await from={updates}>{list => <UpdateTable list={list.items} />}</Await>
         </section>
       </>)}
-    </Await>
+    </AwaitPage>
   )
 }

@@ -1,10 +1,10 @@
 // What is going out, and what came of it.
 import type { JSX } from 'preact'
-import { withQuery } from '../shared/api.ts'
-import { bytes, percent, t, word } from '../shared/i18n.ts'
-import { Await, StateBadge, Title, useServer, When } from '../shared/parts.tsx'
+import { api, path, withQuery } from '../shared/api.ts'
+import { ago, bytes, number, percent, t, word } from '../shared/i18n.ts'
+import { Action, Await, failure, Scroll, StateBadge, StateBar, Title, useServer, When } from '../shared/parts.tsx'
 import { query, setQuery } from '../shared/router.ts'
-import type { List, Product, State, Update } from '../shared/types.ts'
+import type { List, Product, Release, State, Update } from '../shared/types.ts'
 
 const states: State[] = ['offered', 'accepted', 'declined', 'downloading', 'downloaded', 'rebooting', 'running', 'confirmed', 'failed', 'cancelled', 'rolled_back']
 
@@ -13,7 +13,7 @@ export function UpdateTable ({ list }: { list: Update[] }): JSX.Element {
     return <p class="soft">{t('updates.none')}</p>
   }
   return (
-    <div class="scroll" tabIndex={0} role="region" aria-label={t('nav.updates')}>
+    <Scroll label={t('nav.updates')}>
       <table>
         <thead><tr><th scope="col">{t('device')}</th><th scope="col">{t('product')}</th><th scope="col">{t('version')}</th><th scope="col">{t('state')}</th><th scope="col">{t('changed')}</th></tr></thead>
         <tbody>{list.map(row => (
@@ -22,22 +22,72 @@ export function UpdateTable ({ list }: { list: Update[] }): JSX.Element {
             <td><a href={`/products/${row.product.id}`}>{row.product.name}</a></td>
             <td>{row.version}</td>
             <td><StateBadge state={row.state} inferred={row.inferred} />{row.state === 'downloading' && row.size > 0 && <> {percent(row.bytes / row.size)} <small>({bytes(row.size)})</small></>}
-              {row.reason !== null && <><br /><small>{row.reason.text}</small></>}</td>
+              {row.reason !== null && <><br /><small>{failure(row.reason)}</small></>}</td>
             <td><When at={row.changed} /></td>
           </tr>))}
         </tbody>
       </table>
-    </div>
+    </Scroll>
+  )
+}
+
+const hour = 3_600_000
+
+/** How quickly a release goes out, and when it is everywhere if that goes on. */
+export function Pace ({ release, devices }: { release: Release, devices: number }): JSX.Element {
+  const left = Math.max(0, devices - release.devices)
+  const age = Math.min(hour, Math.max(60_000, Date.now() - Date.parse(release.created)))
+  const speed = release.recent * hour / age
+  return (
+    <dl class="facts">
+      <dt>{t('version')}</dt><dd>{t('rollout.share', { done: release.devices, count: devices })}</dd>
+      <dt>{t('speed')}</dt><dd>{t('speed.hour', { count: Math.round(speed) })}</dd>
+      <dt>{t('forecast')}</dt><dd>{left === 0 ? t('forecast.done') : speed === 0 ? t('forecast.none') : ago(new Date(Date.now() + left / speed * hour).toISOString())}</dd>
+    </dl>
+  )
+}
+
+/** A release that is current: how it goes. */
+function Rollout ({ product, version }: { product: Product, version: string }): JSX.Element {
+  const base = path`/products/${product.id}/releases/${version}`
+  const release = useServer<Release>(base, change => change.product === product.id)
+  return (
+    <section class="card">
+      <h2><a href={base}>{product.name} {version}</a></h2>
+      <Await from={release}>{one => <>
+        <StateBar counts={one.updates} />
+        <Pace release={one} devices={product.devices} />
+        {(one.failures ?? []).length > 0 && <><h3>{t('failures')}</h3>
+          <ul>{one.failures?.map(row => <li key={row.code}><a href={withQuery('/updates', { product: product.id, version, reason: row.code })}>{failure(row)}</a>: {number(row.count)}</li>)}</ul></>}
+        {product.role !== 'viewer' && <Action class="danger" confirm={t('release.stop.ask', { version })} run={async () => await api.post(`${base}/stop`)} done={t('release.stopped')}>{t('release.stop')}</Action>}
+      </>}</Await>
+    </section>
+  )
+}
+
+/** As many as a person looks at; the others are on their products' pages. */
+const shown = 12
+
+function Rollouts ({ products }: { products: Product[] }): JSX.Element {
+  const current = products.flatMap(product => Object.values(product.current).map(version => ({ product, version })))
+  return (
+    <>
+      <h2>{t('rollout')}</h2>
+      {current.length === 0 && <p>{t('rollout.none')}</p>}
+      <div class="cards below">{current.slice(0, shown).map(row => <Rollout key={`${row.product.id} ${row.version}`} {...row} />)}</div>
+    </>
   )
 }
 
 export function Updates (): JSX.Element {
   const wanted = Object.fromEntries(query.value)
-  const products = useServer<List<Product>>('/products?limit=500')
+  const products = useServer<List<Product>>('/products?limit=500', change => change.kind === 'release.current' || change.kind === 'device.created')
   const updates = useServer<List<Update>>(withQuery('/updates', { ...wanted, limit: 100 }), change => change.kind.startsWith('update'))
   return (
     <>
       <Title>{t('nav.updates')}</Title>
+      <Rollouts products={products.value?.items ?? []} />
+      <h2>{t('history')}</h2>
       <div class="row">
         <label><span>{t('product')}</span><select value={wanted.product ?? ''} onChange={event => { setQuery({ product: event.currentTarget.value, after: '' }) }}>
           <option value="">{t('all')}</option>{products.value?.items.map(one => <option key={one.id} value={one.id}>{one.name}</option>)}</select></label>

@@ -53,7 +53,7 @@ export function t (key: Text, values: Record<string, string | number> = {}): str
 /** A word that the server uses as a name, such as a state, in the page's language; as it is when there is none. */
 export function word (group: string, name: string): string {
   const key = `${group}.${name}`
-  return key in en ? t(key as Text) : name
+  return Object.hasOwn(en, key) ? t(key as Text) : name
 }
 
 export function number (value: number, digits = 0): string {

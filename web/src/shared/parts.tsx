@@ -5,7 +5,7 @@ import { useEffect, useId, useRef } from 'preact/hooks'
 import { api, ApiError } from './api.ts'
 import { language, languages, percent, speak, t, ago, time, word, type Language } from './i18n.ts'
 import { onChanges, type Change } from './live.ts'
-import type { State } from './types.ts'
+import type { Reason, State } from './types.ts'
 
 /** What a request came to: nothing yet, a value, or the error in place of it. */
 export interface Loaded<T> { value?: T, error?: ApiError, reload: () => void }
@@ -46,6 +46,18 @@ export function Await<T> ({ from, children }: { from: Loaded<T>, children: (valu
     return <>{from.error !== undefined && <ErrorNote error={from.error} />}{children(from.value)}</>
   }
   return from.error !== undefined ? <ErrorNote error={from.error} /> : <p class="soft" aria-busy="true">{t('loading')}</p>
+}
+
+/** What a page is about, or that there is no such thing. */
+export function AwaitPage<T> ({ from, children }: { from: Loaded<T>, children: (value: T) => ComponentChildren }): JSX.Element {
+  return from.value === undefined && from.error?.status === 404
+    ? <><Title>{t('lost.title')}</Title><p>{t('lost.text')}</p></>
+    : <Await from={from}>{children}</Await>
+}
+
+/** What may be wider than a phone, with a name for who comes by keyboard. */
+export function Scroll ({ label, children }: { label: string, children: ComponentChildren }): JSX.Element {
+  return <div class="scroll" tabIndex={0} role="region" aria-label={label}>{children}</div>
 }
 
 export function errorText (error: unknown): string {
@@ -182,12 +194,21 @@ const colours: Record<State, 'good' | 'bad' | 'busy' | 'warn' | 'idle'> = {
   running: 'busy', confirmed: 'good', failed: 'bad', cancelled: 'idle', rolled_back: 'bad'
 }
 
+/** States that an update does not stay in. */
+export const going: State[] = ['offered', 'accepted', 'downloading', 'downloaded', 'rebooting', 'running']
+
 export const stateColour = (state: State): string => colours[state]
 
 export function StateBadge ({ state, inferred = false }: { state: State, inferred?: boolean }): JSX.Element {
   return <span class={`badge ${colours[state]}`} title={inferred ? t('inferred') : ''}>
     {word('state', state)}{inferred ? ' *' : ''}
   </span>
+}
+
+/** Why an update failed, in the page's language when the reason is one that it knows. */
+export function failure (reason: Reason): string {
+  const text = word('fail', reason.code)
+  return text === reason.code ? reason.text : text
 }
 
 /** How many are in which state: a bar, and its numbers as text. */
@@ -202,7 +223,7 @@ export function StateBar ({ counts }: { counts: Partial<Record<State, number>> }
       <div class="stack" aria-hidden="true">
         {rows.map(row => <span key={row.state} class={`fill-${colours[row.state]}`} style={`flex: ${row.count} 0 0`} />)}
       </div>
-      <ul class="row" style="list-style: none; padding: 0; margin: 0">
+      <ul class="row plain">
         {rows.map(row => <li key={row.state}><span class={`badge ${colours[row.state]}`}>{word('state', row.state)}</span> {t('n', { count: row.count })} <small>({percent(row.count / total)})</small></li>)}
       </ul>
     </>

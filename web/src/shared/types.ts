@@ -84,6 +84,7 @@ export interface Release {
   images: Image[]
   devices: number // that run it
   updates: Partial<Record<State, number>>
+  recent: number // devices that came to run it in the last hour
   failures?: Array<Reason & { count: number }>
 }
 
