@@ -267,9 +267,9 @@ static bool feed_payload(struct intake *intake, const uint8_t *data, size_t size
     if (intake->filesystem) {
         return true;
     }
-    if (upd_image_feed(&intake->checker, data, (uint32_t)size) != UPD_OK) {
-        return refuse_image(intake);
-    }
+    enum upd_err verdict = upd_image_feed(&intake->checker, data, (uint32_t)size);
+    /* First, so that it is the reason however the bytes came: what else is wrong with an image for
+     * another chip does not matter. */
     if (info->chip != UPD_CHIP_NONE && info->chip != intake->product.chip) {
         char text[SENTENCE_SIZE];
         snprintf(text, sizeof text, "made for another chip: %s, and the product's is %s",
@@ -277,6 +277,9 @@ static bool feed_payload(struct intake *intake, const uint8_t *data, size_t size
         info->problem = UPD_IMAGE_WRONG_CHIP;
         info->problem_offset = 0;
         return refuse(intake, "wrong-chip", 0, text);
+    }
+    if (verdict != UPD_OK) {
+        return refuse_image(intake);
     }
     return true;
 }
