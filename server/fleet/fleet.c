@@ -680,17 +680,44 @@ void snapshot_releases(const struct snapshot *snapshot, const struct product *pr
 /* --- Pages ---------------------------------------------------------------------------------------
  */
 
-void fleet_paging(const struct fleet_query *query, struct store_query *into)
+static bool has_word(const char *words, const char *word)
+{
+    size_t size = strlen(word);
+    for (const char *at = words; *at != '\0';) {
+        size_t length = strcspn(at, " ");
+        if (length == size && memcmp(at, word, size) == 0) {
+            return true;
+        }
+        at += length + (at[length] == ' ');
+    }
+    return false;
+}
+
+enum fleet_status fleet_paging(const struct fleet_query *query, const char *sorts,
+                               struct store_query *into, struct fleet_error *error)
 {
     into->limit = query->limit < 1 ? 100 : query->limit > 500 ? 500 : query->limit;
-    into->offset = query->after == NULL ? 0 : strtoll(query->after, NULL, 10);
-    if (into->offset < 0) {
-        into->offset = 0;
+    into->offset = 0;
+    if (query->after != NULL && query->after[0] != '\0') {
+        char *end;
+        errno = 0;
+        into->offset = strtoll(query->after, &end, 10);
+        if (*end != '\0' || errno != 0 || query->after[0] < '0' || query->after[0] > '9' ||
+            into->offset > INT32_MAX) {
+            return fleet_fail(error, FLEET_INVALID, "bad_after", "after",
+                              "after is the \"next\" of another page.");
+        }
     }
     if (query->sort != NULL && query->sort[0] != '\0') {
-        into->descending = query->sort[0] == '-';
-        into->order = query->sort + into->descending;
+        bool descending = query->sort[0] == '-';
+        if (!has_word(sorts, query->sort + descending)) {
+            return fleet_fail(error, FLEET_INVALID, "bad_sort", "sort",
+                              "sort is one of: %s; or one of them after a '-', backwards.", sorts);
+        }
+        into->descending = descending;
+        into->order = query->sort + descending;
     }
+    return FLEET_OK;
 }
 
 void fleet_page_end(const struct store_query *query, int64_t total, struct fleet_page *page)

@@ -18,10 +18,13 @@ static void hash_line(const char *previous, const struct audit *line, char hash[
 
 static void set_json(char *to, size_t size, const char *json)
 {
-    if (json != NULL && strlen(json) >= size) {
+    if (json == NULL) {
+        json = "";
+    }
+    if (strlen(json) >= size) {
         json = "{\"cut\":true}";
     }
-    snprintf(to, size, "%s", json == NULL ? "" : json);
+    memcpy(to, json, strlen(json) + 1);
 }
 
 enum store_result fleet_audit(struct store_view *view, const struct operation *operation,
@@ -69,11 +72,11 @@ enum fleet_status fleet_audit_list(struct fleet *fleet, const struct actor *acto
     if (view == NULL) {
         return error->status;
     }
-    fleet_paging(query, &list);
-    list.order = "no";
-    list.descending = true;
     enum fleet_status status =
         fleet_allowed(view, actor, ACTION_AUDIT, 0, NULL, "audit log", error);
+    if (status == FLEET_OK) {
+        status = fleet_paging(query, "no", &list, error);
+    }
     if (status == FLEET_OK) {
         enum store_result result = store_count(view, STORE_AUDIT, NULL, &total);
         if (result == STORE_OK) {

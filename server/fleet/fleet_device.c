@@ -418,17 +418,7 @@ static enum fleet_status conditions(struct fleet *fleet, struct store_view *view
     return FLEET_OK;
 }
 
-static bool sort_known(const char *sort)
-{
-    static const char *const known[] = {"name",    "serial", "version", "last_seen",
-                                        "created", "family", "no"};
-    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
-        if (strcmp(sort + (sort[0] == '-'), known[i]) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
+#define DEVICE_SORTS "name serial version last_seen created family no"
 
 enum fleet_status fleet_device_list(struct fleet *fleet, const struct actor *actor,
                                     const struct fleet_query *query,
@@ -445,12 +435,9 @@ enum fleet_status fleet_device_list(struct fleet *fleet, const struct actor *act
     }
     enum fleet_status status =
         conditions(fleet, view, actor, query, where, &list.count, &scoped, error);
-    if (status == FLEET_OK && query->sort != NULL && !sort_known(query->sort)) {
-        status = fleet_fail(error, FLEET_INVALID, "bad_sort", "sort",
-                            "Devices are sorted by name, serial, version, last_seen, created or "
-                            "family.");
+    if (status == FLEET_OK) {
+        status = fleet_paging(query, DEVICE_SORTS, &list, error);
     }
-    fleet_paging(query, &list);
     if (status == FLEET_OK) {
         bool all = actor->kind == ACTOR_SYSTEM || (actor->administrator && actor->device == 0);
         bool going = query->state != NULL && strcmp(query->state, "failed") != 0;

@@ -309,7 +309,10 @@ enum fleet_status fleet_product_list(struct fleet *fleet, const struct actor *ac
     if (view == NULL) {
         return error->status;
     }
-    fleet_paging(query, &list);
+    if (fleet_paging(query, "name created no", &list, error) != FLEET_OK) {
+        store_end(view);
+        return error->status;
+    }
     struct listing listing = {view, actor, each, ctx, list.offset, list.limit, 0};
     struct store_query all = {.order = list.order, .descending = list.descending};
     enum fleet_status status =

@@ -658,14 +658,18 @@ enum fleet_status fleet_release_list(struct fleet *fleet, const struct actor *ac
     if (view == NULL) {
         return error->status;
     }
+    struct store_query list = {.order = "no", .descending = true};
     enum fleet_status status =
         fleet_find_product(view, actor, ACTION_RELEASE_SHOW, query->product, &product, error);
     if (status == FLEET_OK) {
+        status = fleet_paging(query, "version created no", &list, error);
+    }
+    if (status == FLEET_OK) {
         int64_t total = 0;
         struct store_where where = STORE_NUMBER("product", product.no);
-        struct store_query list = {.where = &where, .count = 1, .order = "no", .descending = true};
         struct each_release give = {.each = each, .ctx = ctx};
-        fleet_paging(query, &list);
+        list.where = &where;
+        list.count = 1;
         enum store_result result = store_count(view, STORE_RELEASE, &list, &total);
         if (result == STORE_OK) {
             result = store_each(view, STORE_RELEASE, &list, give_release, &give);

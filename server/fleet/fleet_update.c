@@ -295,7 +295,9 @@ enum fleet_status fleet_update_list(struct fleet *fleet, const struct actor *act
         return error->status;
     }
     enum fleet_status status = conditions(view, actor, query, where, &list.count, &scoped, error);
-    fleet_paging(query, &list);
+    if (status == FLEET_OK) {
+        status = fleet_paging(query, "started changed version state no", &list, error);
+    }
     if (status == FLEET_OK) {
         struct each_update give = {.fleet = fleet,
                                    .view = view,

@@ -312,8 +312,10 @@ enum fleet_status fleet_user_list(struct fleet *fleet, const struct actor *actor
     if (view == NULL) {
         return error->status;
     }
-    fleet_paging(query, &list);
     enum fleet_status status = only_administrators(actor, error);
+    if (status == FLEET_OK) {
+        status = fleet_paging(query, "name created last_login no", &list, error);
+    }
     if (status == FLEET_OK) {
         enum store_result result = store_count(view, STORE_USER, NULL, &total);
         if (result == STORE_OK) {

@@ -158,8 +158,10 @@ const struct product *snapshot_product(const struct snapshot *snapshot, const ch
 void snapshot_releases(const struct snapshot *snapshot, const struct product *product,
                        struct decide_input *input);
 
-/** *page of a list: offset of the cursor, limit; and the cursor of the next page. */
-void fleet_paging(const struct fleet_query *query, struct store_query *into);
+/** Page and order of a list, from what was asked: `sorts` are the fields that it may be sorted by,
+ *  "name created"; without a wish, *into keeps its order. And the cursor of the next page. */
+enum fleet_status fleet_paging(const struct fleet_query *query, const char *sorts,
+                               struct store_query *into, struct fleet_error *error);
 void fleet_page_end(const struct store_query *query, int64_t total, struct fleet_page *page);
 
 #endif

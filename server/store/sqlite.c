@@ -1037,8 +1037,11 @@ static enum store_result prepare_writer(struct store *store, char *why)
     store->writer->writing = true;
     if (!pragma(store->writer, "PRAGMA journal_mode=WAL") ||
         !pragma(store->writer, "PRAGMA synchronous=FULL")) {
-        snprintf(why, SENTENCE_SIZE, "cannot be written: %s", sqlite3_errmsg(store->writer->db));
-        return judge(store->writer, sqlite3_errcode(store->writer->db));
+        enum store_result result = judge(store->writer, sqlite3_errcode(store->writer->db));
+        snprintf(why, SENTENCE_SIZE, "cannot be written: %s",
+                 result == STORE_FULL ? store_result_text(result)
+                                      : sqlite3_errmsg(store->writer->db));
+        return result;
     }
     return migrate(store->writer, why);
 }
