@@ -28,6 +28,7 @@ struct UpdArduinoConfig {
     uint8_t ap_mac[6];
     const char *sdk_version;
     void (*restart)(void *ctx);
+    void (*close_others)(void *ctx); /* closeConnectionsOnUpdate(); nullptr: there are none */
     /* ESP8266 only. */
     uint32_t fs_start; /* flash offset of the file system; where there is none, of what follows */
     uint32_t fs_end;

@@ -250,7 +250,7 @@ enum upd_trouble upd_exchange_ask(struct upd_exchange *exchange,
 {
     const struct upd_http_head *head = &exchange->head;
 
-    exchange->complete = false;
+    exchange->complete = exchange->asked = false;
     exchange->read = 0;
     exchange->chunks = (struct upd_chunks){.left = 0};
     enum upd_trouble trouble = connect(exchange);
@@ -258,6 +258,7 @@ enum upd_trouble upd_exchange_ask(struct upd_exchange *exchange,
         trouble = send_request(exchange, question);
     }
     if (trouble == UPD_TROUBLE_NONE) {
+        exchange->asked = true;
         trouble = read_head(exchange, question);
     }
     if (trouble != UPD_TROUBLE_NONE) {

@@ -46,6 +46,7 @@ struct upd_exchange {
     struct upd_url url;        /* whom to ask */
     struct upd_http_head head; /* of the answer */
     enum upd_trouble trouble;  /* of the last call */
+    bool asked;                /* the request has been sent */
     bool complete;             /* the last byte that was stated has been read */
     uint32_t read;             /* bytes of content so far */
     uint32_t wire;             /* offset of the second half of the buffer */

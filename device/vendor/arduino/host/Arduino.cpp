@@ -3,12 +3,15 @@
 #include <cstdio>
 #include <cstring>
 
-#include "../upd_c.h"
+#include "../upd_arduino.h"
+#include "Esp.h"
 #include "LiquidCrystal_I2C.h"
-#include "WiFiClient.h"
+#include "WiFi.h"
 
 UpdHost updHost;
 HardwareSerial Serial;
+EspClass ESP;
+WiFiClass WiFi;
 
 uint32_t millis()
 {
@@ -38,6 +41,33 @@ void digitalWrite(int pin, int level)
     if (updHost.set_pin != nullptr) {
         updHost.set_pin(updHost.ctx, pin, level);
     }
+}
+
+uint32_t EspClass::getChipId() const
+{
+    const uint8_t *const mac = updArduino.sta_mac;
+
+    return static_cast<uint32_t>(mac[3] << 16 | mac[4] << 8 | mac[5]);
+}
+
+uint32_t EspClass::getSketchSize() const
+{
+    return updArduino.sketch_size;
+}
+
+uint32_t EspClass::getFlashChipRealSize() const
+{
+    return updArduino.flash_size;
+}
+
+uint8_t EspClass::getBootMode() const
+{
+    return updArduino.boot_mode;
+}
+
+void EspClass::restart()
+{
+    updArduino.restart(updArduino.ctx);
 }
 
 /* --- Print and Stream ------------------------------------------------------------------------- */
