@@ -130,10 +130,13 @@ static enum recognised recognise(struct store_view *view, struct check *check)
         find_by(view, product->no, "mac", identity.mac, device)) {
         return RECOGNISED;
     }
-    if (!told(facts->product_key)) {
+    const bool knows_key = told(facts->product_key) ||
+                           (told(facts->product) && strcmp(facts->product, product->key) == 0);
+    const bool is_named = told(identity.serial) || told(identity.chip_id) || told(identity.mac);
+    if (!knows_key || (!told(facts->product_key) && !is_named)) {
         return RECOGNISED; /* a plain GET of a released file: nobody in particular */
     }
-    if (!told(identity.serial) && !told(identity.chip_id) && !told(identity.mac)) {
+    if (!is_named) {
         return RECOGNISED_NOBODY;
     }
     return register_stranger(view, check, &identity);
@@ -467,12 +470,13 @@ static const struct image *named_image(const struct check *check, const struct r
 {
     enum part part = PART_APP;
     bool slot = file != NULL && part_of_file(file, &part);
+    bool app = file == NULL || strcmp(file, "app.bin") == 0;
     const struct image *any = NULL;
     for (size_t i = 0; i < check->input.image_count; i++) {
         const struct image *image = &check->input.images[i];
-        bool named = slot           ? image->part == part
-                     : file != NULL ? strcmp(image->file, file) == 0
-                                    : image->part == PART_APP;
+        bool named = slot ? image->part == part
+                          : (app && image->part == PART_APP) ||
+                                (file != NULL && strcmp(image->file, file) == 0);
         if (image->release != release->no || !named) {
             continue;
         }

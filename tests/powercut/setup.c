@@ -192,11 +192,11 @@ static void make_nonos(struct setup *setup, const struct row *row, enum sizes si
     for (uint32_t i = 0; i < 2; i++) {
         setup->slot[i] = *add_area(setup, upd_flash_map_slot(map, (enum upd_slot)i), room);
         for (uint32_t version = 0; version < VERSIONS; version++) {
-            struct recipe recipe = {.size = size_of(sizes, version, room),
-                                    .seed = 10 * row->map + 2 * version + i,
-                                    .slot = (uint8_t)(i + 1),
-                                    .map = row->map};
-            setup->image[version][i] = image_nonos(&recipe);
+            struct sim_recipe recipe = {.size = size_of(sizes, version, room),
+                                        .seed = 10 * row->map + 2 * version + i,
+                                        .slot = (uint8_t)(i + 1),
+                                        .map = row->map};
+            setup->image[version][i] = file_of(sim_image_nonos(&recipe));
         }
     }
 }
@@ -261,11 +261,12 @@ static void make_otadata(struct setup *setup, const struct row *row, enum sizes 
             (void)add_area(setup, part->offset, part->size);
         }
         for (uint32_t version = 0; version < VERSIONS; version++) {
-            struct recipe recipe = {.size = size_of(sizes, version, part->size),
-                                    .seed = 1000 + version + (rtos ? 2 * place : 0),
-                                    .offset = part->offset,
-                                    .version = version};
-            setup->image[version][place] = rtos ? image_rtos(&recipe) : image_idf(&recipe);
+            struct sim_recipe recipe = {.size = size_of(sizes, version, part->size),
+                                        .seed = 1000 + version + (rtos ? 2 * place : 0),
+                                        .offset = part->offset,
+                                        .version = version};
+            setup->image[version][place] =
+                file_of(rtos ? sim_image_rtos(&recipe) : sim_image_idf(&recipe));
         }
     }
     uint32_t size = 0x100000;
@@ -304,8 +305,8 @@ static void make_eboot(struct setup *setup, const struct row *row, enum sizes si
     uint32_t room = third < layout.max_file ? third : layout.max_file / SECTOR * SECTOR;
     for (uint32_t version = 0; version < VERSIONS; version++) {
         uint32_t size = size_of(sizes, version, room - SECTOR) + SECTOR;
-        struct recipe recipe = {.size = size, .seed = 2000 + version};
-        setup->image[version][0] = image_arduino(&recipe);
+        struct sim_recipe recipe = {.size = size, .seed = 2000 + version};
+        setup->image[version][0] = file_of(sim_image_arduino(&recipe));
     }
 }
 
@@ -330,7 +331,8 @@ void setup_make(struct setup *setup, uint32_t number, enum sizes sizes)
         break;
     }
     for (uint32_t i = 0; i < setup->slot_count; i++) {
-        setup->gzip[i] = image_gzip(&setup->image[NEW][i]);
+        const struct sim_image image = {setup->image[NEW][i].data, setup->image[NEW][i].size};
+        setup->gzip[i] = file_of(sim_image_gzip(&image));
     }
 }
 

@@ -31,12 +31,13 @@ static const struct column columns[] = {
 
 /* In the order of the API's own words. */
 static const char *const kinds[] = {"nonos", "arduino", "otadrive", "idf", "rtos", "updraft", NULL};
+static const char *const strangers[] = {"refuse", "hold", "admit", NULL};
 static const char *const consents[] = {"automatic", "ask_download", "ask_reboot", "operator", NULL};
 
 struct create_arguments {
     struct server_options server;
     const char *name, *chip, *table;
-    struct choice kind, consent;
+    struct choice kind, consent, strangers;
     struct number map, ptype;
 };
 
@@ -77,6 +78,13 @@ static const struct option create_options[] = {
      .choices = consents,
      .at = offsetof(struct create_arguments, consent),
      .help = "who has to say yes to an update; nobody without it"},
+    {.name = "strangers",
+     .kind = VALUE_CHOICE,
+     .value = "WHAT",
+     .choices = strangers,
+     .at = offsetof(struct create_arguments, strangers),
+     .help = "to do with devices that know the product's key and are not registered: refuse, hold "
+             "until somebody admits them, admit; refuse without it"},
     SERVER_OPTIONS(struct create_arguments, server),
     {0},
 };
@@ -90,7 +98,8 @@ static const struct operand create_operands[] = {
 static const struct example create_examples[] = {
     {"updraft product create smart-clock --chip esp8266 --map 2 --ptype 45772 --consent ask_reboot",
      "a fleet of Espressif's NONOS SDK"},
-    {"updraft product create lamp --chip esp8266", "a fleet of Arduino sketches"},
+    {"updraft product create lamp --chip esp8266 --strangers admit",
+     "a fleet of Arduino sketches, which register themselves"},
     {0},
 };
 
@@ -120,6 +129,9 @@ static json_t *create_body(struct call *call, const struct create_arguments *arg
     }
     if (arguments->consent.word != NULL) {
         json_object_set_new(body, "consent", json_string(arguments->consent.word));
+    }
+    if (arguments->strangers.word != NULL) {
+        json_object_set_new(body, "strangers", json_string(arguments->strangers.word));
     }
     if (arguments->table != NULL) {
         if (!input_load(call, arguments->table, TABLE_LIMIT, "a partition table", &table, &size)) {

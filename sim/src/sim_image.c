@@ -1,5 +1,6 @@
-#include "images.h"
+#include <updraft/sim_image.h>
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <zlib.h>
@@ -8,6 +9,24 @@
 #include <updraft/image_build.h>
 #include <updraft/sha256.h>
 #include <updraft/sim_random.h>
+
+enum { SECTOR = 4096 };
+
+static _Noreturn void die(const char *what, const char *why)
+{
+    fprintf(stderr, "simulation: %s%s\n", what, why);
+    exit(3);
+}
+
+static void *take(size_t size)
+{
+    void *memory = malloc(size);
+
+    if (memory == NULL) {
+        die("out of memory", "");
+    }
+    return memory;
+}
 
 /* Bytes that are written one after the other into a buffer that is large enough. */
 struct pen {
@@ -51,6 +70,45 @@ static uint8_t *random_bytes(uint32_t size, uint64_t seed)
     return data;
 }
 
+/* What the image says of itself, where its flash part begins: the version as sketches for OTAdrive
+ * have it, and what it does. */
+static void put_label(uint8_t *data, uint32_t size, const struct sim_recipe *recipe)
+{
+    char label[SIM_LABEL_SIZE];
+
+    if (recipe->name == NULL) {
+        return;
+    }
+    const int length =
+        snprintf(label, sizeof label, SIM_LABEL_FORMAT, recipe->name, sim_plan_name(recipe->plan));
+    if (length < 0 || (size_t)length >= sizeof label || (uint32_t)length > size) {
+        die("no room for the label of version ", recipe->name);
+    }
+    memcpy(data, label, (size_t)length);
+}
+
+const char *sim_plan_name(enum sim_plan plan)
+{
+    static const char *const names[] = {
+#define X(NAME, name, text) name,
+        SIM_PLANS(X)
+#undef X
+    };
+
+    return (uint32_t)plan < SIM_PLAN_COUNT ? names[plan] : "unknown";
+}
+
+bool sim_plan_find(const char *name, enum sim_plan *plan)
+{
+    for (uint32_t i = 0; i < SIM_PLAN_COUNT; i++) {
+        if (strcmp(name, sim_plan_name((enum sim_plan)i)) == 0) {
+            *plan = (enum sim_plan)i;
+            return true;
+        }
+    }
+    return false;
+}
+
 static void put_segment(struct pen *pen, uint32_t address, const void *data, uint32_t size)
 {
     put32(pen, address);
@@ -80,9 +138,9 @@ static void put_sha256(struct pen *pen)
     put(pen, digest, sizeof digest);
 }
 
-static struct file finish(const struct pen *pen)
+static struct sim_image finish(const struct pen *pen)
 {
-    return (struct file){pen->data, pen->at};
+    return (struct sim_image){pen->data, pen->at};
 }
 
 /* --- NONOS SDK -------------------------------------------------------------------------------- */
@@ -93,11 +151,12 @@ static enum upd_err collect(void *ctx, const void *data, uint32_t size)
     return UPD_OK;
 }
 
-struct file image_nonos(const struct recipe *recipe)
+struct sim_image sim_image_nonos(const struct sim_recipe *recipe)
 {
     enum { TEXT = 64, DATA = 16, OVERHEAD = 16 + 8 + 3 * 8 + TEXT + 2 * DATA + 16 + 4 };
     uint32_t irom = recipe->size > OVERHEAD + 16 ? (recipe->size - OVERHEAD) & ~15u : 16;
     uint8_t *bytes = random_bytes(irom + TEXT + 2 * DATA, recipe->seed);
+    put_label(bytes + TEXT + 2 * DATA, irom, recipe);
     struct upd_image_recipe build = {
         .boot = UPD_IMAGE_BOOT_NEW,
         .entry = 0x40100004,
@@ -111,7 +170,7 @@ struct file image_nonos(const struct recipe *recipe)
     struct pen pen = {take(recipe->size + 4096), 0, 0xEF};
 
     if (upd_image_build(&build, collect, &pen, NULL) != UPD_OK) {
-        die("no NONOS image: %s", upd_image_recipe_fault_text(upd_image_recipe_check(&build)));
+        die("no NONOS image: ", upd_image_recipe_fault_text(upd_image_recipe_check(&build)));
     }
     free(bytes);
     return finish(&pen);
@@ -122,21 +181,20 @@ struct file image_nonos(const struct recipe *recipe)
 enum { DESCRIPTOR = 256 };
 
 /* The application descriptor, which begins the first segment. */
-static void put_descriptor(uint8_t *data, uint32_t secure_version)
+static void put_descriptor(uint8_t *data, uint32_t size, const struct sim_recipe *recipe,
+                           uint32_t secure_version)
 {
-    static const uint8_t version[] = {'1', '.', '2', '.', '3'};
-    static const uint8_t project[] = {'p', 'o', 'w', 'e', 'r', 'c', 'u', 't'};
-
     memset(data, 0, DESCRIPTOR);
     upd_put_le32(data, 0xABCD5432);
     upd_put_le32(data + 4, secure_version);
-    memcpy(data + 16, version, sizeof version);
-    memcpy(data + 48, project, sizeof project);
+    snprintf((char *)data + 16, 32, "%s", recipe->name != NULL ? recipe->name : "1.2.3");
+    snprintf((char *)data + 48, 32, "%s", recipe->name != NULL ? "simulation" : "powercut");
+    put_label(data + DESCRIPTOR, size - DESCRIPTOR, recipe);
     data[178] = 99; /* highest revision of the eFuse block */
     data[180] = 16; /* 64 KiB pages */
 }
 
-struct file image_idf(const struct recipe *recipe)
+struct sim_image sim_image_idf(const struct sim_recipe *recipe)
 {
     enum { TEXT = 16, OVERHEAD = 24 + 2 * 8 + TEXT + 16 + 32 };
     uint32_t room = recipe->size > OVERHEAD + DESCRIPTOR ? recipe->size - OVERHEAD : DESCRIPTOR;
@@ -145,7 +203,7 @@ struct file image_idf(const struct recipe *recipe)
     struct pen pen = {take(recipe->size + 4096), 0, 0xEF};
     static const uint8_t header[16] = {0xEE, 0, 0, 0, 0, 0, 0, 0, 0, 0x8F, 0x01, 0, 0, 0, 0, 1};
 
-    put_descriptor(bytes, recipe->version);
+    put_descriptor(bytes, size, recipe, recipe->version);
     put8(&pen, 0xE9);
     put8(&pen, 2);
     put8(&pen, 2);
@@ -160,7 +218,7 @@ struct file image_idf(const struct recipe *recipe)
     return finish(&pen);
 }
 
-struct file image_rtos(const struct recipe *recipe)
+struct sim_image sim_image_rtos(const struct sim_recipe *recipe)
 {
     enum { TEXT = 16, OVERHEAD = 8 + 2 * 8 + TEXT + 16 + 32 };
     uint32_t room = recipe->size > OVERHEAD + DESCRIPTOR ? recipe->size - OVERHEAD : DESCRIPTOR;
@@ -169,7 +227,7 @@ struct file image_rtos(const struct recipe *recipe)
     uint8_t *bytes = random_bytes(size + TEXT, recipe->seed);
     struct pen pen = {take(recipe->size + 4096), 0, 0xEF};
 
-    put_descriptor(bytes, 0);
+    put_descriptor(bytes, size, recipe, 0);
     put8(&pen, 0xE9);
     put8(&pen, 2);
     put8(&pen, 3);
@@ -199,7 +257,7 @@ static uint32_t mpeg2(const uint8_t *data, uint32_t size)
 }
 
 /* The loader of the file is eboot's size: it leaves the last 16 bytes of its sector alone. */
-struct file image_arduino(const struct recipe *recipe)
+struct sim_image sim_image_arduino(const struct sim_recipe *recipe)
 {
     enum { LOADER = 16, OVERHEAD = SECTOR + 8 + 2 * 8 + 16 + 16, HOLE = 8 };
     uint32_t room = recipe->size > OVERHEAD + 64 ? recipe->size - OVERHEAD : 64;
@@ -223,6 +281,7 @@ struct file image_arduino(const struct recipe *recipe)
     put8(&pen, 2);
     put8(&pen, 0);
     put32(&pen, 0x40100008);
+    put_label(bytes + HOLE, size - HOLE, recipe);
     memset(bytes, 0, HOLE); /* length and CRC of the file, which are summed up as zeros */
     put_segment(&pen, 0x40201010, bytes, size);
     put_segment(&pen, 0x40100000, bytes + size, LOADER);
@@ -236,21 +295,21 @@ struct file image_arduino(const struct recipe *recipe)
 
 /* --- gzip ------------------------------------------------------------------------------------- */
 
-struct file image_gzip(const struct file *file)
+struct sim_image sim_image_gzip(const struct sim_image *file)
 {
     z_stream stream = {0};
     uint32_t room = file->size + file->size / 8 + 1024;
-    struct file gzip = {take(room), 0};
+    struct sim_image gzip = {take(room), 0};
 
     if (deflateInit2(&stream, 9, Z_DEFLATED, 15 + 16, 9, Z_DEFAULT_STRATEGY) != Z_OK) {
-        die("zlib does not begin");
+        die("zlib does not begin", "");
     }
     stream.next_in = file->data;
     stream.avail_in = file->size;
     stream.next_out = gzip.data;
     stream.avail_out = room;
     if (deflate(&stream, Z_FINISH) != Z_STREAM_END) {
-        die("zlib does not end");
+        die("zlib does not end", "");
     }
     gzip.size = room - stream.avail_out;
     (void)deflateEnd(&stream);
