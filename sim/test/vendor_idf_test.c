@@ -624,6 +624,44 @@ static void test_the_demos_sequence(void)
     }
 }
 
+/* Walks give what find_first() gives, and all the others, in the order of the table. */
+static void test_walks_over_partitions(void)
+{
+    esp_partition_iterator_t walks[UPD_ESP_WALKS];
+    uint32_t count = 0;
+
+    begin(UPD_OTADATA_LOADER_IDF, R_FACTORY);
+    for (esp_partition_iterator_t it =
+             esp_partition_find(ESP_PARTITION_TYPE_ANY, ESP_PARTITION_SUBTYPE_ANY, NULL);
+         it != NULL; it = esp_partition_next(it)) {
+        CHECK(esp_partition_get(it) == &table[count++]);
+    }
+    CHECK(count == R_COUNT);
+    count = 0;
+    for (esp_partition_iterator_t it =
+             esp_partition_find(ESP_PARTITION_TYPE_APP, ESP_PARTITION_SUBTYPE_ANY, "part");
+         it != NULL; it = esp_partition_next(it)) {
+        CHECK(esp_partition_get(it) == &table[R_FACTORY + count++]);
+    }
+    CHECK(count == R_TEST - R_FACTORY + 1);
+    CHECK(esp_partition_find(ESP_PARTITION_TYPE_ANY, ESP_PARTITION_SUBTYPE_APP_OTA_0, NULL) ==
+          NULL);
+    CHECK(esp_partition_find(ESP_PARTITION_TYPE_APP, ESP_PARTITION_SUBTYPE_ANY, "no") == NULL);
+    for (uint32_t round = 0; round < 3; round++) {
+        for (uint32_t i = 0; i < UPD_ESP_WALKS; i++) {
+            walks[i] =
+                esp_partition_find(ESP_PARTITION_TYPE_DATA, ESP_PARTITION_SUBTYPE_DATA_NVS, "nvs");
+            CHECK(walks[i] != NULL && esp_partition_get(walks[i]) == &table[R_NVS]);
+        }
+        CHECK(esp_partition_find(ESP_PARTITION_TYPE_DATA, ESP_PARTITION_SUBTYPE_ANY, NULL) == NULL);
+        for (uint32_t i = 0; i < UPD_ESP_WALKS; i++) {
+            esp_partition_iterator_release(walks[i]);
+        }
+    }
+    esp_partition_iterator_release(NULL);
+    end();
+}
+
 int main(void)
 {
     CHECK_RUN(test_begin_refuses);
@@ -644,5 +682,6 @@ int main(void)
     CHECK_RUN(test_descriptions_are_read);
     CHECK_RUN(test_ranges_are_refused);
     CHECK_RUN(test_the_demos_sequence);
+    CHECK_RUN(test_walks_over_partitions);
     check_end();
 }

@@ -7,7 +7,8 @@
  * want more use the writer.
  *
  * Differences from the originals, which are none that a program can rely on:
- *   - Up to UPD_ESP_HANDLES updates are open at a time; the originals allocate them.
+ *   - Up to UPD_ESP_HANDLES updates and UPD_ESP_WALKS walks over partitions are open at a time; the
+ *     originals allocate them.
  *   - A record of otadata is programmed before its CRC, in two calls: cut in between, it is none,
  *     where the originals may leave one that lost its state.
  *   - To select the test partition is refused (INVALID_ARG); the originals then select ota_0.
@@ -22,7 +23,7 @@
 
 #include "esp_ota_ops.h"
 
-enum { UPD_ESP_HANDLES = 2 };
+enum { UPD_ESP_HANDLES = 2, UPD_ESP_WALKS = 4 };
 
 struct upd_esp_config {
     const struct upd_flash *flash;    /* must stay valid */
@@ -51,10 +52,19 @@ struct upd_esp_update {
     bool sequential;
 };
 
+/** A walk over partitions. */
+struct upd_esp_walk {
+    const esp_partition_t *at; /* NULL: free */
+    esp_partition_type_t type;
+    esp_partition_subtype_t subtype;
+    const char *label;
+};
+
 /** The caller's memory; its fields are the functions' own. */
 struct upd_esp {
     struct upd_esp_config config;
     struct upd_esp_update updates[UPD_ESP_HANDLES];
+    struct upd_esp_walk walks[UPD_ESP_WALKS];
     esp_ota_handle_t last_handle;
 };
 

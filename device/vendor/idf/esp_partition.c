@@ -49,10 +49,11 @@ static bool has_label(const esp_partition_t *entry, const char *label)
     return label[i] == entry->label[i];
 }
 
-const esp_partition_t *esp_partition_find_first(esp_partition_type_t type,
-                                                esp_partition_subtype_t subtype, const char *label)
+/* The first one from row `from` on. */
+static const esp_partition_t *find_from(uint32_t from, esp_partition_type_t type,
+                                        esp_partition_subtype_t subtype, const char *label)
 {
-    for (uint32_t i = 0; i < upd_esp->config.count; i++) {
+    for (uint32_t i = from; i < upd_esp->config.count; i++) {
         const esp_partition_t *entry = &upd_esp->config.table[i];
         if ((type == ESP_PARTITION_TYPE_ANY || type == entry->type) &&
             (subtype == ESP_PARTITION_SUBTYPE_ANY || subtype == entry->subtype) &&
@@ -61,6 +62,53 @@ const esp_partition_t *esp_partition_find_first(esp_partition_type_t type,
         }
     }
     return NULL;
+}
+
+const esp_partition_t *esp_partition_find_first(esp_partition_type_t type,
+                                                esp_partition_subtype_t subtype, const char *label)
+{
+    return find_from(0, type, subtype, label);
+}
+
+esp_partition_iterator_t esp_partition_find(esp_partition_type_t type,
+                                            esp_partition_subtype_t subtype, const char *label)
+{
+    if (type == ESP_PARTITION_TYPE_ANY && subtype != ESP_PARTITION_SUBTYPE_ANY) {
+        return NULL;
+    }
+    for (uint32_t i = 0; i < UPD_ESP_WALKS; i++) {
+        struct upd_esp_walk *walk = &upd_esp->walks[i];
+        if (walk->at == NULL) {
+            *walk = (struct upd_esp_walk){
+                .at = find_from(0, type, subtype, label),
+                .type = type,
+                .subtype = subtype,
+                .label = label,
+            };
+            return walk->at != NULL ? walk : NULL;
+        }
+    }
+    return NULL;
+}
+
+const esp_partition_t *esp_partition_get(esp_partition_iterator_t iterator)
+{
+    return iterator->at;
+}
+
+esp_partition_iterator_t esp_partition_next(esp_partition_iterator_t iterator)
+{
+    const uint32_t next = (uint32_t)(iterator->at - upd_esp->config.table) + 1;
+
+    iterator->at = find_from(next, iterator->type, iterator->subtype, iterator->label);
+    return iterator->at != NULL ? iterator : NULL;
+}
+
+void esp_partition_iterator_release(esp_partition_iterator_t iterator)
+{
+    if (iterator != NULL) {
+        iterator->at = NULL;
+    }
 }
 
 const esp_partition_t *esp_partition_verify(const esp_partition_t *partition)

@@ -27,6 +27,7 @@ typedef enum {
     ESP_PARTITION_SUBTYPE_DATA_OTA = 0x00,
     ESP_PARTITION_SUBTYPE_DATA_PHY = 0x01,
     ESP_PARTITION_SUBTYPE_DATA_NVS = 0x02,
+    ESP_PARTITION_SUBTYPE_DATA_SPIFFS = 0x82,
     ESP_PARTITION_SUBTYPE_ANY = 0xff,
 } esp_partition_subtype_t;
 
@@ -45,6 +46,26 @@ typedef struct {
 /** The first in table order; label NULL: any. NULL: there is none. */
 const esp_partition_t *esp_partition_find_first(esp_partition_type_t type,
                                                 esp_partition_subtype_t subtype, const char *label);
+/** A walk over the partitions that fit. */
+typedef struct upd_esp_walk *esp_partition_iterator_t;
+
+/**
+ * Begin a walk, at the first that fits.
+ *
+ * @param label  NULL: any; must stay valid until the end of the walk
+ *
+ * @return NULL  there is none; or any type was asked for, and not any subtype; or UPD_ESP_WALKS are
+ *               under way
+ */
+esp_partition_iterator_t esp_partition_find(esp_partition_type_t type,
+                                            esp_partition_subtype_t subtype, const char *label);
+/** The one that the walk is at. */
+const esp_partition_t *esp_partition_get(esp_partition_iterator_t iterator);
+/** @return NULL: there are no more, and the walk is released */
+esp_partition_iterator_t esp_partition_next(esp_partition_iterator_t iterator);
+/** End a walk; NULL is nothing. */
+void esp_partition_iterator_release(esp_partition_iterator_t iterator);
+
 /** The table's own partition with the same type, subtype, address and size; NULL. */
 const esp_partition_t *esp_partition_verify(const esp_partition_t *partition);
 

@@ -181,7 +181,7 @@ size_t UpdaterClass::write(const uint8_t *data, size_t len)
     if (hasError() || !isRunning()) {
         return 0;
     }
-    if (len > remaining()) {
+    if (len > remaining() - _buffered) {
         fail(UPDATE_ERROR_SPACE);
         return 0;
     }
@@ -190,12 +190,12 @@ size_t UpdaterClass::write(const uint8_t *data, size_t len)
         const size_t now = left < room ? left : room;
         memcpy(updArduino.buffer + _buffered, data + (len - left), now);
         _buffered += static_cast<uint32_t>(now);
-        left -= now;
         /* A full buffer waits for the byte behind it, or for being the last. */
-        if ((_buffered == remaining() || (left > 0 && _buffered == updArduino.buffer_size)) &&
+        if ((_buffered == remaining() || (now < left && _buffered == updArduino.buffer_size)) &&
             !flush()) {
             return len - left;
         }
+        left -= now;
     }
     return len;
 }
