@@ -220,6 +220,14 @@ static void sent(void *ctx, uint64_t first, uint64_t count, bool complete)
     pthread_mutex_unlock(&compat->lock);
 }
 
+/* Likewise, on the ticker's. */
+static void progress(void *ctx, uint64_t offset)
+{
+    const struct sending *sending = ctx;
+
+    fleet_download_progress(sending->compat->fleet, sending->answer, (int64_t)offset);
+}
+
 void compat_send_image(struct http_exchange *x, const struct fleet_answer *answer)
 {
     struct compat *compat = http_context(x);
@@ -245,6 +253,7 @@ void compat_send_image(struct http_exchange *x, const struct fleet_answer *answe
         .etag = answer->image.sha256,
         .accel = http_printf(x, "%.2s/%s", answer->image.sha256, answer->image.sha256 + 2),
         .sent = sent,
+        .progress = progress,
         .ctx = sending,
     };
     http_answer_file(x, &file);

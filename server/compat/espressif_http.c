@@ -355,6 +355,14 @@ static void sent(void *ctx, uint64_t first, uint64_t count, bool complete)
     }
 }
 
+/* Likewise, on the ticker's. */
+static void progress(void *ctx, uint64_t offset)
+{
+    const struct download *it = ctx;
+
+    fleet_download_progress(espressif_fleet(it->espressif), &it->answer, (int64_t)offset);
+}
+
 /*
  * Stock firmware takes any answer with a length for the file, erases its slot for it and fails much
  * later: a refusal has Content-Length: 0 and nothing else.
@@ -399,6 +407,7 @@ static void download(struct http_exchange *x)
         .type = "application/octet-stream",
         .etag = it->answer.image.sha256,
         .sent = sent,
+        .progress = progress,
         .ctx = it,
     };
     http_answer_file(x, &file);

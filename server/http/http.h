@@ -273,6 +273,12 @@ struct http_file {
      * sockets: must not wait. NULL when nobody wants to know.
      */
     void (*sent)(void *ctx, uint64_t first, uint64_t count, bool complete);
+    /**
+     * About how far the client is, while it takes the file: the offset behind the last byte that its
+     * system acknowledged. Now and then, before `sent`, on the ticker's thread: must not wait. NULL when
+     * nobody wants to know.
+     */
+    void (*progress)(void *ctx, uint64_t offset);
     void *ctx;
 };
 

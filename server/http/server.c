@@ -22,6 +22,7 @@
 #include "http/server.h"
 
 #include <arpa/inet.h>
+#include <linux/tcp.h>
 #include <microhttpd.h>
 #include <netinet/in.h>
 #include <pthread.h>
@@ -45,6 +46,9 @@ enum {
     DRAINED_MAX = 1024 * 1024,
     BODY_START_MS = 30000,
     PING_MS = 15000,
+    PROGRESS_MS = 1000,
+    /* Unsent bytes that lie in the kernel for one connection: what was handed to it is nearly out. */
+    UNSENT_MAX = 128 * 1024,
     WORKERS_MAX = 256,
 };
 
@@ -57,6 +61,8 @@ struct connection {
     /* When it is cut; 0: not by us. Of the thread that serves it, read by the ticker. */
     atomic_int_least64_t end_ms;
     atomic_bool busy; /* an exchange is on its way */
+    struct live
+        *sending; /* its file is on its way, and somebody wants to know how far; the list's lock */
 };
 
 enum step {
@@ -79,6 +85,8 @@ struct live {
     const char *uri_at; /* in the library's buffer: where the target began */
     size_t uri_size;
     uint64_t sent_size;
+    uint64_t acked;  /* bytes that the client had acknowledged before its file began */
+    int64_t told_ms; /* when its progress was told */
 
     struct live *next,
         *previous; /* held exchanges and streams, for the ticker; next: the workers' queue */
@@ -166,6 +174,7 @@ static void unlist(struct live *live)
     struct http_server *server = live->server;
 
     pthread_mutex_lock(&server->lock);
+    live->connection->sending = NULL;
     if (live->listed) {
         live->listed = false;
         live->next->previous = live->previous;
@@ -630,6 +639,43 @@ static ssize_t read_events(void *ctx, uint64_t position, char *buffer, size_t ro
     }
 }
 
+/* What the other end has acknowledged since the connection began: its system has it, whatever lies in
+ * ours. */
+static uint64_t acknowledged(int fd)
+{
+    struct tcp_info info = {0};
+    socklen_t size = sizeof info;
+
+    return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) == 0 ? info.tcpi_bytes_acked : 0;
+}
+
+static void begin_progress(struct live *live)
+{
+    struct http_server *server = live->server;
+
+    if (live->x->answer.file.progress != NULL) {
+        live->acked = acknowledged(live->connection->fd);
+        pthread_mutex_lock(&server->lock);
+        live->connection->sending = live;
+        pthread_mutex_unlock(&server->lock);
+    }
+}
+
+/* With the list's lock, so that the exchange does not end meanwhile. The head of the answer, and what TLS
+ * adds, count as if they were of the file. */
+static void tell_progress(struct live *live, int64_t now_ms)
+{
+    const struct http_answer *answer = &live->x->answer;
+    if (now_ms < live->told_ms + PROGRESS_MS) {
+        return;
+    }
+    live->told_ms = now_ms;
+    uint64_t acked = acknowledged(live->connection->fd) - live->acked;
+
+    answer->file.progress(answer->file.ctx,
+                          answer->first + (acked < answer->count ? acked : answer->count));
+}
+
 static struct MHD_Response *make_file(struct live *live)
 {
     struct http_answer *answer = &live->x->answer;
@@ -656,6 +702,7 @@ static struct MHD_Response *make_response(struct live *live)
     switch (answer->kind) {
     case ANSWER_FILE:
         live->sent_size = answer->count;
+        begin_progress(live);
         return make_file(live);
     case ANSWER_EVENTS:
         live->is_stream = true;
@@ -885,6 +932,8 @@ static void on_connection(void *ctx, struct MHD_Connection *mhd, void **context,
         MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
     connection->server = server;
     connection->fd = info->connect_fd;
+    const int unsent = UNSENT_MAX;
+    (void)setsockopt(connection->fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof unsent);
     connection->number = atomic_fetch_add(&server->number, 1) + 1;
     atomic_store(&connection->end_ms, http_now_ms() + server->settings.head_ms);
     info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_GNUTLS_SESSION);
@@ -918,9 +967,9 @@ static void show_end(int fd)
     }
 }
 
-/* Cut what is over its time. A plain client is told why; in the middle of TLS nothing can be said.
+/* Cut what is over its time, and tell how far files are. A plain client is told why; in the middle of TLS nothing can be said.
  */
-static void cut_slow(struct http_server *server, int64_t now_ms, bool idle_too)
+static void visit_connections(struct http_server *server, int64_t now_ms, bool idle_too)
 {
     static const char said[] =
         "HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
@@ -941,6 +990,9 @@ static void cut_slow(struct http_server *server, int64_t now_ms, bool idle_too)
             atomic_fetch_add(&server->timed_out, late);
         } else if (end_ms != 0 && atomic_load(&at->busy)) {
             show_end(at->fd);
+        }
+        if (at->sending != NULL) {
+            tell_progress(at->sending, now_ms);
         }
     }
     pthread_mutex_unlock(&server->lock);
@@ -1002,7 +1054,7 @@ static void on_tick(void *ctx, int64_t now_ms)
     struct http_server *server = ctx;
     bool stopping = atomic_load(&server->stopping);
 
-    cut_slow(server, now_ms, stopping);
+    visit_connections(server, now_ms, stopping);
     visit_waiters(server, now_ms, stopping);
 }
 
