@@ -549,6 +549,21 @@ static const struct http_field claim_fields[] = {
 };
 static const struct http_schema claim_schema = {"Claim", claim_fields};
 
+/* The update that goes on, or else the one before: how it ended. */
+static bool latest_update(struct store_view *view, const struct device *device,
+                          struct update *update)
+{
+    const struct store_where where = STORE_NUMBER("device", device->no);
+    const struct store_query last = {&where, 1, "no", true, 1, 0};
+
+    if (view == NULL) {
+        return false;
+    }
+    return device->update != 0
+               ? store_get_no(view, STORE_UPDATE, device->update, update) == STORE_OK
+               : store_get(view, STORE_UPDATE, &last, update) == STORE_OK;
+}
+
 /* Only what its owner needs, in few words. */
 static json_t *owned_json(struct http_exchange *x, struct store_view *view,
                           const struct device *device)
@@ -560,8 +575,7 @@ static json_t *owned_json(struct http_exchange *x, struct store_view *view,
 
     (void)report_product(view, device->product, &product);
     json_t *shown = show_device(api_fleet(x), device, &product);
-    if (view != NULL && device->update != 0 &&
-        store_get_no(view, STORE_UPDATE, device->update, &update) == STORE_OK) {
+    if (latest_update(view, device, &update)) {
         bool asks_download = update.state == UPDATE_OFFERED;
         bool asks_reboot = update.state == UPDATE_DOWNLOADED &&
                            product.consent == CONSENT_ASK_REBOOT && !device->reboot_accepted;

@@ -4,11 +4,11 @@ import { once } from 'node:events'
 import http from 'node:http'
 import net from 'node:net'
 
-/** A sketch that asks by ESP8266HTTPUpdate. */
+/** A sketch that asks by ESP8266HTTPUpdate, or by HTTPUpdate of the ESP32. */
 export class Sketch {
   /** @param key  of the product, as in the address that the page tells to paste */
-  constructor (server, key, { chip = '1234567', version = '1.0.0', space = 700_000 } = {}) {
-    Object.assign(this, { server, key, chip, version, space })
+  constructor (server, key, { chip = '1234567', version = '1.0.0', space = 700_000, core = 'ESP8266' } = {}) {
+    Object.assign(this, { server, key, chip, version, space, core })
     this.mac = `18:FE:34:${chip.padStart(6, '0').slice(-6).replace(/(..)(?=.)/g, '$1:')}`
   }
 
@@ -21,16 +21,18 @@ export class Sketch {
     const request = http.get(`${this.server.plain}/update/${encodeURIComponent(this.key)}`, {
       agent: false,
       headers: {
-        'User-Agent': 'ESP8266-http-Update',
-        'x-ESP8266-Chip-ID': this.chip,
-        'x-ESP8266-STA-MAC': this.mac,
-        'x-ESP8266-AP-MAC': this.mac,
-        'x-ESP8266-free-space': String(this.space),
-        'x-ESP8266-sketch-size': '300000',
-        'x-ESP8266-chip-size': '4194304',
-        'x-ESP8266-sdk-version': '2.2.2-dev(38a443e)',
-        'x-ESP8266-mode': 'sketch',
-        'x-ESP8266-version': this.version
+        'User-Agent': `${this.core}-http-Update`,
+        ...Object.fromEntries(Object.entries({
+          'Chip-ID': this.chip,
+          'STA-MAC': this.mac,
+          'AP-MAC': this.mac,
+          'free-space': this.space,
+          'sketch-size': 300_000,
+          'chip-size': 4_194_304,
+          'sdk-version': '2.2.2-dev(38a443e)',
+          mode: 'sketch',
+          version: this.version
+        }).map(([name, value]) => [`x-${this.core}-${name}`, String(value)]))
       }
     })
     const [response] = await once(request, 'response')

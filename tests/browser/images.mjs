@@ -33,11 +33,9 @@ function v1 (segments, { entry = 0x40100004, mode = 0, sizeFreq = 0, start = Buf
 
 /** Bytes that differ from one `seed` to the next, and do not compress well. */
 function code (seed, size) {
-  let bytes = Buffer.alloc(0)
-  for (let i = 0; bytes.length < size; i++) {
-    bytes = Buffer.concat([bytes, createHash('sha256').update(`${seed} ${i}`).digest()])
-  }
-  return bytes.subarray(0, size)
+  const pieces = []
+  for (let i = 0; i * 32 < size; i++) pieces.push(createHash('sha256').update(`${seed} ${i}`).digest())
+  return Buffer.concat(pieces).subarray(0, size)
 }
 
 /** A NONOS user image of the SDK for flash map 2. */
@@ -74,6 +72,25 @@ function sketch (seed, size) {
   return image
 }
 
+/** An app of ESP-IDF, or of the Arduino core, for the ESP32. */
+function esp32 (version, size) {
+  const text = (value, room) => { const field = Buffer.alloc(room); field.write(value); return field }
+  const descriptor = Buffer.concat([word(0xABCD5432), Buffer.alloc(12), text(version, 32), text('camera', 32),
+    text('12:34:56', 16), text('Nov 21 2026', 16), text('v5.4', 32), createHash('sha256').update(version).digest()])
+  const flash = Buffer.concat([descriptor, Buffer.alloc(256 - descriptor.length), code(version, size & ~3)])
+  const segments = [[0x3F400020, flash], [0x3FFB0000, code(version, 64)], [0x40080000, code(version, 2048)]]
+  let checksum = 0xEF
+  const parts = [Buffer.from([0xE9, segments.length, 2, 0x2F]), word(0x40080400),
+    Buffer.from([0xEE, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1])]
+  for (const [address, data] of segments) {
+    parts.push(word(address), word(data.length), data)
+    for (const byte of data) checksum ^= byte
+  }
+  const length = parts.reduce((sum, part) => sum + part.length, 0)
+  const body = Buffer.concat([...parts, Buffer.alloc(15 - length % 16), Buffer.from([checksum])])
+  return Buffer.concat([body, createHash('sha256').update(body).digest()])
+}
+
 /** Write the images that the tests upload into a folder. @return their paths by name */
 export function writeImages (folder) {
   mkdirSync(folder, { recursive: true })
@@ -82,6 +99,7 @@ export function writeImages (folder) {
     'sketch-1.0.0.bin': sketch('1.0.0', 280_000),
     'sketch-1.1.0.bin': whole,
     'sketch-1.2.0.bin': sketch('1.2.0', 310_000),
+    'camera.bin': esp32('2.0.0', 3_900_000), // more than what fits between two sockets
     'user1.bin': user(1, 'v1.0.1', 200_000),
     'user2.bin': user(2, 'v1.0.1', 200_000),
     'user1-next.bin': user(1, 'v1.0.2', 220_000),

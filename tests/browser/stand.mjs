@@ -67,7 +67,7 @@ export class Server {
   }
 
   /** Ask its API as a program does, with a token; throws the server's sentence. */
-  async api (method, path, body) {
+  async api (method, path, body = method === 'POST' ? {} : undefined) {
     const raw = body instanceof Uint8Array
     const response = await fetch(`${this.plain}/api/v1${path}`, {
       method,

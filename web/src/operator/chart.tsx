@@ -62,8 +62,10 @@ export function Chart ({ title, times, series }: { title: string, times: string[
     const watch = new ResizeObserver(() => { plot.setSize({ width: Math.max(240, box.clientWidth), height: 220 }) })
     const themes = new MutationObserver(again)
     watch.observe(box)
+    const system = matchMedia('(prefers-color-scheme: dark)')
+    system.addEventListener('change', again)
     themes.observe(document.documentElement, { attributes: true, attributeFilter: ['data-theme'] })
-    return () => { watch.disconnect(); themes.disconnect(); plot.destroy() }
+    return () => { watch.disconnect(); themes.disconnect(); system.removeEventListener('change', again); plot.destroy() }
   }, [times, series, language.value])
 
   if (times.length === 0) {

@@ -5,7 +5,7 @@ import { useEffect } from 'preact/hooks'
 import { api, path } from '../shared/api.ts'
 import { bytes, t, time, word } from '../shared/i18n.ts'
 import { flashMap } from '../shared/inspect.ts'
-import { Action, Await, AwaitPage, failure, Form, going, Progress, say, stateColour, Title, useServer, When } from '../shared/parts.tsx'
+import { Action, Await, AwaitPage, failure, Form, going, Progress, say, stateColour, Title, useDownload, useServer, When } from '../shared/parts.tsx'
 import { go } from '../shared/router.ts'
 import type { Decision, DevicePage, FlashMap, Step, Update } from '../shared/types.ts'
 import { Standing } from './devices.tsx'
@@ -89,6 +89,7 @@ function LastUpdate ({ id }: { id: string }): JSX.Element {
 
 export function Device ({ id }: { id: string }): JSX.Element {
   const device = useServer<DevicePage>(path`/devices/${id}`, change => change.device === id)
+  useDownload(device.value?.update?.state === 'downloading', device.reload)
   const map = useSignal<FlashMap | null>(null)
   const number = device.value?.map ?? null
   useEffect(() => {

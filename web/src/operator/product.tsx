@@ -22,7 +22,7 @@ function Found ({ dropped, map }: { dropped: Dropped, map: FlashMap | null }): J
   return (
     <section class="card" aria-label={dropped.file.name}>
       <h3>{dropped.file.name} <span class={`badge ${found.ok ? 'good' : 'bad'}`}>{found.ok ? t('image.good') : t('image.bad')}</span></h3>
-      {found.problem !== null && <p class="notice bad" role="alert">{found.problem.text} ({t('image.at', { offset: `0x${found.problem.offset.toString(16)}` })})</p>}
+      {found.problem !== null && <p class="notice bad" role="alert"><span lang="en">{found.problem.text}</span> ({t('image.at', { offset: `0x${found.problem.offset.toString(16)}` })})</p>}
       <dl class="facts">
         <dt>{t('image.format')}</dt><dd>{found.format ?? t('unknown')}, {found.chip ?? t('unknown')}</dd>
         <dt>{t('size')}</dt><dd>{bytes(dropped.file.size)}</dd>

@@ -5,7 +5,7 @@ import { useEffect } from 'preact/hooks'
 import { api, path, refreshSession, session } from '../shared/api.ts'
 import { t } from '../shared/i18n.ts'
 import { stopListening } from '../shared/live.ts'
-import { Action, Await, Dialog, errorText, Form, Language, Progress, say, Theme, Title, Toasts, useServer, When } from '../shared/parts.tsx'
+import { Action, Await, Dialog, errorText, Form, Language, Progress, say, Theme, Title, Toasts, useDownload, useServer, When } from '../shared/parts.tsx'
 import { followLinks, query } from '../shared/router.ts'
 import type { List, OwnedDevice, Session } from '../shared/types.ts'
 
@@ -63,6 +63,7 @@ function Claim ({ done }: { done: () => void }): JSX.Element {
 
 function Devices (): JSX.Element {
   const mine = useServer<List<OwnedDevice>>('/my/devices', () => true)
+  useDownload(mine.value?.items.some(device => device.update?.state === 'downloading') === true, mine.reload)
   return (
     <>
       <Title>{t('own.devices')}</Title>
@@ -99,12 +100,12 @@ function Everything (): JSX.Element {
     <>
       <header class="bar">
         <a class="brand" href="/app">updraft</a><span style="flex: 1" />
-        <Language /><Theme />
         {session.value != null && <Action run={async () => { await api.delete('/session'); stopListening(); session.value = null }}>{t('logout')}</Action>}
       </header>
       <main class="narrow">
         {session.value === undefined ? <p aria-busy="true">{t('loading')}</p> : session.value === null ? <LogIn /> : <Devices />}
       </main>
+      <footer class="row"><Language /><Theme /></footer>
       <Toasts />
     </>
   )

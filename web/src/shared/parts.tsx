@@ -71,6 +71,14 @@ export function ErrorNote ({ error }: { error: unknown }): JSX.Element {
   return <p class="notice bad" role="alert">{errorText(error)}</p>
 }
 
+/** Ask again each second while a download goes on: how far it is changes without an event. */
+export function useDownload (going: boolean, reload: () => void): void {
+  useEffect(() => {
+    const timer = going ? setInterval(reload, 1000) : undefined
+    return () => { clearInterval(timer) }
+  }, [going])
+}
+
 /** A page's heading, which takes the focus when the page is gone to. */
 export function Title ({ children }: { children: ComponentChildren }): JSX.Element {
   const heading = useRef<HTMLHeadingElement>(null)
