@@ -10,7 +10,8 @@
  *     loader read. When flash fails, system_upgrade_reboot() returns; the SDK's tries for ever.
  *   - system_upgrade() before system_upgrade_init() gives false; the SDK's crashes.
  *   - The connection is the port's: system_upgrade_start() calls config.start(), which feeds
- *     system_upgrade_erase_flash() and system_upgrade() and ends by upd_upgrade_done().
+ *     system_upgrade_erase_flash() and system_upgrade() and ends by upd_upgrade_done(). The one of
+ *     nonos_http.h does as the SDK's.
  */
 #ifndef UPDRAFT_NONOS_UPGRADE_H
 #define UPDRAFT_NONOS_UPGRADE_H
@@ -54,6 +55,8 @@ UPD_MUST_CHECK enum upd_err upd_upgrade_open(struct upd_upgrade *upgrade,
 
 /** For config.start(): so many bytes will come. @return false: they do not fit */
 bool upd_upgrade_expect(uint32_t total);
+/** For config.start(): are the last four bytes in flash the CRC of all those before them? */
+bool upd_upgrade_crc_matches(void);
 /** For config.start(): it is over. Sets flag and server->upgrade_flag, and calls check_cb. */
 void upd_upgrade_done(bool good);
 

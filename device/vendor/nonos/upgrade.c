@@ -1,5 +1,7 @@
 #include "upgrade.h"
 
+#include <updraft/bytes.h>
+#include <updraft/crc32.h>
 #include <updraft/sysparam.h>
 
 #include "nonos_upgrade.h"
@@ -227,6 +229,24 @@ bool system_upgrade_start(struct upgrade_server_info *server)
     self->flag = UPGRADE_FLAG_START;
     self->config.start(self->config.ctx, server);
     return true;
+}
+
+bool upd_upgrade_crc_matches(void)
+{
+    const struct upd_flash *flash = self->config.flash;
+    const uint32_t size = self->total >= WORD ? self->total - WORD : 0;
+    uint32_t crc = UPD_CRC32_INIT;
+    uint8_t chunk[CHUNK];
+
+    for (uint32_t at = 0; at < size; at += CHUNK) {
+        const uint32_t now = size - at < CHUNK ? size - at : CHUNK;
+        if (flash->read(flash->ctx, self->slot + at, chunk, now) != UPD_OK) {
+            return false;
+        }
+        crc = upd_crc32(crc, chunk, now);
+    }
+    return flash->read(flash->ctx, self->slot + size, chunk, WORD) == UPD_OK &&
+           upd_get_le32(chunk) == upd_crc32_nonos(crc);
 }
 
 void upd_upgrade_done(bool good)
