@@ -332,41 +332,48 @@ static enum upd_trouble accept_first(struct upd_fetch *fetch)
     return UPD_TROUBLE_NONE;
 }
 
+/* What a later answer states about the whole must be what an earlier one stated, if one did. */
+static enum upd_trouble accept_total(struct upd_fetch *fetch, uint32_t total)
+{
+    if (!fetch->has_size && total > fetch->request->most) {
+        return UPD_TROUBLE_TOO_LONG;
+    }
+    if (!fetch->has_size && total >= fetch->next) {
+        fetch->has_size = true;
+        fetch->size = total;
+    }
+    return fetch->has_size && fetch->size == total ? UPD_TROUBLE_NONE : UPD_TROUBLE_CHANGED;
+}
+
 /* A later answer, about content of which a part is there already. */
 static enum upd_trouble accept_more(struct upd_fetch *fetch)
 {
     const struct upd_http_head *head = &fetch->head;
     const bool has_length = (head->seen & UPD_HTTP_LENGTH) != 0;
+    const bool is_part = head->status == 206;
 
     if (head->status == 416) {
         return UPD_TROUBLE_CHANGED;
     }
-    if (head->status == 206 && !fetch->resumes) {
+    if (is_part && !fetch->resumes) {
         return UPD_TROUBLE_NO_PART;
     }
-    if (head->status != 200 && head->status != 206) {
+    if (head->status != 200 && !is_part) {
         const enum upd_trouble trouble = upd_trouble_of_status(head->status);
         return trouble != UPD_TROUBLE_NONE ? trouble : UPD_TROUBLE_UNEXPECTED_STATUS;
     }
-    if (fetch->etag[0] != '\0' && head->etag[0] != '\0' &&
-        memcmp(fetch->etag, head->etag, sizeof fetch->etag) != 0) {
-        return UPD_TROUBLE_CHANGED;
-    }
-    if (head->status == 200) {
-        /* All of it: that was asked for, or the server knows no ranges, or it has become another. */
-        return has_length != fetch->has_size || (has_length && head->length != fetch->size)
-                   ? UPD_TROUBLE_CHANGED
-                   : UPD_TROUBLE_NONE;
-    }
-    if ((head->seen & UPD_HTTP_RANGE) == 0 || head->first != fetch->next ||
-        (has_length && head->length != head->until - head->first)) {
+    if (is_part &&
+        (head->etag[0] == '\0' || (head->seen & UPD_HTTP_RANGE) == 0 ||
+         head->first != fetch->next || (has_length && head->length != head->until - head->first))) {
         return UPD_TROUBLE_BAD_PART;
     }
-    if (!fetch->has_size && head->total <= fetch->request->most) {
-        fetch->has_size = true; /* the first answer came in chunks, and did not say */
-        fetch->size = head->total;
+    if (fetch->etag[0] != '\0' && memcmp(fetch->etag, head->etag, sizeof fetch->etag) != 0) {
+        return UPD_TROUBLE_CHANGED;
     }
-    return head->total != fetch->size ? UPD_TROUBLE_CHANGED : UPD_TROUBLE_NONE;
+    /* All of it: that was asked for, or the server knows no ranges. */
+    return is_part      ? accept_total(fetch, head->total)
+           : has_length ? accept_total(fetch, head->length)
+                        : UPD_TROUBLE_NONE;
 }
 
 static enum upd_trouble follow(struct upd_fetch *fetch, uint32_t now_ms)
@@ -687,7 +694,11 @@ void upd_fetch_seek(struct upd_fetch *fetch, uint32_t offset, uint32_t now_ms)
 {
     fetch->next = offset;
     fetch->forgiven = offset + PROGRESS;
-    if (fetch->state == BODY && fetch->framing != NO_BODY && fetch->etag[0] != '\0') {
+    if (fetch->state == BODY && fetch->has_size && offset == fetch->size) {
+        fetch->at = offset; /* no byte is wanted, and no server can be asked for none */
+        fetch->framing = NO_BODY;
+    }
+    if (fetch->state == BODY && fetch->framing != NO_BODY && offset > 0 && fetch->etag[0] != '\0') {
         hang_up(fetch);
         fetch->hops = 0;
         enter(fetch, START, now_ms);

@@ -163,7 +163,9 @@ enum upd_fetch_news upd_fetch_poll(struct upd_fetch *fetch, uint32_t now_ms);
 
 /**
  * After HEAD: the bytes before `offset` are not needed. Asks anew for the rest where the content
- * has a strong ETag; else skips them as they come.
+ * has a strong ETag; else skips them as they come. When that is all of them, DONE is next.
+ *
+ * @param offset  at most fetch->size, where the size is known
  */
 void upd_fetch_seek(struct upd_fetch *fetch, uint32_t offset, uint32_t now_ms);
 
