@@ -2,9 +2,12 @@
  * What a large fleet costs: time and memory of the operations that pages and devices wait for.
  *
  * Usage: fleet_bench DIRECTORY DEVICES
+ *        fleet_bench fill DIRECTORY DEVICES KIND
  *
  * Fills an empty data directory with so many devices, opens it anew, and measures. One line per
- * figure: a name, a blank, a number. bench/fleet.py runs it and says what it means.
+ * figure: a name, a blank, a number. bench/fleet.py runs it and says what it means. `fill` does no
+ * more than that, for bench/server.py and bench/pages.py: devices of a product of this kind, of
+ * several versions, last seen at several times.
  */
 #include <pthread.h>
 #include <stdio.h>
@@ -52,24 +55,37 @@ static long resident_kb(void)
     return kb;
 }
 
+static void describe(long long no, struct device *device)
+{
+    *device = (struct device){.product = product.no,
+                              .map = -1,
+                              .standing = STANDING_ADMITTED,
+                              .protocol = PROTOCOL_ESPHTTPUPDATE,
+                              .free_space = 1 << 20,
+                              .chip_size = 4 << 20,
+                              .sketch_size = 400000,
+                              .last_seen = fleet_now(fleet) - 1000 * (no % 1000000)};
+    snprintf(device->version, sizeof device->version, "1.0.%lld", no % 7 == 0 ? no % 5 : 0);
+    snprintf(device->sdk, sizeof device->sdk, "2.2.2");
+    memset(device->sketch_md5, '0', 32);
+    snprintf(device->family, sizeof device->family, "house %lld", no % 100);
+    snprintf(device->id, sizeof device->id, "d_%016llx", no);
+    snprintf(device->name, sizeof device->name, "device %lld", no);
+    snprintf(device->chip_id, sizeof device->chip_id, "%lld", no);
+    snprintf(device->serial, sizeof device->serial, "S%07lld", no);
+    snprintf(device->mac, sizeof device->mac, "18:fe:34:%02llx:%02llx:%02llx", no >> 16 & 255,
+             no >> 8 & 255, no & 255);
+    snprintf(device->device_key, sizeof device->device_key, "%040llx", no);
+    snprintf(device->claim_code, sizeof device->claim_code, "c%lld", no);
+}
+
 static enum store_result put_batch(struct store_view *view, void *ctx)
 {
     const int64_t *first = ctx;
+    struct device device;
     enum store_result result = STORE_OK;
     for (long long no = *first; no < *first + BATCH && no < devices && result == STORE_OK; no++) {
-        struct device device = {.product = product.no,
-                                .map = -1,
-                                .standing = STANDING_ADMITTED,
-                                .protocol = PROTOCOL_ESPHTTPUPDATE,
-                                .free_space = 1 << 20,
-                                .chip_size = 4 << 20,
-                                .last_seen = 1,
-                                .version = "1.0.0"};
-        snprintf(device.id, sizeof device.id, "d_%016llx", no);
-        snprintf(device.name, sizeof device.name, "device %lld", no);
-        snprintf(device.chip_id, sizeof device.chip_id, "%lld", no);
-        snprintf(device.device_key, sizeof device.device_key, "%040llx", no);
-        snprintf(device.claim_code, sizeof device.claim_code, "c%lld", no);
+        describe(no, &device);
         result = store_insert(view, STORE_DEVICE, &device);
     }
     return result;
@@ -90,6 +106,19 @@ static void fill(const char *directory)
     fleet_close(fleet);
 }
 
+static int only_fill(char **words)
+{
+    devices = strtoll(words[1], NULL, 10);
+    if (!product_kind_find(words[2], &product.kind)) {
+        die("there is no such kind");
+    }
+    product.map = product.kind == KIND_NONOS ? 2 : -1;
+    product.ptype = product.kind == KIND_NONOS ? 23701 : 0;
+    fill(words[0]);
+    printf("id %s\nkey %s\n", product.id, product.key);
+    return 0;
+}
+
 static void *poll_some(void *seed)
 {
     static _Thread_local struct fleet_answer answer;
@@ -102,7 +131,7 @@ static void *poll_some(void *seed)
         facts.protocol = PROTOCOL_ESPHTTPUPDATE;
         facts.product_key = product.key;
         facts.chip_id = chip_id;
-        facts.version = "1.0.0";
+        facts.version = "1.0.0"; /* what nearly all of them run */
         if (fleet_check(fleet, &facts, &answer, &error) != FLEET_OK ||
             answer.recognised != RECOGNISED) {
             die("a device was not recognised");
@@ -148,6 +177,9 @@ int main(int argc, char **argv)
 {
     struct fleet_error error;
     struct fleet_overview overview;
+    if (argc == 5 && strcmp(argv[1], "fill") == 0) {
+        return only_fill(argv + 2);
+    }
     if (argc != 3 || (devices = strtoll(argv[2], NULL, 10)) <= 0) {
         die("usage: fleet_bench DIRECTORY DEVICES");
     }

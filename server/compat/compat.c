@@ -103,24 +103,56 @@ void compat_tables(struct compat *compat, struct http_table tables[COMPAT_TABLES
 /* --- What a device presents --------------------------------------------------------------------
  */
 
-/* A header of either core: "x-ESP8266-" or "x-ESP32-" and the name. */
-static const char *core_header(const struct http_exchange *x, const char *name)
-{
-    char whole[64];
+/* What follows "x-ESP8266-" or "x-ESP32-" in the headers of the two cores. */
+#define CORE_HEADERS(X)                                                                            \
+    X(CHIP_ID, "Chip-ID")                                                                          \
+    X(STA_MAC, "STA-MAC")                                                                          \
+    X(SKETCH_MD5, "sketch-md5")                                                                    \
+    X(SDK_VERSION, "sdk-version")                                                                  \
+    X(FREE_SPACE, "free-space")                                                                    \
+    X(SKETCH_SIZE, "sketch-size")                                                                  \
+    X(CHIP_SIZE, "chip-size")                                                                      \
+    X(VERSION, "version")                                                                          \
+    X(MODE, "mode")
 
-    snprintf(whole, sizeof whole, "x-ESP8266-%s", name);
-    const char *value = http_header(x, whole);
-    if (value == NULL) {
-        snprintf(whole, sizeof whole, "x-ESP32-%s", name);
-        value = http_header(x, whole);
+enum core_header {
+#define X(name, text) CORE_##name,
+    CORE_HEADERS(X)
+#undef X
+        CORE_COUNT
+};
+
+static const char *const core_names[] = {
+#define X(name, text) text,
+    CORE_HEADERS(X)
+#undef X
+};
+
+/* One pass over the headers, since every poll brings them; true when one is the ESP8266's. */
+static bool read_core(const struct http_exchange *x, const char *values[CORE_COUNT])
+{
+    const char *name, *value;
+    bool esp8266 = false;
+
+    for (size_t i = 0; http_header_at(x, i, &name, &value); i++) {
+        const bool old = strncasecmp(name, "x-ESP8266-", 10) == 0;
+        if ((!old && strncasecmp(name, "x-ESP32-", 8) != 0) || *value == '\0') {
+            continue;
+        }
+        name += old ? 10 : 8;
+        for (size_t k = 0; k < CORE_COUNT; k++) {
+            if (values[k] == NULL && strcasecmp(name, core_names[k]) == 0) {
+                values[k] = value;
+                esp8266 |= old;
+            }
+        }
     }
-    return value != NULL && *value != '\0' ? value : NULL;
+    return esp8266;
 }
 
 /* A decimal number; 0, which is "not told", for anything else. */
-static int64_t core_number(const struct http_exchange *x, const char *name)
+static int64_t core_number(const char *text)
 {
-    const char *text = core_header(x, name);
     char *end;
 
     if (text == NULL || *text < '0' || *text > '9') {
@@ -133,21 +165,21 @@ static int64_t core_number(const struct http_exchange *x, const char *name)
 
 void compat_read_headers(const struct http_exchange *x, struct device_facts *facts)
 {
+    const char *values[CORE_COUNT] = {NULL};
     const char *agent = http_header(x, "User-Agent");
-    const char *version = core_header(x, "version");
-    const char *mode = core_header(x, "mode");
+    const bool esp8266 = read_core(x, values);
+    const char *mode = values[CORE_MODE];
 
-    facts->chip_id = core_header(x, "Chip-ID");
-    facts->mac = core_header(x, "STA-MAC");
-    facts->sketch_md5 = core_header(x, "sketch-md5");
-    facts->sdk = core_header(x, "sdk-version");
-    facts->free_space = core_number(x, "free-space");
-    facts->sketch_size = core_number(x, "sketch-size");
-    facts->chip_size = core_number(x, "chip-size");
-    facts->version = facts->version != NULL ? facts->version : version;
+    facts->chip_id = values[CORE_CHIP_ID];
+    facts->mac = values[CORE_STA_MAC];
+    facts->sketch_md5 = values[CORE_SKETCH_MD5];
+    facts->sdk = values[CORE_SDK_VERSION];
+    facts->free_space = core_number(values[CORE_FREE_SPACE]);
+    facts->sketch_size = core_number(values[CORE_SKETCH_SIZE]);
+    facts->chip_size = core_number(values[CORE_CHIP_SIZE]);
+    facts->version = facts->version != NULL ? facts->version : values[CORE_VERSION];
     /* The ESP32 core does not say which of its chips it is. */
-    if ((agent != NULL && strncmp(agent, "ESP8266", 7) == 0) ||
-        http_header(x, "x-ESP8266-STA-MAC") != NULL) {
+    if (esp8266 || (agent != NULL && strncmp(agent, "ESP8266", 7) == 0)) {
         facts->chip = UPD_CHIP_ESP8266;
     }
     facts->asked = mode == NULL                   ? ASKED_APP
@@ -181,8 +213,16 @@ bool compat_check(struct http_exchange *x, const struct device_facts *facts,
 {
     const struct compat *compat = http_context(x);
     struct fleet_error error;
-    enum fleet_status status = fleet_check(compat->fleet, facts, answer, &error);
+    enum fleet_status status;
 
+    if (!http_must_not_wait(x)) {
+        status = fleet_check(compat->fleet, facts, answer, &error);
+    } else if (!fleet_check_now(compat->fleet, facts, answer, &status, &error) ||
+               (answer->reason == REASON_OFFER && answer->update.no != 0)) {
+        /* A download that belongs to an update is recorded as it begins. */
+        http_defer(x);
+        return false;
+    }
     if (status != FLEET_OK && status != FLEET_FULL) {
         http_answer_empty(x, (unsigned)fleet_status_http(status));
         return false;

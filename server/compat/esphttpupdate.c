@@ -55,6 +55,6 @@ static void update(struct http_exchange *x)
 }
 
 const struct http_route esphttpupdate_routes[] = {
-    {HTTP_GET, "/update/{key}", HTTP_DEVICE, HTTP_PLAIN, 0, update, NULL, NULL},
+    {HTTP_GET, "/update/{key}", HTTP_DEVICE, HTTP_PLAIN | HTTP_BRIEF, 0, update, NULL, NULL},
 };
 const size_t esphttpupdate_count = sizeof esphttpupdate_routes / sizeof esphttpupdate_routes[0];

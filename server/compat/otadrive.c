@@ -80,9 +80,9 @@ static void call(struct http_exchange *x)
 }
 
 #define ROWS(base)                                                                                 \
-    {HTTP_GET, base "/{call}", HTTP_DEVICE, HTTP_PLAIN, 0, call, NULL, NULL},                      \
+    {HTTP_GET, base "/{call}", HTTP_DEVICE, HTTP_PLAIN | HTTP_BRIEF, 0, call, NULL, NULL},         \
     {                                                                                              \
-        HTTP_POST, base "/{call}", HTTP_DEVICE, HTTP_PLAIN, 4096, call, NULL, NULL                 \
+        HTTP_POST, base "/{call}", HTTP_DEVICE, HTTP_PLAIN | HTTP_BRIEF, 4096, call, NULL, NULL    \
     }
 const struct http_route otadrive_routes[] = {
     ROWS("/DeviceApi"), ROWS("/deviceapi"), ROWS("/DeviceAPI"),

@@ -42,6 +42,6 @@ static void fetch(struct http_exchange *x)
 }
 
 const struct http_route plain_routes[] = {
-    {HTTP_GET, "/{product}/{file}.bin", HTTP_DEVICE, HTTP_PLAIN, 0, fetch, NULL, NULL},
+    {HTTP_GET, "/{product}/{file}.bin", HTTP_DEVICE, HTTP_PLAIN | HTTP_BRIEF, 0, fetch, NULL, NULL},
 };
 const size_t plain_count = sizeof plain_routes / sizeof plain_routes[0];

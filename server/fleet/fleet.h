@@ -279,6 +279,16 @@ struct fleet_answer {
 enum fleet_status fleet_check(struct fleet *fleet, const struct device_facts *facts,
                               struct fleet_answer *answer, struct fleet_error *error);
 
+/**
+ * The same where nothing may wait: a device that says nothing new is answered from what is read.
+ *
+ * @return true   *status is what fleet_check() returns
+ * @return false  something has to be recorded: nothing was done, call fleet_check() where it may wait
+ */
+bool fleet_check_now(struct fleet *fleet, const struct device_facts *facts,
+                     struct fleet_answer *answer, enum fleet_status *status,
+                     struct fleet_error *error);
+
 /** The image of an answer, for reading: a file descriptor, size bytes, that the caller closes. */
 enum fleet_status fleet_answer_open(struct fleet *fleet, const struct fleet_answer *answer, int *fd,
                                     struct fleet_error *error);

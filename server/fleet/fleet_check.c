@@ -648,6 +648,24 @@ static void note(struct fleet *fleet, const struct device_facts *facts, struct d
     device->polls = habit.polls;
 }
 
+/** Evaluate on a snapshot. False: the database cannot be read, *error says so. */
+static bool look(struct check *check)
+{
+    struct fleet *fleet = check->base.fleet;
+    struct fleet_answer *answer = check->answer;
+    (void)fleet_error_clear(check->base.error);
+    memset(answer, 0, sizeof *answer);
+    answer->recognised = RECOGNISED_NOBODY;
+    answer->reply = 503;
+    check->snapshot = fleet_snapshot(fleet);
+    struct store_view *view = check->snapshot == NULL ? NULL : store_read(fleet->store);
+    enum store_result result = view == NULL ? STORE_FAILED : evaluate(view, check);
+    if (view != NULL) {
+        store_end(view);
+    }
+    return fleet_store_error(check->base.error, result) == FLEET_OK;
+}
+
 enum fleet_status fleet_check(struct fleet *fleet, const struct device_facts *facts,
                               struct fleet_answer *answer, struct fleet_error *error)
 {
@@ -655,28 +673,33 @@ enum fleet_status fleet_check(struct fleet *fleet, const struct device_facts *fa
                           .facts = facts,
                           .answer = answer,
                           .input = {.now = fleet_now(fleet)}};
-    (void)fleet_error_clear(error);
-    memset(answer, 0, sizeof *answer);
-    answer->recognised = RECOGNISED_NOBODY;
-    answer->reply = 503;
-    check.snapshot = fleet_snapshot(fleet);
-    struct store_view *view = check.snapshot == NULL ? NULL : store_read(fleet->store);
-    if (view == NULL) {
-        fleet_snapshot_release(fleet, check.snapshot);
-        return fleet_store_error(error, STORE_FAILED);
+    if (look(&check)) {
+        if (check.dirty) {
+            check.writing = true;
+            check.dirty = false;
+            (void)fleet_perform(evaluate, &check);
+        }
+        note(fleet, facts, &answer->device, check.input.now);
     }
-    enum store_result result = evaluate(view, &check);
-    store_end(view);
-    if (result == STORE_OK && check.dirty) {
-        check.writing = true;
-        check.dirty = false;
-        (void)fleet_perform(evaluate, &check);
-    } else {
-        (void)fleet_store_error(error, result);
-    }
-    note(fleet, facts, &answer->device, check.input.now);
     fleet_snapshot_release(fleet, check.snapshot);
     return error->status;
+}
+
+bool fleet_check_now(struct fleet *fleet, const struct device_facts *facts,
+                     struct fleet_answer *answer, enum fleet_status *status,
+                     struct fleet_error *error)
+{
+    struct check check = {.base = {fleet, &fleet_system, error, false},
+                          .facts = facts,
+                          .answer = answer,
+                          .input = {.now = fleet_now(fleet)}};
+    bool read = look(&check);
+    if (read && !check.dirty) {
+        note(fleet, facts, &answer->device, check.input.now);
+    }
+    fleet_snapshot_release(fleet, check.snapshot);
+    *status = error->status;
+    return !read || !check.dirty;
 }
 
 enum fleet_status fleet_answer_open(struct fleet *fleet, const struct fleet_answer *answer, int *fd,

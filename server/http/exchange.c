@@ -270,6 +270,16 @@ void *http_state(const struct http_exchange *x)
     return x->state;
 }
 
+bool http_must_not_wait(const struct http_exchange *x)
+{
+    return x->brief;
+}
+
+void http_defer(struct http_exchange *x)
+{
+    x->deferred = true;
+}
+
 void http_state_set(struct http_exchange *x, void *state)
 {
     x->state = state;

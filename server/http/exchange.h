@@ -82,7 +82,8 @@ struct http_exchange {
 
     struct http_answer answer;
     bool held;
-    bool sent_whole; /* the client has all of the answer's body */
+    bool brief, deferred; /* runs where it must not wait; and has said that it would */
+    bool sent_whole;      /* the client has all of the answer's body */
 
     /* Set while the exchange has a connection. */
     void (*on_release)(struct http_exchange *x);

@@ -169,14 +169,25 @@ struct http_stream {
     void (*close)(struct http_exchange *x);
 };
 
+/** Whether the handler of an HTTP_BRIEF row runs where it must not wait. */
+bool http_must_not_wait(const struct http_exchange *x);
+/** It would have to: the handler returns, and is run again. Only when http_must_not_wait(). */
+void http_defer(struct http_exchange *x);
+
 /** A pointer of the handler's own, for streams. */
 void *http_state(const struct http_exchange *x);
 void http_state_set(struct http_exchange *x, void *state);
 
 enum {
-    HTTP_INLINE = 1 << 0, /* the handler never waits: it runs on the thread of the sockets */
-    HTTP_PLAIN = 1 << 1,  /* plain HTTP from anywhere will do, although the access is a user's */
-    HTTP_NO_CSRF = 1 << 2 /* no X-CSRF-Token: log-in, and nothing else */
+    HTTP_INLINE = 1 << 0,  /* the handler never waits: it runs on the thread of the sockets */
+    HTTP_PLAIN = 1 << 1,   /* plain HTTP from anywhere will do, although the access is a user's */
+    HTTP_NO_CSRF = 1 << 2, /* no X-CSRF-Token: log-in, and nothing else */
+    /**
+     * The handler nearly never waits: it runs on the thread of the sockets, and where it would have
+     * to wait it calls http_defer() and returns, to be run again from its beginning on a worker.
+     * For rows of HTTP_PUBLIC and HTTP_DEVICE.
+     */
+    HTTP_BRIEF = 1 << 3
 };
 
 struct http_route {

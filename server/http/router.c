@@ -529,7 +529,7 @@ void http_router_handle(struct http_exchange *x)
         return;
     }
     x->route->handle(x);
-    if (!http_answered(x) && !x->held) {
+    if (!http_answered(x) && !x->held && !x->deferred) {
         http_log("http: %s %s was not answered", x->method_name, x->route->pattern);
         http_answer_error(x, 500, "not_answered", NULL, "The server made a mistake.");
     }
@@ -537,7 +537,7 @@ void http_router_handle(struct http_exchange *x)
 
 bool http_router_waits(const struct http_exchange *x)
 {
-    return x->route != NULL && !(x->route->flags & HTTP_INLINE);
+    return x->route != NULL && !(x->route->flags & (HTTP_INLINE | HTTP_BRIEF));
 }
 
 bool http_exchange_has_body(const struct http_exchange *x)

@@ -818,7 +818,14 @@ static enum MHD_Result on_complete(struct live *live)
     }
     live->step = STEP_HANDLER;
     live->running = true;
+    x->brief = x->route != NULL && (x->route->flags & HTTP_BRIEF) != 0;
     handle(x);
+    x->brief = false;
+    if (x->deferred) {
+        x->deferred = false;
+        live->running = false;
+        return enqueue(live, STEP_HANDLER) ? MHD_YES : respond(live);
+    }
     pthread_mutex_lock(&live->lock);
     live->running = false;
     bool wait = x->held || live->canceling;

@@ -31,13 +31,20 @@ enum {
     STATEMENTS = 64, /* kept per connection */
     SQL_SIZE = 4096, /* of the longest statement that is put together here */
     LISTENERS = 16,
-    BUCKETS = 8192,  /* of notes */
+    /* Notes are written half a second after the first, and a transaction that is under way may take
+     * as long again. When there are so many that it takes its time, then later: most of the writer
+     * is for those who wait for it. */
+    FLUSH_MS = 500,
+    FLUSH_REST = 8,
+    SLICE = 4096,    /* notes in one transaction */
+    BUCKETS = 65536, /* of notes */
     BUSY_MS = 10000, /* a backup or another program holds the file so long at most */
 };
 
 struct cached {
-    char *sql;
+    char *key; /* NULL: nothing is here */
     sqlite3_stmt *statement;
+    bool busy;
 };
 
 struct store_view {
@@ -139,6 +146,14 @@ struct sql {
     bool overflow;
 };
 
+/** Not by an initializer: that would clear all of the text, for each poll. */
+static void begin_sql(struct sql *sql)
+{
+    sql->text[0] = '\0';
+    sql->length = 0;
+    sql->overflow = false;
+}
+
 static void add(struct sql *sql, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 static void add(struct sql *sql, const char *format, ...)
@@ -167,50 +182,85 @@ static void add_text(struct sql *sql, const char *text)
     sql->length += size;
 }
 
-/** A prepared statement, from the cache or into it; NULL when that fails. Give back by
- *  done_with(). */
-static sqlite3_stmt *prepare(struct store_view *view, const struct sql *sql)
+/** The statement of a key that is not in use; NULL when there is none. */
+static sqlite3_stmt *reuse(struct store_view *view, const char *key)
 {
     for (size_t i = 0; i < STATEMENTS; i++) {
         struct cached *cached = &view->cache[i];
-        if (cached->sql != NULL && strcmp(cached->sql, sql->text) == 0) {
-            sqlite3_stmt *statement = cached->statement;
-            free(cached->sql);
-            *cached = (struct cached){0};
-            return statement;
+        if (cached->key != NULL && !cached->busy && strcmp(cached->key, key) == 0) {
+            cached->busy = true;
+            return cached->statement;
         }
     }
+    return NULL;
+}
+
+static void forget(struct cached *cached)
+{
+    if (cached->key != NULL) {
+        sqlite3_finalize(cached->statement);
+        free(cached->key);
+        *cached = (struct cached){0};
+    }
+}
+
+/** Prepare a statement and keep it under a key; NULL when that fails. Give back by done_with(). */
+static sqlite3_stmt *prepare(struct store_view *view, const char *key, const struct sql *sql)
+{
     sqlite3_stmt *statement = NULL;
     if (sql->overflow || sqlite3_prepare_v3(view->db, sql->text, -1, SQLITE_PREPARE_PERSISTENT,
                                             &statement, NULL) != SQLITE_OK) {
         return NULL;
     }
+    /* One that is in use by a query around this one stays. */
+    for (size_t tries = 0; tries < STATEMENTS; tries++) {
+        struct cached *cached = &view->cache[view->next++ % STATEMENTS];
+        if (!cached->busy) {
+            forget(cached);
+            cached->key = strdup(key);
+            if (cached->key != NULL) {
+                cached->statement = statement;
+                cached->busy = true;
+            }
+            break;
+        }
+    }
     return statement;
 }
 
-/** Statements that are in use are not in the cache: a query within a query is two of them. */
 static void done_with(struct store_view *view, sqlite3_stmt *statement)
 {
     sqlite3_reset(statement);
     sqlite3_clear_bindings(statement);
-    struct cached *cached = &view->cache[view->next++ % STATEMENTS];
-    if (cached->sql != NULL) {
-        sqlite3_finalize(cached->statement);
-        free(cached->sql);
+    for (size_t i = 0; i < STATEMENTS; i++) {
+        if (view->cache[i].key != NULL && view->cache[i].statement == statement) {
+            view->cache[i].busy = false;
+            return;
+        }
     }
-    cached->sql = strdup(sqlite3_sql(statement));
-    cached->statement = statement;
-    if (cached->sql == NULL) {
-        sqlite3_finalize(statement);
-        *cached = (struct cached){0};
-    }
+    sqlite3_finalize(statement);
 }
 
-static const char *const operators[] = {"IS", "IS NOT", "<", ">", "<=", ">=", "LIKE"};
+/** A statement that is its own key. */
+static sqlite3_stmt *prepare_text(struct store_view *view, const char *text)
+{
+    sqlite3_stmt *statement = reuse(view, text);
+    if (statement == NULL) {
+        struct sql sql;
+        begin_sql(&sql);
+        add_text(&sql, text);
+        statement = prepare(view, text, &sql);
+    }
+    return statement;
+}
+
+static const char *const operators[] = {"] IS ?", "] IS NOT ?", "] < ?",   "] > ?",
+                                        "] <= ?", "] >= ?",     "] LIKE ?"};
+static const char *const numbers[] = {"0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "10"};
 
 /** The fields of a condition, "name|serial": one comparison each, on the same parameter. */
 static bool add_condition(struct sql *sql, enum store_kind kind, const struct store_where *where,
-                          int parameter)
+                          size_t parameter)
 {
     for (const char *name = where->field; *name != '\0';) {
         size_t size = strcspn(name, "|");
@@ -218,10 +268,12 @@ static bool add_condition(struct sql *sql, enum store_kind kind, const struct st
         if (field == NULL) {
             return false;
         }
-        add(sql, "%s[%s] %s ?%d", name == where->field ? "" : " OR ", field->name,
-            operators[where->op], parameter);
+        add_text(sql, name == where->field ? "[" : " OR [");
+        add_text(sql, field->name);
+        add_text(sql, operators[where->op]);
+        add_text(sql, numbers[parameter]);
         if (where->op == STORE_LIKE) {
-            add(sql, " ESCAPE '\\'");
+            add_text(sql, " ESCAPE '\\'");
         }
         name += size + (name[size] == '|');
     }
@@ -230,12 +282,15 @@ static bool add_condition(struct sql *sql, enum store_kind kind, const struct st
 
 static bool add_where(struct sql *sql, enum store_kind kind, const struct store_query *query)
 {
+    if (query != NULL && query->count >= sizeof numbers / sizeof numbers[0]) {
+        return false;
+    }
     for (size_t i = 0; query != NULL && i < query->count; i++) {
-        add(sql, i == 0 ? " WHERE (" : " AND (");
-        if (!add_condition(sql, kind, &query->where[i], (int)i + 1)) {
+        add_text(sql, i == 0 ? " WHERE (" : " AND (");
+        if (!add_condition(sql, kind, &query->where[i], i + 1)) {
             return false;
         }
-        add(sql, ")");
+        add_text(sql, ")");
     }
     return true;
 }
@@ -379,17 +434,28 @@ static sqlite3_stmt *start(struct store_view *view, enum store_kind kind,
                            const char *tail)
 {
     const struct schema_kind *schema = schema_kind(kind);
-    struct sql sql = {.length = 0};
-    add(&sql, "%s", what != NULL ? what : "SELECT ");
-    if (what == NULL) {
-        add_columns(&sql, schema);
-    }
-    add(&sql, " FROM [%s]", schema->table);
-    if (!add_where(&sql, kind, query) || (ordered && !add_order(&sql, kind, query))) {
+    struct sql key;
+    begin_sql(&key);
+    /* Without the columns, which are most of a statement and always the same. */
+    add_text(&key, what != NULL ? what : "SELECT *");
+    add_text(&key, " FROM [");
+    add_text(&key, schema->table);
+    add_text(&key, "]");
+    if (!add_where(&key, kind, query) || (ordered && !add_order(&key, kind, query))) {
         return NULL;
     }
-    add(&sql, "%s", tail);
-    sqlite3_stmt *statement = prepare(view, &sql);
+    add_text(&key, tail);
+    sqlite3_stmt *statement = key.overflow ? NULL : reuse(view, key.text);
+    if (statement == NULL && !key.overflow) {
+        struct sql sql;
+        begin_sql(&sql);
+        if (what == NULL) {
+            add_text(&sql, "SELECT ");
+            add_columns(&sql, schema);
+        }
+        add_text(&sql, key.text + (what == NULL ? strlen("SELECT *") : 0));
+        statement = prepare(view, key.text, &sql);
+    }
     if (statement != NULL) {
         bind_where(statement, query);
     }
@@ -495,19 +561,26 @@ enum store_result store_insert(struct store_view *view, enum store_kind kind, vo
 {
     const struct schema_kind *schema = schema_kind(kind);
     int64_t no;
-    struct sql sql = {.length = 0};
+    struct sql key;
+    begin_sql(&key);
     if (!view->writing) {
         return STORE_FAILED;
     }
     memcpy(&no, record, sizeof no);
-    add(&sql, "INSERT INTO [%s] (", schema->table);
-    add_columns(&sql, schema);
-    add(&sql, ") VALUES (");
-    for (size_t i = 0; i < schema->count; i++) {
-        add(&sql, "%s?%d", i == 0 ? "" : ",", (int)i + 1);
+    add(&key, "INSERT [%s]", schema->table);
+    sqlite3_stmt *statement = reuse(view, key.text);
+    if (statement == NULL) {
+        struct sql sql;
+        begin_sql(&sql);
+        add(&sql, "INSERT INTO [%s] (", schema->table);
+        add_columns(&sql, schema);
+        add(&sql, ") VALUES (");
+        for (size_t i = 0; i < schema->count; i++) {
+            add(&sql, "%s?%d", i == 0 ? "" : ",", (int)i + 1);
+        }
+        add(&sql, ")");
+        statement = prepare(view, key.text, &sql);
     }
-    add(&sql, ")");
-    sqlite3_stmt *statement = prepare(view, &sql);
     if (statement == NULL) {
         return broken(view, STORE_FAILED);
     }
@@ -532,16 +605,23 @@ enum store_result store_insert(struct store_view *view, enum store_kind kind, vo
 enum store_result store_update(struct store_view *view, enum store_kind kind, const void *record)
 {
     const struct schema_kind *schema = schema_kind(kind);
-    struct sql sql = {.length = 0};
+    struct sql key;
+    begin_sql(&key);
     if (!view->writing) {
         return STORE_FAILED;
     }
-    add(&sql, "UPDATE [%s] SET ", schema->table);
-    for (size_t i = 1; i < schema->count; i++) {
-        add(&sql, "%s[%s]=?%d", i == 1 ? "" : ",", schema->fields[i].name, (int)i + 1);
+    add(&key, "UPDATE [%s]", schema->table);
+    sqlite3_stmt *statement = reuse(view, key.text);
+    if (statement == NULL) {
+        struct sql sql;
+        begin_sql(&sql);
+        add(&sql, "UPDATE [%s] SET ", schema->table);
+        for (size_t i = 1; i < schema->count; i++) {
+            add(&sql, "%s[%s]=?%d", i == 1 ? "" : ",", schema->fields[i].name, (int)i + 1);
+        }
+        add(&sql, " WHERE no=?1");
+        statement = prepare(view, key.text, &sql);
     }
-    add(&sql, " WHERE no=?1");
-    sqlite3_stmt *statement = prepare(view, &sql);
     if (statement == NULL) {
         return broken(view, STORE_FAILED);
     }
@@ -573,9 +653,7 @@ enum store_result store_remove(struct store_view *view, enum store_kind kind,
 
 static enum store_result run(struct store_view *view, const char *text)
 {
-    struct sql sql = {.length = 0};
-    add(&sql, "%s", text);
-    sqlite3_stmt *statement = prepare(view, &sql);
+    sqlite3_stmt *statement = prepare_text(view, text);
     if (statement == NULL) {
         return broken(view, STORE_FAILED);
     }
@@ -737,13 +815,11 @@ static void drop(struct notes *notes)
 
 static enum store_result write_note(struct store_view *view, const struct telemetry *what)
 {
-    static const struct sql device = {.text =
-                                          "UPDATE device SET last_seen=max(last_seen,?2), "
-                                          "poll_every=CASE ?3 WHEN 0 THEN poll_every ELSE ?3 END, "
-                                          "polls=CASE ?4 WHEN 0 THEN polls ELSE ?4 END, "
-                                          "address=ifnull(?5,address) WHERE no=?1"};
-    static const struct sql update = {.text = "UPDATE [update] SET bytes=?2 WHERE no=?1"};
-    sqlite3_stmt *statement = prepare(view, &device);
+    sqlite3_stmt *statement = prepare_text(
+        view,
+        "UPDATE device SET last_seen=max(last_seen,?2), "
+        "poll_every=CASE ?3 WHEN 0 THEN poll_every ELSE ?3 END, "
+        "polls=CASE ?4 WHEN 0 THEN polls ELSE ?4 END, address=ifnull(?5,address) WHERE no=?1");
     if (statement == NULL) {
         return STORE_FAILED;
     }
@@ -757,7 +833,10 @@ static enum store_result write_note(struct store_view *view, const struct teleme
     if (result != STORE_OK || what->update == 0) {
         return result;
     }
-    statement = prepare(view, &update);
+    statement = prepare_text(view, "UPDATE [update] SET bytes=?2 WHERE no=?1");
+    if (statement == NULL) {
+        return STORE_FAILED;
+    }
     if (statement == NULL) {
         return STORE_FAILED;
     }
@@ -768,11 +847,40 @@ static enum store_result write_note(struct store_view *view, const struct teleme
     return result;
 }
 
-/** The notes go in a transaction of their own: their failure is nobody's. */
-static void flush(struct store *store)
+static void serve(struct store *store, bool asked);
+
+/** So many notes of a bucket list at most, in a transaction of their own: their failure is
+ *  nobody's. *bucket and *note say where to go on. */
+static enum store_result write_slice(struct store *store, size_t *bucket, struct note **note)
 {
     struct store_view *view = store->writer;
+    view->failed = STORE_OK;
+    enum store_result result = run(view, "BEGIN IMMEDIATE");
+    for (int left = SLICE; result == STORE_OK && left != 0 && *bucket < BUCKETS;) {
+        if (*note == NULL) {
+            *bucket += 1;
+            *note = *bucket < BUCKETS ? store->flushing->buckets[*bucket] : NULL;
+            continue;
+        }
+        result = write_note(view, &(*note)->what);
+        *note = (*note)->next;
+        left--;
+    }
+    if (result == STORE_OK) {
+        result = run(view, "COMMIT");
+    }
+    if (result != STORE_OK && !sqlite3_get_autocommit(view->db)) {
+        (void)run(view, "ROLLBACK");
+    }
+    return result;
+}
+
+/** Write what was noted; between two slices, what somebody waits for, unless the flush itself was
+ *  asked for. */
+static void flush(struct store *store, bool asked)
+{
     struct notes *fresh = calloc(1, sizeof *fresh);
+    enum store_result result = STORE_OK;
 
     pthread_mutex_lock(&store->lock);
     bool any = store->pending->count != 0 && fresh != NULL;
@@ -785,19 +893,10 @@ static void flush(struct store *store)
         free(fresh);
         return;
     }
-    view->failed = STORE_OK;
-    enum store_result result = run(view, "BEGIN IMMEDIATE");
-    for (size_t i = 0; i < BUCKETS && result == STORE_OK; i++) {
-        for (struct note *note = store->flushing->buckets[i]; note != NULL && result == STORE_OK;
-             note = note->next) {
-            result = write_note(view, &note->what);
-        }
-    }
-    if (result == STORE_OK) {
-        result = run(view, "COMMIT");
-    }
-    if (result != STORE_OK && !sqlite3_get_autocommit(view->db)) {
-        (void)run(view, "ROLLBACK");
+    struct note *note = store->flushing->buckets[0];
+    for (size_t bucket = 0; bucket < BUCKETS && result == STORE_OK;) {
+        result = write_slice(store, &bucket, &note);
+        serve(store, asked);
     }
     pthread_mutex_lock(&store->lock);
     struct notes *written = store->flushing;
@@ -827,6 +926,23 @@ static struct job *take_group(struct store *store)
     return jobs;
 }
 
+static struct timespec after_ms(int64_t ms)
+{
+    struct timespec when;
+    clock_gettime(CLOCK_MONOTONIC, &when);
+    when.tv_nsec += ms % 1000 * 1000000;
+    when.tv_sec += ms / 1000 + when.tv_nsec / 1000000000;
+    when.tv_nsec %= 1000000000;
+    return when;
+}
+
+static int64_t now_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
 static bool passed(const struct timespec *when)
 {
     struct timespec now;
@@ -835,28 +951,39 @@ static bool passed(const struct timespec *when)
            (now.tv_sec == when->tv_sec && now.tv_nsec >= when->tv_nsec);
 }
 
+static void serve(struct store *store, bool asked)
+{
+    pthread_mutex_lock(&store->lock);
+    /* Who asks for a flush has put a job behind it. */
+    struct job *jobs = asked || store->flush_now ? NULL : take_group(store);
+    pthread_mutex_unlock(&store->lock);
+    if (jobs != NULL) {
+        run_group(store, jobs);
+    }
+}
+
 static void *write_on(void *argument)
 {
     struct store *store = argument;
     struct timespec due = {0};
+    int64_t pause_ms = FLUSH_MS;
     bool waiting = false; /* notes are pending, and due says until when */
 
     pthread_mutex_lock(&store->lock);
     while (!store->stopping || store->first != NULL || store->pending->count != 0) {
         if (store->pending->count != 0 && !waiting) {
-            clock_gettime(CLOCK_MONOTONIC, &due);
-            /* Half a second, and as much again for a transaction that is under way. */
-            due.tv_nsec += 500000000;
-            due.tv_sec += due.tv_nsec / 1000000000;
-            due.tv_nsec %= 1000000000;
+            due = after_ms(pause_ms);
             waiting = true;
         }
         if (store->flush_now || (waiting && (store->stopping || passed(&due)))) {
+            bool asked = store->flush_now || store->stopping;
+            int64_t begun = now_ms();
             store->flush_now = false;
             waiting = false;
             pthread_mutex_unlock(&store->lock);
-            flush(store);
+            flush(store, asked);
             pthread_mutex_lock(&store->lock);
+            pause_ms = FLUSH_MS + FLUSH_REST * (now_ms() - begun);
         }
         struct job *jobs = take_group(store);
         if (jobs != NULL) {
@@ -916,8 +1043,7 @@ static void disconnect(struct store_view *view)
         return;
     }
     for (size_t i = 0; i < STATEMENTS; i++) {
-        sqlite3_finalize(view->cache[i].statement);
-        free(view->cache[i].sql);
+        forget(&view->cache[i]);
     }
     sqlite3_close_v2(view->db);
     free(view);

@@ -8,7 +8,8 @@
  * failure of one does not touch the others. When store_write() returns STORE_OK the change is on
  * disk. Readers see a snapshot and never wait for the writer.
  *
- * Telemetry (last seen, address, bytes sent) is written behind, at most a second later.
+ * Telemetry (last seen, address, bytes sent) is written behind: a second later, or when tens of
+ * thousands of devices are heard in that second, as late as keeps the writer free for the rest.
  *
  * Safe from any thread, store_open() and store_close() aside.
  */

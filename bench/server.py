@@ -1,0 +1,368 @@
+#!/usr/bin/env python3
+"""The update server under load, against nginx that returns the same bytes, in the same run.
+
+Usage: server.py [--json] [--only PART,...] [--seconds N] [--devices N] [--links N]
+
+Parts: checks (update checks by 100,000 registered devices, connections kept and one for each, plain and TLS),
+downloads (400 KB, plain, TLS, and behind nginx as a proxy with an internal redirect), links (memory of idle links, one
+release that becomes current told to all of them), start (memory and time to start with a million devices).
+
+The load comes from wrk on the same machine, so that both servers have what wrk leaves. A ratio is ours over nginx's.
+Each measurement is made three times, ours and nginx's in turn, and the median counts.
+"""
+import argparse
+import json
+import re
+import resource
+import selectors
+import shutil
+import socket
+import ssl
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "tests"))
+import images  # noqa: E402
+from daemon import Daemon, administrator, first_token  # noqa: E402
+
+RELEASE = ROOT / "build/release"
+UPDRAFTD = RELEASE / "server/updraftd"
+IMAGE_SIZE = 400_000
+# What the Arduino core's ESPhttpUpdate sends, beside the chip's number and address.
+HEADERS = ["User-Agent: ESP8266-http-Update", "Connection: keep-alive", "x-ESP8266-AP-MAC: 1A:FE:34:00:00:01",
+           "x-ESP8266-free-space: 1048576", "x-ESP8266-sketch-size: 400000", "x-ESP8266-sketch-md5: " + "0" * 32,
+           "x-ESP8266-chip-size: 4194304", "x-ESP8266-sdk-version: 2.2.2", "x-ESP8266-mode: sketch",
+           "x-ESP8266-version: 1.0.0"]
+ROUNDS = 3
+
+
+def build():
+    for command in (["cmake", "--preset", "release"],
+                    ["cmake", "--build", str(RELEASE), "--target", "updraftd", "fleet_bench"]):
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            sys.exit(done.stdout + done.stderr)
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Stand:
+    """A server with so many devices and a current release of IMAGE_SIZE bytes."""
+
+    def __init__(self, folder, devices, *words, kind="arduino"):
+        self.data = folder / "data"
+        said = subprocess.run([RELEASE / "server/fleet_bench", "fill", self.data, str(devices), kind], check=True,
+                              capture_output=True, text=True).stdout
+        self.product, self.key = re.findall(r" (\S+)", said)
+        secret = first_token(UPDRAFTD, self.data)
+        self.daemon = Daemon(UPDRAFTD, self.data, *words)
+        self.daemon.wait()
+        self.api = self.daemon.client(administrator(self.daemon, secret))
+
+    def upload(self, image):
+        return self.api("POST", f"/api/v1/products/{self.product}/images", image)["sha256"]
+
+    def release(self, version, current=True):
+        image = images.arduino(irom=version.encode().ljust(IMAGE_SIZE - 0x1000 - 300, b"\0"))
+        self.image = image
+        made = self.api("POST", f"/api/v1/products/{self.product}/releases",
+                        {"version": version, "images": {"app": self.upload(image)}, "current": current})
+        return made["images"][0]["file"]
+
+
+NGINX = """
+daemon off; pid {folder}/nginx.pid; error_log {folder}/error.log; worker_processes auto;
+{user}
+events {{ worker_connections 30000; }}
+http {{
+    access_log off; sendfile on; tcp_nopush on; keepalive_requests 1000000000; keepalive_timeout 75;
+    client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/fastcgi;
+    uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
+    ssl_certificate {certificate}; ssl_certificate_key {key};
+    upstream updraftd {{ server 127.0.0.1:{upstream}; keepalive 64; }}
+    server {{
+        listen 127.0.0.1:{plain} backlog=4096; listen 127.0.0.1:{tls} ssl backlog=4096;
+        default_type application/octet-stream;
+        location /update/ {{ return 304; }}
+        location /files/ {{ alias {folder}/files/; }}
+        location /proxy/ {{ proxy_pass http://updraftd/; proxy_http_version 1.1; proxy_set_header Connection "";
+                            proxy_set_header X-Forwarded-For $remote_addr; proxy_set_header X-Forwarded-Proto $scheme; }}
+        location /blobs/ {{ internal; alias {blobs}/; }}
+    }}
+}}
+"""
+
+
+class Nginx:
+    def __init__(self, folder, stand):
+        program = shutil.which("nginx") or "/usr/sbin/nginx"
+        self.ports = {"plain": free_port(), "tls": free_port()}
+        (folder / "files").mkdir()
+        (folder / "files" / "image.bin").write_bytes(stand.image)
+        folder.chmod(0o755)
+        config = folder / "nginx.conf"
+        config.write_text(NGINX.format(
+            folder=folder, certificate=stand.data / "tls/server.crt", key=stand.data / "tls/server.key",
+            upstream=stand.daemon.ports["http"], blobs=stand.data / "blobs", **self.ports,
+            user="user root;" if Path("/proc/self/loginuid").exists() and __import__("os").geteuid() == 0 else ""))
+        self.process = subprocess.Popen([program, "-p", folder, "-c", config], stderr=subprocess.DEVNULL)
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", self.ports["plain"])).close()
+                return
+            except OSError:
+                if self.process.poll() is not None:
+                    sys.exit((folder / "error.log").read_text())
+                time.sleep(0.02)
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait()
+
+
+# wrk asks this for each request. The numbers of devices jump, and each comes once before any comes twice.
+LUA = """
+local number = 0
+local bit = require("bit")
+request = function()
+    number = (number + 61803) % {devices}
+    return {head} .. number .. "\\r\\nx-ESP8266-STA-MAC: " .. string.format("18:FE:34:%02X:%02X:%02X",
+        bit.band(bit.rshift(number, 16), 255), bit.band(bit.rshift(number, 8), 255), bit.band(number, 255)) .. {tail}
+end
+"""
+
+
+def wrk(folder, url, seconds, headers=(), devices=0, path="", close=False, connections=64):
+    """Requests per second; none may fail."""
+    words = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}", "--timeout", "20"]
+    if devices:
+        headers = [line.replace("keep-alive", "close") if close else line for line in headers]
+        lines = [f"GET {path} HTTP/1.1", "Host: 127.0.0.1", *headers]
+        script = folder / "request.lua"
+        script.write_text(LUA.format(devices=devices, head=json.dumps("\r\n".join(lines) + "\r\nx-ESP8266-Chip-ID: "),
+                                     tail=json.dumps("\r\n\r\n")))
+        words += ["-s", script]
+    elif close:
+        words += ["-H", "Connection: close"]
+    said = subprocess.run([*words, url], check=True, capture_output=True, text=True).stdout
+    if "Non-2xx" in said or re.search(r"Socket errors:.*(connect|write|timeout) [1-9]", said):
+        sys.exit(f"{url}: {said}")
+    return float(re.search(r"Requests/sec: *([\d.]+)", said)[1])
+
+
+def versus(rows, name, ours, theirs, unit="per second"):
+    """Measure both in turn; a row."""
+    pairs = [(ours(), theirs()) for _ in range(ROUNDS)]
+    mine, peer = (statistics.median(column) for column in zip(*pairs))
+    rows.append({"figure": name, "updraft": round(mine), "nginx": round(peer), "ratio": round(mine / peer, 2), "unit": unit})
+    print(f"{name:52}{mine:>10.0f}{peer:>10.0f}{mine / peer:>8.2f}", flush=True)
+
+
+def single(rows, name, value, unit):
+    rows.append({"figure": name, "updraft": round(value, 3), "unit": unit})
+    print(f"{name:52}{value:>10.6g} {unit}", flush=True)
+
+
+def bench_checks(options, rows):
+    with tempfile.TemporaryDirectory(prefix="updraft-bench-") as name:
+        folder = Path(name)
+        stand = Stand(folder, options.devices)
+        stand.release("1.0.0")
+        nginx = Nginx(folder, stand)
+        path = f"/update/{stand.key}"
+
+        def run(port, scheme, close):
+            return wrk(folder, f"{scheme}://127.0.0.1:{port}", options.seconds, HEADERS, options.devices, path, close)
+
+        ours = stand.daemon.ports["http"]
+        run(ours, "http", False)  # what is read is in memory by now
+        for scheme, kind in (("http", "plain"), ("https", "tls")):
+            for close in (False, True):
+                versus(rows, f"update checks, {kind}, {'a connection each' if close else 'connections kept'}",
+                       lambda s=scheme, c=close: run(ours, s, c),
+                       lambda s=scheme, k=kind, c=close: run(nginx.ports[k], s, c))
+        nginx.stop()
+        stand.daemon.stop()
+
+
+def bench_downloads(options, rows):
+    with tempfile.TemporaryDirectory(prefix="updraft-bench-") as name:
+        folder = Path(name)
+        stand = Stand(folder, 1000)
+        file = stand.release("1.0.0")
+        nginx = Nginx(folder, stand)
+        for scheme, kind in (("http", "plain"), ("https", "tls")):
+            versus(rows, f"downloads of 400 KB, {kind}",
+                   lambda s=scheme: wrk(folder, f"{s}://127.0.0.1:{stand.daemon.ports['http']}/{stand.product}/{file}",
+                                        options.seconds),
+                   lambda s=scheme, k=kind: wrk(folder, f"{s}://127.0.0.1:{nginx.ports[k]}/files/image.bin", options.seconds))
+        nginx.stop()
+        stand.daemon.stop()
+        stand.daemon = Daemon(UPDRAFTD, stand.data, "--accel", "/blobs/", "--proxies", "127.0.0.1")
+        stand.daemon.wait()
+        shutil.rmtree(folder / "files")
+        nginx = Nginx(folder, stand)
+        url = f"http://127.0.0.1:{nginx.ports['plain']}"
+        versus(rows, "downloads of 400 KB, nginx before us",
+               lambda: wrk(folder, f"{url}/proxy/{stand.product}/{file}", options.seconds),
+               lambda: wrk(folder, f"{url}/files/image.bin", options.seconds))
+        nginx.stop()
+        stand.daemon.stop()
+
+
+# --- Links ---------------------------------------------------------------------------------------
+
+def identify(number):
+    return (f'{{"nonce": 1, "path": "/v1/device/identify", "method": "GET","meta": '
+            f'{{"Authorization": "token {number:040x}"}}}}\n').encode()
+
+
+def open_links(stand, count, tls):
+    """Links of so many devices that have identified themselves."""
+    context = ssl.create_default_context(cafile=stand.data / "tls/ca.crt")
+    links = []
+    for number in range(count):
+        link = socket.socket()
+        # Several local addresses: one alone has fewer ports than there are links.
+        link.bind((f"127.0.0.{1 + number % 4}", 0))
+        link.connect(("127.0.0.1", stand.daemon.ports["link_tls" if tls else "link"]))
+        if tls:
+            link = context.wrap_socket(link, server_hostname="localhost")
+        link.sendall(identify(number))
+        links.append(link)
+    for link in links:
+        answer = b""
+        while not answer.endswith(b"\n"):
+            answer += link.recv(4096)
+        if b'"status": 200' not in answer:
+            sys.exit(f"a link was refused: {answer}")
+    return links
+
+
+def settled_memory(daemon):
+    before = daemon.memory()
+    while True:
+        time.sleep(0.5)
+        after = daemon.memory()
+        if abs(after - before) < 1 << 16:
+            return after
+        before = after
+
+
+def bench_links(options, rows):
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    count = min(options.links, hard - 200)
+    with tempfile.TemporaryDirectory(prefix="updraft-bench-") as name:
+        stand = Stand(Path(name), count, kind="nonos")
+        user = [stand.upload(images.user_image(slot, link)) for slot, link in ((1, 0x40201010), (2, 0x40281010))]
+        stand.api("POST", f"/api/v1/products/{stand.product}/releases",
+                  {"version": "v2.0.0t23701(a)", "images": {"user1": user[0], "user2": user[1]}})
+        idle = stand.daemon.memory()
+        few = open_links(stand, min(count, 2000), True)
+        single(rows, "memory of an idle TLS link", (settled_memory(stand.daemon) - idle) / len(few), "bytes")
+        for link in few:
+            link.close()
+        while json_metric(stand, "link_connections", 0) > 0:
+            time.sleep(0.1)
+        stand.daemon.stop()
+        stand.daemon = Daemon(UPDRAFTD, stand.data)
+        stand.daemon.wait()
+        stand.api.http.port = stand.daemon.ports["http"]
+        stand.api.http.close()
+        idle = stand.daemon.memory()
+        begin = time.monotonic()
+        links = open_links(stand, count, False)
+        single(rows, f"{count} links open and identify", time.monotonic() - begin, "s")
+        single(rows, "memory of an idle link", (settled_memory(stand.daemon) - idle) / count, "bytes")
+        fan_out(stand, links, rows)
+        for link in links:
+            link.close()
+        stand.daemon.stop()
+
+
+def json_metric(stand, name, default):
+    found = re.search(rf"^updraft_{name} (\d+)", stand.api.raw("GET", "/metrics")[2].decode(), re.MULTILINE)
+    return int(found[1]) if found else default
+
+
+def fan_out(stand, links, rows):
+    """A release becomes current: until the last linked device has its order, and has been heard to take it."""
+    selector = selectors.DefaultSelector()
+    for link in links:
+        selector.register(link, selectors.EVENT_READ)
+    begin = time.monotonic()
+    order = threading.Thread(target=stand.api, args=(
+        "POST", f"/api/v1/products/{stand.product}/releases/v2.0.0t23701(a)/current", {}))
+    order.start()
+    left = set(links)
+    while left:
+        for key, _ in selector.select():
+            said = key.fileobj.recv(4096)
+            if b"sys_upgrade" in said:
+                nonce = re.search(rb'"nonce": *(\d+)', said)[1]
+                key.fileobj.sendall(b'{"status": 200, "nonce": ' + nonce + b', "deliver_to_device": true}\n')
+                left.discard(key.fileobj)
+    single(rows, f"a release told to {len(links)} links", time.monotonic() - begin, "s")
+    order.join()
+
+
+# --- A large fleet -------------------------------------------------------------------------------
+
+def bench_start(options, rows):
+    with tempfile.TemporaryDirectory(prefix="updraft-bench-") as name:
+        stand = Stand(Path(name), options.fleet)
+        stand.release("1.0.0")
+        stand.daemon.stop()
+        begin = time.monotonic()
+        stand.daemon = Daemon(UPDRAFTD, stand.data)
+        stand.daemon.wait()
+        client = stand.daemon.client()
+        status = client.raw("GET", f"/update/{stand.key}", headers={"x-ESP8266-Chip-ID": "77", "x-ESP8266-version": "1.0.0",
+                                                                    "User-Agent": "ESP8266-http-Update"})[0]
+        single(rows, f"start to the first check, {options.fleet} devices", time.monotonic() - begin, "s")
+        if status != 304:
+            sys.exit(f"a check was answered with {status}")
+        rate = wrk(Path(name), f"http://127.0.0.1:{stand.daemon.ports['http']}", options.seconds * 2, HEADERS, options.fleet,
+                   f"/update/{stand.key}")
+        single(rows, f"update checks, connections kept, {options.fleet} devices", rate, "per second")
+        single(rows, f"memory with {options.fleet} devices, after them", stand.daemon.memory() / 2**20, "MiB")
+        single(rows, "per device", stand.daemon.memory() / options.fleet, "bytes")
+        single(rows, "on disk", sum(path.stat().st_size for path in stand.data.glob("updraft.db*")) / options.fleet,
+               "bytes per device")
+        stand.daemon.stop()
+
+
+PARTS = {"checks": bench_checks, "downloads": bench_downloads, "links": bench_links, "start": bench_start}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--only", default=",".join(PARTS))
+    parser.add_argument("--seconds", type=int, default=4)
+    parser.add_argument("--devices", type=int, default=100_000)
+    parser.add_argument("--fleet", type=int, default=1_000_000)
+    parser.add_argument("--links", type=int, default=20_000)
+    options = parser.parse_args()
+    build()
+    rows = []
+    print(f"{'':52}{'updraft':>10}{'nginx':>10}{'ratio':>8}")
+    for part in options.only.split(","):
+        PARTS[part](options, rows)
+    if options.json:
+        print(json.dumps({"schema": 1, "rows": rows}))
+
+
+if __name__ == "__main__":
+    main()
