@@ -78,6 +78,7 @@ export const en = {
   'image.bad': 'refused',
   'image.format': 'Format',
   'image.good': 'good',
+  'image.other': 'Made for {chip}, and this product\'s chip is {mine}.',
   'image.signed': 'Signed',
   'image.unreadable': 'cannot be read: {why}',
   'images': 'Images',

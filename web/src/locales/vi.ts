@@ -80,6 +80,7 @@ export const vi: Locale = {
   'image.bad': 'bị từ chối',
   'image.format': 'Định dạng',
   'image.good': 'hợp lệ',
+  'image.other': 'Dành cho {chip}, còn chip của sản phẩm này là {mine}.',
   'image.signed': 'Chữ ký',
   'image.unreadable': 'không đọc được: {why}',
   'images': 'Ảnh firmware',

@@ -80,6 +80,7 @@ export const zh: Locale = {
   'image.bad': '被拒绝',
   'image.format': '格式',
   'image.good': '正常',
+  'image.other': '适用于 {chip}，而本产品的芯片是 {mine}。',
   'image.signed': '签名',
   'image.unreadable': '无法读取：{why}',
   'images': '镜像',

@@ -13,15 +13,21 @@ import { consents, strangers } from './products.tsx'
 
 interface Dropped { file: File, found?: ImageDescription, error?: string, sent: number, sha256?: string }
 
+/** Whether it is whole and for this chip; whether it fits the product's flash the server says. */
+function fits (found: ImageDescription, chip: string): boolean {
+  return found.ok && found.chip === chip
+}
+
 /** What a dropped file is, and where it would lie. */
-function Found ({ dropped, map }: { dropped: Dropped, map: FlashMap | null }): JSX.Element {
+function Found ({ dropped, map, chip }: { dropped: Dropped, map: FlashMap | null, chip: string }): JSX.Element {
   const found = dropped.found
   if (found === undefined) {
     return <p class={dropped.error === undefined ? 'soft' : 'notice bad'} role={dropped.error === undefined ? undefined : 'alert'}>{dropped.file.name}: {dropped.error ?? t('loading')}</p>
   }
   return (
     <section class="card" aria-label={dropped.file.name}>
-      <h3>{dropped.file.name} <span class={`badge ${found.ok ? 'good' : 'bad'}`}>{found.ok ? t('image.good') : t('image.bad')}</span></h3>
+      <h3>{dropped.file.name} <span class={`badge ${fits(found, chip) ? 'good' : 'bad'}`}>{fits(found, chip) ? t('image.good') : t('image.bad')}</span></h3>
+      {found.ok && !fits(found, chip) && <p class="notice bad" role="alert">{t('image.other', { chip: found.chip ?? t('unknown'), mine: chip })}</p>}
       {found.problem !== null && <p class="notice bad" role="alert"><span lang="en">{found.problem.text}</span> ({t('image.at', { offset: `0x${found.problem.offset.toString(16)}` })})</p>}
       <dl class="facts">
         <dt>{t('image.format')}</dt><dd>{found.format ?? t('unknown')}, {found.chip ?? t('unknown')}</dd>
@@ -51,7 +57,7 @@ function Upload ({ product, done }: { product: One, done: () => void }): JSX.Ele
       inspect(dropped.file).then(found => { change({ found }) }, (error: unknown) => { change({ error: t('image.unreadable', { why: String(error) }) }) })
     })
   }
-  const good = files.value.length > 0 && files.value.every(dropped => dropped.found?.ok === true)
+  const good = files.value.length > 0 && files.value.every(dropped => dropped.found !== undefined && fits(dropped.found, product.chip))
   const version = files.value[0]?.found?.app?.version ?? ''
 
   return (
@@ -64,7 +70,7 @@ function Upload ({ product, done }: { product: One, done: () => void }): JSX.Ele
         <span>{t(product.map !== null ? 'release.drop.pair' : 'release.drop')}</span>
         <input type="file" multiple accept=".bin,.gz" aria-label={t('release.files')} onChange={event => { take(event.currentTarget.files) }} />
       </label>
-      {files.value.map(dropped => <Found key={dropped.file.name} dropped={dropped} map={map.value} />)}
+      {files.value.map(dropped => <Found key={dropped.file.name} dropped={dropped} map={map.value} chip={product.chip} />)}
       {good && <Form label={t('release.upload')} then={done} submit={async data => {
         const images: Record<string, string> = {}
         for (const [i, dropped] of files.value.entries()) {

@@ -56,15 +56,20 @@ export function onChange (listener: Listener): () => void {
   return () => { listeners.delete(listener) }
 }
 
+/** Changes that come together, such as an update's and its device's, are one. */
+const together = 60
+
 /**
- * Call at most once in `pause` milliseconds, after the changes that matter. Many devices change at once when a release
- * goes out: the page asks again for what it shows, and not once for each of them.
+ * Call after the changes that matter, soon after the first and then at most once in `pause` milliseconds. Many devices
+ * change at once when a release goes out: the page asks again for what it shows, and not once for each of them.
  */
 export function onChanges (matters: (change: Change) => boolean, refresh: () => void, pause = 400): () => void {
   let timer: ReturnType<typeof setTimeout> | undefined
+  let last = -Infinity
   const stop = onChange(change => {
     if (timer === undefined && (change.kind === 'reset' || matters(change))) {
-      timer = setTimeout(() => { timer = undefined; refresh() }, pause)
+      const wait = Math.max(together, last + pause - performance.now())
+      timer = setTimeout(() => { timer = undefined; last = performance.now(); refresh() }, wait)
     }
   })
   return () => { stop(); clearTimeout(timer) }

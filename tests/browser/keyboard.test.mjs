@@ -1,0 +1,158 @@
+// Goal: all of it without a mouse: from the first start to an updated device, the owner's yes, a dialog, a menu.
+// Method: nothing but keys reaches the page, and each thing that has the focus shows it.
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import { password, populate } from './fleet.mjs'
+import { Sketch } from './devices.mjs'
+import { writeImages } from './images.mjs'
+import { launch, open, Server, settled, temporary } from './stand.mjs'
+
+const images = writeImages(temporary)
+let browser, server, page, sketch
+
+before(async () => {
+  server = await new Server().start()
+  browser = await launch()
+  page = await open(browser)
+})
+after(async () => {
+  await browser?.close()
+  await server?.stop()
+})
+
+/** Press Tab until something of this role and name has the focus; each stop on the way shows that it has it. */
+async function tabTo (page, role, name, scope = page) {
+  const target = scope.getByRole(role, { name, exact: typeof name === 'string' }).first()
+  await target.waitFor()
+  for (let i = 0; i < 150; i++) {
+    await page.keyboard.press('Tab')
+    const focused = page.locator(':focus')
+    if (await focused.count() === 0) continue
+    const [shown, it] = await Promise.all([
+      focused.evaluate(one => {
+        const style = getComputedStyle(one)
+        const box = one.getBoundingClientRect()
+        return (style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) > 0) && box.width > 0 && box.right > 0
+      }),
+      target.evaluate(one => one === document.activeElement)
+    ])
+    assert.ok(shown, `${await focused.evaluate(one => one.outerHTML.slice(0, 100))} does not show that it has the focus`)
+    if (it) return
+  }
+  throw new Error(`Tab never comes to the ${role} ${name}`)
+}
+
+async function type (page, role, name, text) {
+  await tabTo(page, role, name)
+  await page.keyboard.press('Control+A')
+  await page.keyboard.type(text)
+}
+
+async function press (page, role, name, key = 'Enter') {
+  await tabTo(page, role, name)
+  await page.keyboard.press(key)
+}
+
+test('the first start', async () => {
+  await page.goto(server.setup)
+  await type(page, 'textbox', /New password/, password)
+  await page.keyboard.press('Enter')
+  await page.getByRole('heading', { name: 'New product' }).waitFor()
+  await settled(page)
+})
+
+test('a product', async () => {
+  await type(page, 'textbox', 'Name', 'Clock')
+  await page.keyboard.press('Tab') // to the group of kinds, where arrows go on
+  await page.keyboard.press('ArrowDown')
+  assert.equal(await page.getByRole('radio', { name: 'Arduino' }).isChecked(), true)
+  await tabTo(page, 'combobox', 'Devices that are not registered')
+  await page.keyboard.type('are admitted')
+  await press(page, 'button', 'Create the product')
+  await page.getByRole('heading', { name: 'Clock' }).waitFor()
+  const [, key] = /\/update\/([^/"]+)"/.exec(await page.locator('pre').first().innerText())
+  sketch = new Sketch(server, key)
+})
+
+test('a release, from a chosen file', async () => {
+  const chooser = page.waitForEvent('filechooser')
+  await press(page, 'button', 'Firmware files')
+  await (await chooser).setFiles(images['sketch-1.1.0.bin'])
+  await type(page, 'textbox', 'Version', '1.1.0')
+  await press(page, 'checkbox', 'Set as current at once', 'Space')
+  await press(page, 'button', 'Upload')
+  await page.getByRole('link', { name: '1.1.0' }).waitFor()
+})
+
+test('the device, by the menu and a filter', async () => {
+  assert.equal((await sketch.poll()).status, 200)
+  await page.keyboard.press('Control+Home')
+  await press(page, 'link', 'Devices')
+  await page.getByRole('heading', { name: 'Devices' }).waitFor()
+  assert.equal(await page.evaluate(() => document.activeElement.localName), 'h1', 'a reader begins with the heading')
+  await type(page, 'searchbox', 'Search', '1234567')
+  await page.keyboard.press('Enter')
+  await page.waitForURL('**q=1234567')
+  await press(page, 'link', '1234567')
+  await page.getByRole('heading', { name: 'Update to 1.1.0' }).waitFor()
+  sketch.version = '1.1.0'
+  await sketch.poll()
+  await page.locator('.steps strong').getByText('running').waitFor()
+})
+
+test('a question is asked in a dialog, and left by Escape', async () => {
+  await press(page, 'button', 'Restart')
+  const dialog = page.getByRole('dialog', { name: 'Restart 1234567?' })
+  await dialog.waitFor()
+  assert.equal(await page.evaluate(() => document.activeElement.closest('dialog') !== null), true)
+  await page.keyboard.press('Escape')
+  await dialog.waitFor({ state: 'hidden' })
+  assert.equal(await page.evaluate(() => document.activeElement.textContent), 'Restart', 'the focus is where it was')
+  await page.keyboard.press('Enter')
+  await dialog.waitFor()
+  await tabTo(page, 'button', 'Restart', dialog)
+  await page.keyboard.press('Enter')
+  await page.getByText('The device was told to restart').waitFor()
+})
+
+test('the menu is skipped on demand', async () => {
+  await page.goto(server.url)
+  await settled(page)
+  await page.keyboard.press('Tab')
+  assert.equal(await page.locator(':focus').textContent(), 'To the content')
+  await page.keyboard.press('Enter')
+  await page.keyboard.press('Tab')
+  assert.equal(await page.evaluate(() => document.activeElement.closest('main') !== null), true)
+})
+
+test('language and colours', async () => {
+  await page.keyboard.press('Control+Home')
+  await page.locator('a.skip').focus()
+  await tabTo(page, 'combobox', 'Colours')
+  await page.keyboard.type('dark')
+  await page.waitForFunction(() => document.documentElement.dataset.theme === 'dark')
+  await page.locator('a.skip').focus()
+  await tabTo(page, 'combobox', 'Language')
+  await page.keyboard.type('Ti')
+  await page.waitForFunction(() => document.documentElement.lang === 'vi')
+  await page.keyboard.press('ArrowUp')
+  await page.waitForFunction(() => document.documentElement.lang === 'en')
+})
+
+test('the owner\'s yes', async () => {
+  server.token = (await server.api('POST', '/tokens/login', { user: 'admin', password, name: 'tests' })).token
+  const made = await populate(server, images)
+  made.link.close()
+  const owner = await open(browser, { width: 390, height: 844 })
+  await owner.goto(`${server.url}/app?claim=${made.plugDevice.claim_code}`)
+  await type(owner, 'textbox', 'User', 'ann')
+  await type(owner, 'textbox', 'Password', password)
+  await owner.keyboard.press('Enter')
+  await press(owner, 'button', 'Add')
+  await owner.getByRole('heading', { name: 'Plug by the door' }).waitFor()
+  await press(owner, 'button', 'Update now')
+  await owner.getByText('The device will fetch version 1.1.0 soon.').waitFor()
+  assert.equal((await made.plugSketch.poll()).status, 200)
+  assert.deepEqual(owner.faults, [])
+  assert.deepEqual(page.faults, [])
+})

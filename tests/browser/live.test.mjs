@@ -1,0 +1,134 @@
+// Goal: an open page shows what changes by itself, and misses nothing while the server is away.
+// Method: pages are opened once and never loaded again; devices and another administrator change things.
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import { password, populate } from './fleet.mjs'
+import { Sketch } from './devices.mjs'
+import { writeImages } from './images.mjs'
+import { launch, login, open, Server, settled, temporary } from './stand.mjs'
+
+const images = writeImages(temporary)
+let browser, server, made, context, sketch, id
+const opened = {}
+
+before(async () => {
+  server = await (await new Server().start()).settle()
+  made = await populate(server, images)
+  await server.api('PATCH', `/products/${made.clock.id}`, { strangers: 'admit' })
+  sketch = new Sketch(server, made.clock.key, { chip: '7777777', version: '1.1.0' })
+  await sketch.poll()
+  id = (await server.api('GET', '/devices?q=7777777')).items[0].id
+  browser = await launch()
+  const first = await open(browser)
+  context = first.context()
+  await login(first, server, 'admin', password)
+  const paths = { overview: '/', devices: '/devices?q=7777777', device: `/devices/${id}`, updates: '/updates', product: `/products/${made.clock.id}` }
+  for (const [name, path] of Object.entries(paths)) {
+    const page = opened[name] = name === 'overview' ? first : await context.newPage()
+    await page.goto(server.url + path)
+    await settled(page)
+    await page.getByText('live', { exact: true }).waitFor()
+    // Gone when the page is loaded again.
+    await page.evaluate(() => { window.sameDocument = true })
+  }
+})
+after(async () => {
+  made?.link.close()
+  await browser?.close()
+  await server?.stop()
+})
+
+async function notLoadedAgain () {
+  for (const [name, page] of Object.entries(opened)) {
+    assert.equal(await page.evaluate(() => window.sameDocument), true, name)
+  }
+}
+
+test('a release becomes current', async t => {
+  await opened.device.getByText('It runs the current version.').waitFor()
+  const began = performance.now()
+  await server.api('POST', `/products/${made.clock.id}/releases/1.2.0/current`)
+  await Promise.all([
+    opened.device.getByText('It is offered version 1.2.0.').waitFor(),
+    opened.updates.getByRole('heading', { name: 'Smart clock 1.2.0' }).waitFor(),
+    opened.product.locator('tr', { hasText: '1.2.0' }).getByText('current').waitFor()
+  ])
+  t.diagnostic(`on all pages after ${Math.round(performance.now() - began)} ms`)
+  await notLoadedAgain()
+})
+
+test('a device is updated', async t => {
+  const began = performance.now()
+  await sketch.update('1.2.0')
+  await Promise.all([
+    opened.device.locator('.steps strong').getByText('running').waitFor(),
+    opened.devices.getByRole('cell', { name: 'running 1.2.0' }).waitFor(),
+    opened.overview.getByRole('row', { name: 'Smart clock 1.2.0 1' }).waitFor(),
+    opened.product.locator('tr', { hasText: '1.2.0' }).getByText('running').waitFor(),
+    opened.updates.getByRole('row', { name: '7777777 Smart clock 1.2.0 running' }).waitFor()
+  ])
+  t.diagnostic(`on all pages after ${Math.round(performance.now() - began)} ms`)
+  await notLoadedAgain()
+})
+
+test('somebody else renames the device', async () => {
+  await server.api('PATCH', `/devices/${id}`, { name: 'Attic' })
+  await opened.device.getByRole('heading', { name: 'Attic' }).waitFor()
+})
+
+test('the server restarts, and nothing is missed', async () => {
+  await server.end()
+  for (const page of Object.values(opened)) await page.getByText('not connected').waitFor()
+  await server.start()
+  // At once, before the pages are back.
+  await server.api('PATCH', `/devices/${id}`, { name: 'Cellar' })
+  sketch.version = '1.1.0'
+  await sketch.poll()
+  await Promise.all([
+    opened.device.getByRole('heading', { name: 'Cellar' }).waitFor(),
+    opened.device.locator('.steps strong').getByText('rolled back').waitFor(),
+    opened.updates.getByRole('row', { name: 'Cellar Smart clock 1.2.0 rolled back' }).waitFor(),
+    ...Object.values(opened).map(async page => { await page.getByText('live', { exact: true }).waitFor() })
+  ])
+  await notLoadedAgain()
+})
+
+test('somebody else blocks the device, and lets it in again', async () => {
+  await server.api('POST', `/devices/${id}/block`, { blocked: true })
+  await opened.device.getByRole('button', { name: 'Unblock' }).waitFor()
+  await server.api('POST', `/devices/${id}/block`, { blocked: false })
+  await opened.device.getByRole('button', { name: 'Block', exact: true }).waitFor()
+})
+
+test('the stream goes on after the last event that was seen', async () => {
+  // As a program reads it: a cut in the middle, then the rest, each event once and in order.
+  const seen = []
+  let last
+  for (const names of [['One', 'Two'], ['Three', 'Four']]) {
+    const stop = new AbortController()
+    const response = await fetch(`${server.plain}/api/v1/events?device=${id}`, {
+      headers: { Authorization: `Bearer ${server.token}`, ...(last !== undefined && { 'Last-Event-ID': last }) }, signal: stop.signal
+    })
+    const texts = response.body.pipeThrough(new TextDecoderStream()).getReader()
+    let text = ''
+    const read = async () => { text += (await texts.read()).value ?? '' }
+    while (last === undefined && !text.includes('hello')) await read()
+    for (const name of names) await server.api('PATCH', `/devices/${id}`, { name })
+    while (!text.includes(names.at(-1)) || !text.endsWith('\n\n')) await read()
+    stop.abort()
+    seen.push(...[...text.matchAll(/"name":"(\w+)"/g)].map(found => found[1]))
+    last = [...text.matchAll(/^id: (\d+)$/gm)].at(-1)[1]
+    await server.api('PATCH', `/devices/${id}`, { name: `After${names.at(-1)}` })
+  }
+  assert.deepEqual(seen, ['One', 'Two', 'AfterTwo', 'Three', 'Four'])
+})
+
+test('who logs out hears nothing more', async () => {
+  const page = opened.overview
+  await page.getByRole('button', { name: 'Log out' }).click()
+  await page.getByRole('heading', { name: 'Log in' }).waitFor()
+  assert.equal(await page.getByText('live', { exact: true }).count(), 0)
+  // The other pages of the same session learn it with what they ask next.
+  await opened.device.getByRole('button', { name: 'Block', exact: true }).click()
+  await opened.device.getByRole('heading', { name: 'Log in' }).waitFor()
+})

@@ -1,0 +1,280 @@
+// Goal: everything that an operator does is done by clicking, and what is refused says why.
+// Method: each page's actions once, against a fleet with something of everything; what came of them is asked of the API.
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { after, before, test } from 'node:test'
+import { password, populate, until } from './fleet.mjs'
+import { Sketch } from './devices.mjs'
+import { writeImages } from './images.mjs'
+import { launch, login, open, Server, settled, temporary } from './stand.mjs'
+
+const images = writeImages(temporary)
+let browser, server, made, page
+
+before(async () => {
+  server = await (await new Server().start()).settle()
+  made = await populate(server, images)
+  browser = await launch()
+  page = await open(browser)
+})
+after(async () => {
+  made?.link.close()
+  await browser?.close()
+  await server?.stop()
+})
+
+const api = async (method, path, body) => await server.api(method, path, body)
+async function visit (path) {
+  await page.goto(server.url + path)
+  await settled(page)
+}
+
+test('a wrong password is refused in words', async () => {
+  await page.goto(server.url)
+  await page.getByLabel('User').fill('admin')
+  await page.getByLabel('Password').fill('not this one')
+  await page.locator('main button').click()
+  await page.getByRole('alert').waitFor()
+  await login(page, server, 'admin', password)
+})
+
+test('files that are none are refused before they are sent, with the reason and the place', async t => {
+  const files = {
+    'cut.bin': 'the image ends before it is complete (at offset 0x249f0)',
+    'flipped.bin': 'the checksum does not match (at offset 0x4a42f)',
+    'photo.bin': 'no firmware image begins like this',
+    'camera.bin': 'Made for esp32, and this product\'s chip is esp8266.'
+  }
+  for (const [name, reason] of Object.entries(files)) {
+    await t.test(name, async () => {
+      await visit(`/products/${made.clock.id}`)
+      await page.getByLabel('Firmware files').setInputFiles(images[name])
+      await page.getByRole('alert').getByText(reason).waitFor()
+      assert.equal(await page.getByRole('button', { name: 'Upload' }).count(), 0)
+    })
+  }
+})
+
+test('what only the server knows, it refuses: half of a pair, a version that is there', async () => {
+  await visit(`/products/${made.lamp.id}`)
+  await page.getByLabel('Firmware files').setInputFiles([images['user1-next.bin']])
+  await page.getByLabel('Version', { exact: true }).fill('v1.0.2t45772(a)')
+  await page.getByRole('button', { name: 'Upload' }).click()
+  await page.locator('form').getByRole('alert').waitFor()
+  assert.match(await page.locator('form').getByRole('alert').innerText(), /user2/)
+  await page.getByLabel('Firmware files').setInputFiles([images['user1-next.bin'], images['user2-next.bin']])
+  await page.getByLabel('Version', { exact: true }).fill('v1.0.1t45772(a)')
+  await page.getByRole('button', { name: 'Upload' }).click()
+  await page.locator('form').getByRole('alert').getByText('v1.0.1t45772(a)').waitFor()
+})
+
+test('a pair is dropped in, and lies where it belongs', async () => {
+  await visit(`/products/${made.lamp.id}`)
+  const data = await page.evaluateHandle(([one, two]) => {
+    const transfer = new DataTransfer()
+    for (const [name, text] of [['user1.bin', one], ['user2.bin', two]]) {
+      transfer.items.add(new File([Uint8Array.from(atob(text), letter => letter.charCodeAt(0))], name))
+    }
+    return transfer
+  }, ['user1-next.bin', 'user2-next.bin'].map(name => readFileSync(images[name]).toString('base64')))
+  await page.locator('.drop').dispatchEvent('drop', { dataTransfer: data })
+  await page.getByRole('heading', { name: 'user1.bin good' }).waitFor()
+  await page.getByRole('heading', { name: 'user2.bin good' }).waitFor()
+  assert.equal(await page.locator('svg.map').count(), 2)
+  await page.getByLabel('Version', { exact: true }).fill('v1.0.2t45772(a)')
+  await page.getByLabel('What changes').fill('Warmer light.')
+  await page.getByRole('button', { name: 'Upload' }).click()
+  const row = page.getByRole('row', { name: /v1\.0\.2/ })
+  await row.getByText('user1 220 kB, user2 220 kB').waitFor()
+  await row.getByRole('button', { name: 'Set as current' }).click()
+  await row.getByText('current', { exact: true }).waitFor()
+  await made.link.hear(message => message.get?.version === 'v1.0.2t45772(a)')
+})
+
+test('releases are compared, stopped and withdrawn', async () => {
+  await visit(`/products/${made.clock.id}/releases/1.1.0`)
+  await page.getByLabel('Compare with').selectOption('1.0.0')
+  await page.getByRole('cell', { name: '284176' }).waitFor()
+  await page.getByRole('cell', { name: '304176' }).waitFor()
+  assert.equal(new URL(page.url()).search, '?compare=1.0.0')
+  await page.getByRole('button', { name: 'Withdraw' }).click()
+  await page.getByRole('dialog').getByRole('button', { name: 'Withdraw' }).click()
+  await page.getByText('withdrawn', { exact: true }).first().waitFor()
+  assert.equal((await api('GET', `/products/${made.clock.id}/releases/1.1.0`)).withdrawn, true)
+  await visit('/updates')
+  const card = page.locator('section', { has: page.getByRole('heading', { name: 'Plug 1.1.0' }) })
+  await card.getByRole('button', { name: 'Stop' }).click()
+  await page.getByRole('dialog').getByRole('button', { name: 'Stop' }).click()
+  await page.getByText('Stopped').waitFor()
+  const { items: [update] } = await api('GET', `/updates?product=${made.plug.id}`)
+  assert.equal(update.state, 'cancelled')
+})
+
+test('a device that rolled back is explained', async () => {
+  await visit(`/devices/${made.back}`)
+  await page.getByText('It ran the new version, and went back by itself.').first().waitFor()
+  assert.deepEqual(await page.locator('.steps strong').allInnerTexts(), ['offered', 'accepted', 'downloading', 'downloaded', 'running', 'rolled back'])
+  await api('POST', `/products/${made.clock.id}/releases/1.2.0/current`)
+  await page.getByText('It is offered version 1.2.0.').waitFor()
+})
+
+test('devices are filtered by the address, kept as views, and taken away as CSV', async t => {
+  const count = async () => Number.parseInt(await page.getByRole('status').filter({ hasText: 'device' }).innerText())
+  const filters = { online: 15, silent: 0, updating: 8, failed: 2, new: 1, blocked: 1 }
+  await visit('/devices')
+  for (const [state, expected] of Object.entries(filters)) {
+    await t.test(state, async () => {
+      await page.getByLabel('State').selectOption(state)
+      await page.waitForURL(`**state=${state}`)
+      const { total } = await api('GET', `/devices?state=${state}`)
+      await until(async () => await count() === total)
+      if (state !== 'updating') assert.equal(total, expected)
+    })
+  }
+  await t.test('a view', async () => {
+    await page.getByLabel('State').selectOption('')
+    await page.getByLabel('Product').selectOption({ label: 'Smart clock' })
+    await page.getByLabel('Version', { exact: true }).fill('1.1.0')
+    await page.keyboard.press('Enter')
+    await until(async () => await count() === 5)
+    await page.getByLabel('Name of this view').fill('Clocks')
+    await page.getByRole('button', { name: 'Keep this view' }).click()
+    await visit('/devices')
+    await until(async () => await count() === 15)
+    await page.getByRole('button', { name: 'Clocks', exact: true }).click()
+    await until(async () => await count() === 5)
+    await page.reload()
+    await until(async () => await count() === 5)
+  })
+  await t.test('CSV', async () => {
+    const download = page.waitForEvent('download')
+    await page.getByRole('link', { name: 'CSV' }).click()
+    const text = readFileSync(await (await download).path(), 'utf8')
+    const lines = text.trim().split('\r\n')
+    assert.equal(lines.length, 6)
+    assert.match(lines[0], /^id,name,serial,/)
+    assert.match(text, /"Kitchen"/)
+  })
+  await t.test('pages', async () => {
+    for (let i = 0; i < 120; i++) await api('POST', `/products/${made.plug.id}/devices`, { name: `Row ${String(i).padStart(3, '0')}` })
+    await visit('/devices?q=Row&sort=name')
+    await until(async () => await count() === 120)
+    assert.equal(await page.locator('tbody tr').count(), 100)
+    await page.getByRole('button', { name: 'Next page' }).click()
+    await page.getByRole('link', { name: 'Row 119' }).waitFor()
+    assert.equal(await page.locator('tbody tr').count(), 20)
+    await page.getByRole('button', { name: 'First page' }).click()
+    await page.getByRole('link', { name: 'Row 000' }).waitFor()
+  })
+})
+
+test('a device is registered, and its key shown', async () => {
+  await visit('/devices')
+  await page.getByRole('button', { name: 'Register a device' }).click()
+  const dialog = page.getByRole('dialog')
+  await dialog.getByLabel('Product').selectOption({ label: 'Lamp' })
+  await dialog.getByLabel('Name').fill('Hall')
+  await dialog.getByLabel('Serial number').fill('0002')
+  await dialog.getByRole('button', { name: 'Register' }).click()
+  const key = await dialog.locator('pre').innerText()
+  await dialog.getByRole('link', { name: 'Hall' }).click()
+  await page.getByRole('heading', { name: 'Hall' }).waitFor()
+  await page.getByText(key).waitFor()
+})
+
+test('a linked device is asked, told to update, and to restart', async () => {
+  const { link } = made
+  await visit(`/devices/${made.lampDevice.id}`)
+  await page.getByLabel('action').fill('sys_reboot')
+  const rebooted = link.asked('sys_reboot')
+  await page.getByRole('button', { name: 'Send' }).click()
+  await rebooted
+  await page.getByLabel('Answer').getByText('"status": 200').waitFor()
+  const ordered = link.asked('sys_upgrade')
+  await page.getByRole('button', { name: 'Update now' }).click()
+  assert.equal((await ordered).version, 'v1.0.2t45772(a)')
+  await page.getByRole('button', { name: 'Restart', exact: true }).click()
+  const again = link.hear(message => message.get?.action === 'sys_reboot')
+  await page.getByRole('dialog').getByRole('button', { name: 'Restart' }).click()
+  await again
+})
+
+test('an update is ordered, and called off; a device is blocked, and let in', async () => {
+  await visit(`/devices/${made.asked}`)
+  await page.getByRole('button', { name: 'Update now' }).click()
+  await page.getByText('The update is ordered').waitFor()
+  await page.getByRole('button', { name: 'Cancel the update' }).click()
+  await page.locator('.steps strong').getByText('cancelled').waitFor()
+  await page.getByRole('button', { name: 'Block', exact: true }).click()
+  await page.getByText('The device is blocked.').waitFor()
+  await page.getByRole('button', { name: 'Unblock' }).click()
+  await page.getByRole('button', { name: 'Block', exact: true }).waitFor()
+  await page.getByLabel('Name').fill('Bath')
+  await page.getByRole('button', { name: 'Save' }).click()
+  await page.getByRole('heading', { name: 'Bath' }).waitFor()
+})
+
+test('users, members, tokens, and the log of it all', async () => {
+  await visit('/users')
+  await page.getByLabel('User', { exact: true }).fill('eve')
+  await page.getByLabel('New password').fill(password)
+  await page.getByRole('button', { name: 'Create the user' }).click()
+  const row = page.getByRole('row', { name: /^eve/ })
+  await row.getByRole('button', { name: 'Disable' }).click()
+  await row.getByText('disabled').waitFor()
+  await row.getByRole('button', { name: 'Enable' }).click()
+  await row.getByRole('button', { name: 'Disable' }).waitFor()
+  await visit(`/products/${made.clock.id}`)
+  const members = page.locator('section', { has: page.getByRole('heading', { name: 'Members' }) })
+  await members.getByLabel('User').selectOption('eve')
+  await members.getByLabel('Role').selectOption('developer')
+  await members.getByRole('button', { name: 'Add or change' }).click()
+  await members.getByRole('row', { name: /eve developer/ }).waitFor()
+  await members.getByRole('row', { name: /eve developer/ }).getByRole('button', { name: 'Remove' }).click()
+  await members.getByRole('row', { name: /eve/ }).waitFor({ state: 'detached' })
+  await visit('/tokens')
+  await page.getByLabel('Name').fill('nightly')
+  await page.getByRole('button', { name: 'Make the token' }).click()
+  const secret = await page.locator('pre').innerText()
+  const answer = await fetch(`${server.plain}/api/v1/session`, { headers: { Authorization: `Bearer ${secret}` } })
+  assert.equal(answer.status, 200)
+  await page.getByRole('row', { name: /nightly/ }).getByRole('button', { name: 'Revoke' }).click()
+  await page.getByRole('row', { name: /nightly/ }).waitFor({ state: 'detached' })
+  assert.equal((await fetch(`${server.plain}/api/v1/session`, { headers: { Authorization: `Bearer ${secret}` } })).status, 401)
+  await visit('/audit')
+  await page.getByText('The chain of the log is whole').waitFor()
+  for (const what of ['token.create', 'member.set', 'user.create']) await page.getByRole('cell', { name: what }).first().waitFor()
+})
+
+test('the own password', async () => {
+  await visit('/settings')
+  await page.getByText(server.url, { exact: true }).waitFor()
+  await page.getByLabel('Present password').fill('not this one')
+  await page.getByLabel('New password').fill('another password')
+  await page.getByRole('button', { name: 'Save' }).click()
+  await page.getByRole('alert').waitFor()
+  await page.getByLabel('Present password').fill(password)
+  await page.getByRole('button', { name: 'Save' }).click()
+  await page.getByText('Saved').waitFor()
+})
+
+test('a product is deleted when it has no devices', async () => {
+  await page.context().clearCookies()
+  await login(page, server, 'admin', 'another password', `/products/${made.clock.id}`)
+  await page.getByRole('button', { name: 'Delete this product' }).click()
+  await page.getByRole('dialog').getByRole('button', { name: 'Delete this product' }).click()
+  await page.getByText(/delete them first/).waitFor()
+  const { id } = await api('POST', '/products', { name: 'Empty', kind: 'arduino', chip: 'esp8266' })
+  await visit(`/products/${id}`)
+  await page.getByRole('button', { name: 'Delete this product' }).click()
+  await page.getByRole('dialog').getByRole('button', { name: 'Delete this product' }).click()
+  await page.getByRole('heading', { name: 'Products' }).waitFor()
+  assert.deepEqual(page.faults, [])
+})
+
+test('the page takes its time: an unknown device keeps asking meanwhile', async () => {
+  await new Sketch(server, made.clock.key, { chip: '8888888' }).poll()
+  await visit('/')
+  await page.getByRole('link', { name: '2 devices wait to be admitted' }).click()
+  await page.getByRole('link', { name: '8888888' }).waitFor()
+})
