@@ -151,10 +151,14 @@ static bool is_himself(struct http_exchange *x, const struct user *user,
                           "old_password is needed to change your own password");
         return false;
     }
-    if (api_failed(x,
-                   fleet_login(api_fleet(x), user->name, fields->old_password,
-                               http_peer(x)->address, secret, &actor, &error),
-                   &error)) {
+    enum fleet_status status = fleet_login(api_fleet(x), user->name, fields->old_password,
+                                           http_peer(x)->address, secret, &actor, &error);
+    if (status == FLEET_UNKNOWN) {
+        /* Not 401: the session of who asks is as good as before. */
+        http_answer_error(x, 422, "wrong", "old_password", "this is not your present password");
+        return false;
+    }
+    if (api_failed(x, status, &error)) {
         return false;
     }
     (void)fleet_logout(api_fleet(x), &actor, &error); /* the session was only for the question */

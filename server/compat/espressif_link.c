@@ -677,8 +677,9 @@ static bool api_rpc(void *ctx, const char *id, const json_t *body, uint32_t time
         espressif_call(ctx, device, json_deep_copy(body), &outcome);
     }
     free(device);
-    *answer = outcome.answer;
-    return outcome.answer != NULL;
+    /* Stock firmware reboots instead of answering. */
+    *answer = outcome.outcome == LINK_RPC_SENT ? json_pack("{s:b}", "sent", 1) : outcome.answer;
+    return *answer != NULL;
 }
 
 struct api_link espressif_api_link(struct espressif *espressif)
