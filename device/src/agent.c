@@ -180,6 +180,12 @@ static void due_after(struct upd_agent *agent, enum upd_remedy remedy)
     due_in(agent, upd_pause_ms(first, most, agent->memo.failures, random_of(agent)) / 1000 + 1);
 }
 
+/* Nobody but the device knows of these. */
+static bool is_of_flash(enum upd_trouble trouble)
+{
+    return trouble == UPD_TROUBLE_FLASH_FAILED || trouble == UPD_TROUBLE_FLASH_HOLDS_OTHER;
+}
+
 static void end_badly(struct upd_agent *agent, enum upd_trouble trouble)
 {
     const enum upd_remedy remedy = upd_trouble_remedy(trouble);
@@ -194,12 +200,13 @@ static void end_badly(struct upd_agent *agent, enum upd_trouble trouble)
     if (remedy == UPD_REMEDY_AVOID) {
         agent->memo.bad = agent->tag;
     }
-    if (remedy == UPD_REMEDY_AVOID && !ordered) {
-        /* So that the server hears of it, and not only at the next interval. */
+    if (!ordered && (remedy == UPD_REMEDY_AVOID || is_of_flash(trouble))) {
         agent->asking.report = UPD_REPORT_FELL;
         agent->asking.report_why = upd_trouble_name(trouble);
         memcpy(agent->fell, agent->asking.version, sizeof agent->fell);
-        due_in(agent, SOON_MS / 1000 + 1);
+    }
+    if (!ordered && remedy == UPD_REMEDY_AVOID) {
+        due_in(agent, SOON_MS / 1000 + 1); /* the server hears of it before the next interval */
     }
     if (ordered) {
         agent->asking.report_why = upd_trouble_name(trouble);

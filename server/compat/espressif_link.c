@@ -211,6 +211,14 @@ void espressif_send(struct espressif *espressif, const struct device *device, js
     json_decref(message);
 }
 
+/* Of a device that has just come, and still runs what it ran: it lost power, or the connection, before
+ * it said that it has the release. What it did say it has, it is not told to fetch again. */
+static bool has_to_go_on(const struct update *update)
+{
+    return update->state == UPDATE_DOWNLOADING ||
+           (update->state == UPDATE_DOWNLOADED && update->inferred);
+}
+
 /* What to do now is the fleet's decision. `fresh`: the device has just come, so that a download
  * which was going on has ended without a word. */
 static void decide_for(struct espressif *espressif, int64_t number, bool fresh)
@@ -234,7 +242,7 @@ static void decide_for(struct espressif *espressif, int64_t number, bool fresh)
                     NULL, NULL);
             } else if (answer->reason == REASON_OFFER && answer->update.no != 0 &&
                        (state == UPDATE_OFFERED || state == UPDATE_ACCEPTED ||
-                        (fresh && state == UPDATE_DOWNLOADING))) {
+                        (fresh && has_to_go_on(&answer->update)))) {
                 espressif_send(espressif, device,
                                json_pack("{s:s, s:s, s:s}", "action", "sys_upgrade", "version",
                                          answer->release.version, "deliver_to_device", "true"),

@@ -336,6 +336,19 @@ static enum store_result hear_fall(struct store_view *view, struct check *check,
     return result;
 }
 
+/** It started anew, and runs what it ran: it lost power before it installed, and goes on. */
+static void hear_interruption(struct store_view *view, struct check *check, struct update *update,
+                              enum store_result *result)
+{
+    if (update->state == UPDATE_DOWNLOADED || update->state == UPDATE_REBOOTING) {
+        check->dirty = true;
+        if (check->writing) {
+            move(view, check, update, UPDATE_ON_BEGIN,
+                 "it started again without having installed it", result);
+        }
+    }
+}
+
 /** @return false: there is nothing in it for this update */
 static bool hear_report(struct store_view *view, struct check *check, struct update *update,
                         enum store_result *result)
@@ -356,12 +369,17 @@ static bool hear_report(struct store_view *view, struct check *check, struct upd
             *result = hear_fall(view, check, update);
         }
         return true;
-    case REPORT_TRIAL:
     case REPORT_CONFIRMED:
-        if (!is_new) {
-            return false;
+        if (told(facts->version) && same_version(facts->version, update->before)) {
+            hear_interruption(view, check, update, result);
+            return true;
         }
         break;
+    case REPORT_TRIAL:
+        break;
+    }
+    if (!is_new) {
+        return false;
     }
     const bool runs = update->state == UPDATE_RUNNING;
     if (runs && facts->report == REPORT_TRIAL) {
