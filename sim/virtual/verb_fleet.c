@@ -26,7 +26,7 @@ struct values {
     struct option_list products;
     uint32_t devices, ptype, size, every, arrive, seconds, seed, sleep;
     double cuts, drops, liars, bad_slots, sleepers;
-    bool json;
+    bool json, until_fallen;
 };
 
 #define TEXT_ROW(name, field, argument, help)                                                      \
@@ -63,6 +63,8 @@ static const struct option_row rows[] = {
     NUMBER_ROW("--sleep", sleep, "SECONDS", "of sleep of those (3)", 1, 1000000),
     NUMBER_ROW("--seed", seed, "N", "of all that is random (1)", 0, UINT32_MAX),
     TEXT_ROW("--report", report, "FILE", "a line of JSON for each device at the end"),
+    {"--until-fallen", OPTION_FLAG, offsetof(struct values, until_fallen), NULL,
+     "what has to come of it: all have tried an update, and are back where they were", 0, 0},
     {"--json", OPTION_FLAG, offsetof(struct values, json), NULL, "the table as JSON", 0, 0},
     {NULL, OPTION_FLAG, 0, NULL, NULL, 0, 0},
 };
@@ -378,9 +380,11 @@ static bool is_settled(const struct member *member)
 {
     const struct sim_device *device = &member->device;
 
+    const bool is_new = strcmp(device->version, member->breed->from) != 0;
+
     return device->state == SIM_DEVICE_RUNS && !device->agent.view.on_trial &&
            device->agent.is_answered && device->agent.asking.report == UPD_REPORT_NOTHING &&
-           strcmp(device->version, member->breed->from) != 0;
+           (member->fleet->values.until_fallen ? member->fell && !is_new : is_new);
 }
 
 static void note_settled(struct fleet *fleet, struct member *member)
@@ -478,7 +482,7 @@ static void add_up(const struct fleet *fleet, struct result *result)
         if (member->made && device->state == SIM_DEVICE_DEAD) {
             result->bricked++;
         } else if (member->settled) {
-            result->confirmed++;
+            result->confirmed += !fleet->values.until_fallen;
         } else if (member->made && device->agent.trouble != UPD_TROUBLE_NONE) {
             result->failed++;
             result->failures[device->agent.trouble]++;
@@ -560,6 +564,7 @@ static void write_report(const struct fleet *fleet)
         struct upd_json json = upd_json_on(text, sizeof text);
         upd_json_open(&json, NULL, '{');
         upd_json_string(&json, "serial", member->serial);
+        upd_json_string(&json, "mac", member->mac);
         upd_json_string(&json, "kind", sim_kind_name(member->breed->kind));
         if (member->device_key != NULL) {
             upd_json_string(&json, "device_key", member->device_key);
@@ -568,7 +573,7 @@ static void write_report(const struct fleet *fleet)
         upd_json_string(&json, "state",
                         member->lies                              ? "liar"
                         : member->device.state == SIM_DEVICE_DEAD ? "bricked"
-                        : member->settled                         ? "confirmed"
+                        : member->settled && !member->fell        ? "confirmed"
                         : member->fell                            ? "rolled_back"
                                                                   : "failed");
         upd_json_string(&json, "trouble", upd_trouble_name(member->device.agent.trouble));
