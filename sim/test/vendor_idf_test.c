@@ -624,6 +624,91 @@ static void test_the_demos_sequence(void)
     }
 }
 
+static void test_resume_refuses(void)
+{
+    static const esp_partition_t unknown = {.type = ESP_PARTITION_TYPE_APP, .address = 0x7000};
+    esp_ota_handle_t handle = 0;
+    esp_ota_handle_t other = 0;
+
+    begin(UPD_OTADATA_LOADER_IDF, R_SLOT_0);
+    CHECK_SAME(esp_ota_resume(NULL, 0, 0, &handle), 0x102);
+    CHECK_SAME(esp_ota_resume(&table[R_SLOT_1], 0, 0, NULL), 0x102);
+    CHECK_SAME(esp_ota_resume(&table[R_SLOT_1], 0, ROOM + 1, &handle), 0x102);
+    CHECK_SAME(esp_ota_resume(&unknown, 0, 0, &handle), 0x105);
+    CHECK_SAME(esp_ota_resume(&table[R_FACTORY], 0, 0, &handle), 0x102);
+    CHECK_SAME(esp_ota_resume(&table[R_TEST], 0, 0, &handle), 0x102);
+    CHECK_SAME(esp_ota_resume(&table[R_SLOT_0], 0, 0, &handle), 0x1501);
+    CHECK_SAME(esp_ota_resume(&table[R_SLOT_1], 0, ROOM, &handle), ESP_OK);
+    CHECK_SAME(esp_ota_resume(&table[R_SLOT_1], 0, 0, &other), 0x1507);
+    CHECK_SAME(esp_ota_resume(&table[R_SLOT_2], 0, 0, &other), ESP_OK);
+    CHECK_SAME(esp_ota_resume(&table[R_NVS], 0, 0, &other), 0x101);
+    CHECK(sim.counters.erases == 0);
+    CHECK_SAME(esp_ota_write(handle, image, 1), 0x104);
+    end();
+
+    begin(UPD_OTADATA_LOADER_IDF_ROLLBACK, R_SLOT_0);
+    put_record(0, 1, UPD_OTADATA_PENDING);
+    CHECK_SAME(esp_ota_resume(&table[R_SLOT_1], 0, 0, &handle), 0x1506);
+    end();
+
+    /* The rest of an image, from any byte: nothing that is there is erased. */
+    for (uint32_t from = 1; from < image_size; from++) {
+        begin(UPD_OTADATA_LOADER_IDF, R_SLOT_0);
+        sim_flash_load(&sim, table[R_SLOT_1].address, image, from);
+        CHECK(esp_ota_resume(&table[R_SLOT_1], OTA_WITH_SEQUENTIAL_WRITES, from, &handle) ==
+              ESP_OK);
+        CHECK(esp_ota_write(handle, image + from, image_size - from) == ESP_OK);
+        CHECK(esp_ota_end(handle) == ESP_OK && sim.counters.erases == 0);
+        end();
+    }
+}
+
+static void test_selecting_without_a_look(void)
+{
+    for (uint32_t i = 0; i < LOADERS; i++) {
+        begin(loaders[i], R_SLOT_0);
+        CHECK_SAME(esp_ota_set_boot_partition_skip_validate(NULL), 0x102);
+        CHECK_SAME(esp_ota_set_boot_partition_skip_validate(&table[R_NVS]), 0x102);
+        CHECK_SAME(esp_ota_set_boot_partition(&table[R_SLOT_1]), 0x1503);
+        if (loaders[i] != UPD_OTADATA_LOADER_IDF_ANTI_ROLLBACK) {
+            CHECK_SAME(esp_ota_set_boot_partition_skip_validate(&table[R_SLOT_1]), ESP_OK);
+            CHECK(esp_ota_get_boot_partition() == &table[R_SLOT_1]);
+        }
+        end();
+    }
+}
+
+static void test_images_are_judged_by_their_header(void)
+{
+    static const struct {
+        uint16_t chip, least, most, revision;
+        esp_err_t err;
+    } cases[] = {
+        {0, 0, 0, 100, ESP_OK},
+        {0, 100, 100, 100, ESP_OK},
+        {0, 101, 0xFFFF, 100, 0x10A},
+        {0, 0, 99, 100, 0x10A},
+        {0, 0, 0xFFFF, 100, ESP_OK},
+        {5, 0, 0, 100, 0x10A},
+        {0, 101, 0, UPD_IMAGE_ANY_REVISION, ESP_OK},
+    };
+    esp_image_header_t head = {.magic = 0xE9};
+
+    begin(UPD_OTADATA_LOADER_IDF, R_SLOT_0);
+    CHECK_SAME(esp_ota_check_image_validity(ESP_PARTITION_TYPE_APP, NULL, NULL), 0x102);
+    CHECK_SAME(esp_ota_check_image_validity(ESP_PARTITION_TYPE_DATA, &head, NULL), 0x102);
+    for (uint32_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        head.chip_id = cases[i].chip;
+        head.min_chip_rev_full = cases[i].least;
+        head.max_chip_rev_full = cases[i].most;
+        esp.config.chip_revision = cases[i].revision;
+        CHECK_SAME(esp_ota_check_image_validity(ESP_PARTITION_TYPE_APP, &head, NULL), cases[i].err);
+        CHECK_SAME(esp_ota_check_image_validity(ESP_PARTITION_TYPE_BOOTLOADER, &head, NULL),
+                   cases[i].err);
+    }
+    end();
+}
+
 /* Walks give what find_first() gives, and all the others, in the order of the table. */
 static void test_walks_over_partitions(void)
 {
@@ -682,6 +767,9 @@ int main(void)
     CHECK_RUN(test_descriptions_are_read);
     CHECK_RUN(test_ranges_are_refused);
     CHECK_RUN(test_the_demos_sequence);
+    CHECK_RUN(test_resume_refuses);
+    CHECK_RUN(test_selecting_without_a_look);
+    CHECK_RUN(test_images_are_judged_by_their_header);
     CHECK_RUN(test_walks_over_partitions);
     check_end();
 }

@@ -14,6 +14,7 @@ typedef int32_t esp_err_t;
 #define ESP_ERR_INVALID_SIZE 0x104
 #define ESP_ERR_NOT_FOUND 0x105
 #define ESP_ERR_NOT_SUPPORTED 0x106
+#define ESP_ERR_INVALID_VERSION 0x10A
 #define ESP_ERR_NOT_ALLOWED 0x10D
 /* ESP-IDF from 4.0 on; the RTOS SDK has its own base. */
 #define ESP_ERR_FLASH_OP_FAIL 0x6001

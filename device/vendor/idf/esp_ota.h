@@ -14,7 +14,7 @@
  *   - To select the test partition is refused (INVALID_ARG); the originals then select ota_0.
  *   - Where the originals stop with an assertion, config.assertion() is called; should it return,
  *     the function gives INVALID_STATE or NULL.
- *   - Flash encryption, external flash, signatures, final partitions and resuming are left out.
+ *   - Flash encryption, external flash, signatures and final partitions are left out.
  */
 #ifndef UPDRAFT_ESP_OTA_H
 #define UPDRAFT_ESP_OTA_H

@@ -118,6 +118,43 @@ esp_err_t esp_ota_get_partition_description(const esp_partition_t *partition,
     return err == ESP_OK ? esp_partition_read(partition, offset, app_desc, sizeof *app_desc) : err;
 }
 
+static uint16_t chip_id(enum upd_chip chip)
+{
+    switch (chip) {
+#define X(name, id, text)                                                                          \
+    case UPD_CHIP_##name:                                                                          \
+        return id;
+        UPD_CHIPS(X)
+#undef X
+    case UPD_CHIP_NONE:
+        break;
+    }
+    return 0xFFFF;
+}
+
+esp_err_t esp_ota_check_image_validity(esp_partition_type_t type, const esp_image_header_t *img_hdr,
+                                       const esp_app_desc_t *app_desc)
+{
+    const uint16_t revision = upd_esp->config.chip_revision;
+
+    (void)app_desc;
+    if (img_hdr == NULL ||
+        (type != ESP_PARTITION_TYPE_APP && type != ESP_PARTITION_TYPE_BOOTLOADER)) {
+        return ESP_ERR_INVALID_ARG;
+    }
+    const uint8_t *bytes = (const uint8_t *)img_hdr;
+    const uint16_t least = upd_get_le16(bytes + 15);
+    const uint16_t most = upd_get_le16(bytes + 17);
+    if (upd_get_le16(bytes + 12) != chip_id(upd_esp->config.chip)) {
+        return ESP_ERR_INVALID_VERSION;
+    }
+    if (revision != UPD_IMAGE_ANY_REVISION &&
+        (revision < least || (most != 0 && most != 0xFFFF && revision > most))) {
+        return ESP_ERR_INVALID_VERSION;
+    }
+    return ESP_OK;
+}
+
 /* The secure version of an image is at least that of the fuse. */
 static bool is_new_enough(const esp_partition_t *partition)
 {
@@ -349,6 +386,33 @@ esp_err_t esp_ota_begin(const esp_partition_t *partition, size_t image_size,
     return ESP_OK;
 }
 
+esp_err_t esp_ota_resume(const esp_partition_t *partition, size_t erase_size, size_t image_offset,
+                         esp_ota_handle_t *out_handle)
+{
+    struct upd_esp_update *update = find_free();
+
+    if (partition == NULL || out_handle == NULL || image_offset > partition->size) {
+        return ESP_ERR_INVALID_ARG;
+    }
+    partition = esp_partition_verify(partition);
+    if (partition == NULL) {
+        return ESP_ERR_NOT_FOUND;
+    }
+    const esp_err_t err = may_begin(partition);
+    if (err != ESP_OK) {
+        return err;
+    }
+    if (update == NULL) {
+        return ESP_ERR_NO_MEM;
+    }
+    *update = (struct upd_esp_update){.handle = ++upd_esp->last_handle,
+                                      .partition = partition,
+                                      .written = (uint32_t)image_offset,
+                                      .sequential = erase_size == OTA_WITH_SEQUENTIAL_WRITES};
+    *out_handle = update->handle;
+    return ESP_OK;
+}
+
 /* Each sector when its first byte comes. */
 static esp_err_t erase_ahead(const struct upd_esp_update *update, uint32_t size)
 {
@@ -455,15 +519,21 @@ esp_err_t esp_ota_abort(esp_ota_handle_t handle)
 
 esp_err_t esp_ota_set_boot_partition(const esp_partition_t *partition)
 {
-    struct upd_otadata data;
-    struct upd_otadata_plan plan;
-
     if (partition == NULL) {
         return ESP_ERR_INVALID_ARG;
     }
-    esp_err_t err = verify(partition);
-    if (err != ESP_OK) {
-        return err;
+    const esp_err_t err = verify(partition);
+    return err == ESP_OK ? esp_ota_set_boot_partition_skip_validate(partition) : err;
+}
+
+esp_err_t esp_ota_set_boot_partition_skip_validate(const esp_partition_t *partition)
+{
+    struct upd_otadata data;
+    struct upd_otadata_plan plan;
+    esp_err_t err = ESP_OK;
+
+    if (partition == NULL) {
+        return ESP_ERR_INVALID_ARG;
     }
     if (partition->type != ESP_PARTITION_TYPE_APP) {
         return ESP_ERR_INVALID_ARG;

@@ -21,6 +21,7 @@
 #define ESP_ERR_OTA_ROLLBACK_FAILED (ESP_ERR_OTA_BASE + 0x05)
 #define ESP_ERR_OTA_ROLLBACK_INVALID_STATE (ESP_ERR_OTA_BASE + 0x06)
 #define ESP_ERR_OTA_ALREADY_IN_PROGRESS (ESP_ERR_OTA_BASE + 0x07)
+#define ESP_ERR_OTA_SPI_MODE_MISMATCH (ESP_ERR_OTA_BASE + 0x08)
 
 typedef uint32_t esp_ota_handle_t;
 
@@ -55,6 +56,25 @@ _Static_assert(sizeof(esp_app_desc_t) == 256, "the descriptor's layout is that o
 
 #define ESP_APP_DESC_MAGIC_WORD 0xABCD5432u
 
+/** 24 bytes, as they lie in flash. */
+typedef struct {
+    uint8_t magic;
+    uint8_t segment_count;
+    uint8_t spi_mode;
+    uint8_t spi_speed : 4;
+    uint8_t spi_size : 4;
+    uint32_t entry_addr;
+    uint8_t wp_pin;
+    uint8_t spi_pin_drv[3];
+    uint16_t chip_id;
+    uint8_t min_chip_rev;
+    uint16_t min_chip_rev_full;
+    uint16_t max_chip_rev_full; /* 0, 0xFFFF: no limit */
+    uint8_t reserved[4];
+    uint8_t hash_appended;
+} __attribute__((packed)) esp_image_header_t;
+_Static_assert(sizeof(esp_image_header_t) == 24, "the header's layout is that of the image");
+
 /**
  * INVALID_ARG a NULL · NOT_FOUND not in the table · INVALID_ARG an app that is no OTA slot ·
  * PARTITION_CONFLICT it runs · ROLLBACK_INVALID_STATE what runs is on trial · ALREADY_IN_PROGRESS ·
@@ -63,6 +83,16 @@ _Static_assert(sizeof(esp_app_desc_t) == 256, "the descriptor's layout is that o
  */
 esp_err_t esp_ota_begin(const esp_partition_t *partition, size_t image_size,
                         esp_ota_handle_t *out_handle);
+/**
+ * ESP-IDF: go on with an image of which `image_offset` bytes are in flash. Nothing is erased now;
+ * with OTA_WITH_SEQUENTIAL_WRITES for erase_size, sectors are when they are reached.
+ *
+ * INVALID_ARG a NULL · INVALID_ARG an offset beyond the end · NOT_FOUND not in the table · INVALID_ARG
+ * an app that is no OTA slot · PARTITION_CONFLICT · ROLLBACK_INVALID_STATE · ALREADY_IN_PROGRESS ·
+ * NO_MEM
+ */
+esp_err_t esp_ota_resume(const esp_partition_t *partition, size_t erase_size, size_t image_offset,
+                         esp_ota_handle_t *out_handle);
 /** INVALID_ARG NULL or no such handle · VALIDATE_FAILED the first byte · INVALID_SIZE too many. */
 esp_err_t esp_ota_write(esp_ota_handle_t handle, const void *data, size_t size);
 /** INVALID_ARG NULL or no such handle · INVALID_SIZE. The handle must not write in sequence. */
@@ -78,6 +108,8 @@ esp_err_t esp_ota_abort(esp_ota_handle_t handle);
  * erased · INVALID_ARG no slot of this number · NOT_FOUND no otadata · a flash error.
  */
 esp_err_t esp_ota_set_boot_partition(const esp_partition_t *partition);
+/** The same, without a look at the image. */
+esp_err_t esp_ota_set_boot_partition_skip_validate(const esp_partition_t *partition);
 const esp_partition_t *esp_ota_get_boot_partition(void);
 const esp_partition_t *esp_ota_get_running_partition(void);
 /** @param start_from  NULL: what runs */
@@ -93,6 +125,14 @@ esp_err_t esp_ota_mark_app_valid_cancel_rollback(void);
 esp_err_t esp_ota_mark_app_invalid_rollback(void);
 /** As above, and restarts. */
 esp_err_t esp_ota_mark_app_invalid_rollback_and_reboot(void);
+/**
+ * Is an image for this chip? INVALID_ARG NULL, or another type than app and boot loader ·
+ * INVALID_VERSION another chip, or another revision of it.
+ *
+ * @param app_desc  not looked at; may be NULL
+ */
+esp_err_t esp_ota_check_image_validity(esp_partition_type_t type, const esp_image_header_t *img_hdr,
+                                       const esp_app_desc_t *app_desc);
 bool esp_ota_check_rollback_is_possible(void);
 const esp_partition_t *esp_ota_get_last_invalid_partition(void);
 /** ESP_FAIL there is none, or it runs · a flash error. */
