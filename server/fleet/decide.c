@@ -343,7 +343,9 @@ static enum rule_result ask(const struct question *question, enum reason rule)
         break;
     }
     case REASON_WRONG_CHIP:
-        holds = !app || image->chip == question->product->chip;
+        holds = !app ||
+                (image->chip == question->product->chip &&
+                 (question->input->chip == UPD_CHIP_NONE || question->input->chip == image->chip));
         break;
     case REASON_FLASH_TOO_SMALL:
         unasked = device->chip_size == 0 || image->flash_size == 0;
@@ -398,7 +400,9 @@ static void detail(const struct question *question, enum reason reason, char *te
                  question->device->variant[0] != '\0' ? " for variant " : " for this device",
                  question->device->variant);
     } else if (reason == REASON_WRONG_CHIP) {
-        snprintf(text, size, "%s", upd_chip_text(question->product->chip));
+        snprintf(text, size, "%s",
+                 upd_chip_text(question->input->chip != UPD_CHIP_NONE ? question->input->chip
+                                                                      : question->product->chip));
     } else if (reason == REASON_FLASH_TOO_SMALL) {
         snprintf(text, size, "%lld", (long long)image->flash_size);
     } else if (reason == REASON_NO_SPACE) {

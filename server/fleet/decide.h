@@ -89,8 +89,9 @@ struct decide_input {
     size_t image_count;
     int64_t now;
     enum asked asked;
-    bool local;     /* a local upgrade by hand, not an online one */
-    int32_t served; /* how often the going update's image was sent from its start */
+    enum upd_chip chip; /* as the device tells; UPD_CHIP_NONE: it does not */
+    bool local;         /* a local upgrade by hand, not an online one */
+    int32_t served;     /* how often the going update's image was sent from its start */
 };
 
 enum rule_result { RULE_NOT_ASKED, RULE_PASSED, RULE_FAILED };
