@@ -202,9 +202,10 @@ static void delete (struct http_exchange *x)
 /* --- Tokens ----------------------------------------------------------------------------------- */
 
 struct token_fields {
-    const char *name;
+    const char *name, *kind, *device;
     int64_t days;
 };
+static const char *const token_kinds[] = {"api", "user_key", "owner_key", "activation", NULL};
 static const struct http_field token_fields[] = {
     {.name = "name",
      .kind = HTTP_TEXT,
@@ -219,6 +220,18 @@ static const struct http_field token_fields[] = {
      .max = 36500,
      .at = offsetof(struct token_fields, days),
      .help = "how long it works; 0: until it is revoked"},
+    {.name = "kind",
+     .kind = HTTP_CHOICE,
+     .choices = token_kinds,
+     .at = offsetof(struct token_fields, kind),
+     .help = "api, else one of Espressif's: user_key, owner_key of one device, activation, which "
+             "makes you the owner of the device that is given it"},
+    {.name = "device",
+     .kind = HTTP_TEXT,
+     .min = 1,
+     .max = ID_SIZE - 1,
+     .at = offsetof(struct token_fields, device),
+     .help = "of an owner_key: the device that it opens"},
     {0},
 };
 static const struct http_schema token_schema = {"NewToken", token_fields};
@@ -247,15 +260,28 @@ static void list_tokens(struct http_exchange *x)
 static void create_token(struct http_exchange *x)
 {
     enum { DAY_MS = 86400000 };
-    struct token_fields fields = {0};
+    static const enum token_kind kinds[] = {TOKEN_API, TOKEN_USER_KEY, TOKEN_OWNER_KEY,
+                                            TOKEN_ACTIVATION};
+    struct token_fields fields = {.kind = token_kinds[0]};
     char secret[SECRET_SIZE];
     struct token token;
     struct fleet_error error;
+    size_t kind = 0;
 
-    if (http_read_json(x, token_fields, &fields) &&
-        !api_failed(x,
-                    fleet_token_create(api_fleet(x), api_actor(x), TOKEN_API, fields.name, NULL,
-                                       fields.days * DAY_MS, secret, &token, &error),
+    if (!http_read_json(x, token_fields, &fields)) {
+        return;
+    }
+    while (strcmp(token_kinds[kind], fields.kind) != 0) {
+        kind++; /* one of the choices */
+    }
+    if ((kinds[kind] == TOKEN_OWNER_KEY) != (fields.device != NULL)) {
+        http_answer_error(x, 422, fields.device != NULL ? "invalid" : "missing", "device",
+                          "device names the device of an owner_key, and of nothing else");
+        return;
+    }
+    if (!api_failed(x,
+                    fleet_token_create(api_fleet(x), api_actor(x), kinds[kind], fields.name,
+                                       fields.device, fields.days * DAY_MS, secret, &token, &error),
                     &error)) {
         json_t *object = show_token(&token);
         json_object_set_new(object, "token", json_string(secret));

@@ -227,6 +227,10 @@ bool compat_check(struct http_exchange *x, const struct device_facts *facts,
         http_answer_empty(x, (unsigned)fleet_status_http(status));
         return false;
     }
+    if (facts->protocol == PROTOCOL_PLAIN && answer->recognised == RECOGNISED_NOBODY) {
+        http_answer_not_found(x); /* nobody was asked for a key: there is no such product */
+        return false;
+    }
     if (answer->recognised != RECOGNISED) {
         http_answer_empty(x, (unsigned)answer->reply);
         return false;

@@ -447,6 +447,7 @@ static void decide_for(struct check *check, int32_t served)
     check->input.product = &answer->product;
     check->input.device = &answer->device;
     check->input.asked = check->facts->asked;
+    check->input.chip = check->facts->chip;
     check->input.served = served;
     snapshot_releases(check->snapshot, &answer->product, &check->input);
     decide(&check->input, &check->decision);
@@ -460,12 +461,12 @@ static void decide_for(struct check *check, int32_t served)
     }
 }
 
-static bool part_of_file(const char *file, enum part *part)
+/** "user1.bin": a part, whatever the file was called. */
+static bool is_part(const char *file, enum part part)
 {
-    *part = strcmp(file, "user1.bin") == 0   ? PART_USER1
-            : strcmp(file, "user2.bin") == 0 ? PART_USER2
-                                             : PART_APP;
-    return *part != PART_APP;
+    const char *word = part_word(part);
+    size_t size = strlen(word);
+    return strncmp(file, word, size) == 0 && strcmp(file + size, ".bin") == 0;
 }
 
 static const struct release *named_release(const struct check *check, const char *version)
@@ -486,15 +487,11 @@ static const struct release *named_release(const struct check *check, const char
 static const struct image *named_image(const struct check *check, const struct release *release,
                                        const char *file)
 {
-    enum part part = PART_APP;
-    bool slot = file != NULL && part_of_file(file, &part);
-    bool app = file == NULL || strcmp(file, "app.bin") == 0;
     const struct image *any = NULL;
     for (size_t i = 0; i < check->input.image_count; i++) {
         const struct image *image = &check->input.images[i];
-        bool named = slot ? image->part == part
-                          : (app && image->part == PART_APP) ||
-                                (file != NULL && strcmp(image->file, file) == 0);
+        bool named = file != NULL ? is_part(file, image->part) || strcmp(image->file, file) == 0
+                                  : image->part == PART_APP;
         if (image->release != release->no || !named) {
             continue;
         }
@@ -540,6 +537,26 @@ static void choose_named(struct check *check, const struct update *update)
         answer->reason = REASON_NO_RELEASE;
         snprintf(answer->text, sizeof answer->text, "%s is not offered to this device",
                  release->version);
+    }
+}
+
+/** The next piece of a download is of the image that the first was of, whatever is current now. */
+static void stay_with(struct check *check, const struct update *update)
+{
+    struct fleet_answer *answer = check->answer;
+    if (!check->facts->again || answer->reason != REASON_OFFER || update->no == 0 ||
+        update->release == answer->release.no ||
+        (update->state != UPDATE_DOWNLOADING && update->state != UPDATE_DOWNLOADED)) {
+        return;
+    }
+    for (size_t i = 0; i < check->input.release_count; i++) {
+        const struct release *release = &check->input.releases[i];
+        const struct image *image =
+            release->no == update->release ? named_image(check, release, NULL) : NULL;
+        if (image != NULL && release->withdrawn == 0) {
+            answer->release = *release;
+            answer->image = *image;
+        }
     }
 }
 
@@ -636,6 +653,8 @@ static enum store_result evaluate(struct store_view *view, void *ctx)
         result = follow(view, check, update);
         if (told(check->facts->wanted_version) || told(check->facts->wanted_file)) {
             choose_named(check, update);
+        } else {
+            stay_with(check, update);
         }
     }
     answer->reboot = answer->recognised == RECOGNISED && may_reboot(answer, check->input.now);
@@ -929,6 +948,35 @@ enum fleet_status fleet_device_said(struct fleet *fleet, const char *device_id, 
     return fleet_perform(say, &said);
 }
 
+/** Espressif's apps make the token up and hand it to the device alone: who shows it within the
+ * hour, by fleet_key_authorize(), becomes the owner of a device that has none. */
+static enum store_result note_app_token(struct store_view *view, const struct said *said,
+                                        const char *hash)
+{
+    enum { HOUR_MS = 3600000 };
+    const struct device *device = &said->device;
+    struct token token = {.device = device->no, .kind = TOKEN_ACTIVATION};
+
+    /* One that can be guessed is no proof, and a device has at most one of these. */
+    if (strlen(said->token) != 40 || device->owner != 0) {
+        return STORE_OK;
+    }
+    const struct store_where where[] = {STORE_NUMBER("device", device->no),
+                                        STORE_NUMBER("kind", TOKEN_ACTIVATION),
+                                        STORE_NUMBER("user", 0)};
+    enum store_result result =
+        store_remove(view, STORE_TOKEN, &(struct store_query){.where = where, .count = 3}, NULL);
+    if (result != STORE_OK && result != STORE_NONE) {
+        return result;
+    }
+    token.created = fleet_now(said->base.fleet);
+    token.expires = token.created + HOUR_MS;
+    fleet_random_id('t', token.id);
+    snprintf(token.name, sizeof token.name, "an app's");
+    snprintf(token.hash, sizeof token.hash, "%s", hash);
+    return store_insert(view, STORE_TOKEN, &token);
+}
+
 static enum store_result activate(struct store_view *view, void *ctx)
 {
     struct said *said = ctx;
@@ -948,11 +996,14 @@ static enum store_result activate(struct store_view *view, void *ctx)
     }
     if (told(said->token)) {
         fleet_sha256_hex(said->token, hash);
-        if (store_get_text(view, STORE_TOKEN, "hash", hash, &token) == STORE_OK &&
-            token.kind == TOKEN_ACTIVATION && (token.expires == 0 || token.expires > now) &&
-            (token.device == 0 || token.device == device->no)) {
+        result = store_get_text(view, STORE_TOKEN, "hash", hash, &token);
+        if (result == STORE_NONE) {
+            result = note_app_token(view, said, hash);
+        } else if (result == STORE_OK && token.kind == TOKEN_ACTIVATION &&
+                   (token.expires == 0 || token.expires > now) &&
+                   (token.device == 0 || token.device == device->no)) {
             token.device = device->no;
-            device->owner = token.user;
+            device->owner = token.user != 0 ? token.user : device->owner;
             result = store_update(view, STORE_TOKEN, &token);
         }
     }

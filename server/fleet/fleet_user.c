@@ -535,6 +535,11 @@ static enum store_result create_token(struct store_view *view, void *ctx)
                               work->base.error) != FLEET_OK) {
             return STORE_UNDONE;
         }
+        if (device.owner != token->user) {
+            return fleet_undo(fleet_fail(work->base.error, FLEET_CONFLICT, "not_owner", "device",
+                                         "Only the owner of a device has its owner key: claim the "
+                                         "device first."));
+        }
         token->device = device.no;
     }
     snprintf(json, sizeof json, "{\"kind\":\"%s\"}", token_kind_word(token->kind));
@@ -644,8 +649,10 @@ static enum store_result authorize(struct store_view *view, void *ctx)
     int64_t now = fleet_now(work->base.fleet);
     enum store_result result =
         store_get_text(view, STORE_TOKEN, "hash", work->secret_hash, &activation);
+    /* Of a token that an app made up, nobody is told whose it is: the first to show it. */
+    const int64_t user = work->base.actor->user;
     bool good = result == STORE_OK && activation.kind == TOKEN_ACTIVATION &&
-                activation.device != 0 && activation.user == work->base.actor->user &&
+                activation.device != 0 && (activation.user == user || activation.user == 0) &&
                 work->base.actor->kind == ACTOR_USER && work->base.actor->device == 0 &&
                 (activation.expires == 0 || activation.expires > now) &&
                 store_get_no(view, STORE_DEVICE, activation.device, &device) == STORE_OK &&
@@ -657,10 +664,14 @@ static enum store_result authorize(struct store_view *view, void *ctx)
     struct store_where where = STORE_NUMBER("no", activation.no);
     result =
         store_remove(view, STORE_TOKEN, &(struct store_query){.where = &where, .count = 1}, NULL);
-    token->user = activation.user;
+    token->user = user;
     token->device = device.no;
     if (result == STORE_OK) {
         result = store_insert(view, STORE_TOKEN, token);
+    }
+    if (result == STORE_OK && device.owner != user) {
+        device.owner = user;
+        result = store_update(view, STORE_DEVICE, &device);
     }
     *work->claimed = device;
     return result == STORE_OK
