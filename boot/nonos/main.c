@@ -63,15 +63,21 @@ static uint32_t sector_at(const struct boot *boot, uint32_t sector)
     return boot->map.sysparam + sector * UPD_FLASH_SECTOR;
 }
 
-/* Read what decides of the parameter area. What cannot be read stays as it was. */
-static void read_area(struct boot *boot)
+_Static_assert(UPD_SYSPARAM_SECTOR_FLAG == UPD_SYSPARAM_SECTOR_COPY0 + 2, "after both copies");
+
+/* Read what decides of the parameter area. @return 0, or what a read that failed returned */
+static int read_area(struct boot *boot)
 {
     struct upd_select_area *area = &boot->state.area;
     const uint8_t *bytes = (const uint8_t *)boot->buffer;
+    int failed = 0;
 
-    for (uint32_t copy = 0; copy < 2; copy++) {
-        (void)SPIRead(sector_at(boot, UPD_SYSPARAM_SECTOR_COPY0 + copy), boot->buffer,
-                      UPD_FLASH_SECTOR);
+    for (uint32_t copy = 0;; copy++) {
+        failed |= SPIRead(sector_at(boot, UPD_SYSPARAM_SECTOR_COPY0 + copy), boot->buffer,
+                          UPD_FLASH_SECTOR);
+        if (copy == 2) {
+            break;
+        }
         memcpy(area->params.head[copy], bytes, UPD_SYSPARAM_HEAD_SIZE);
         memset(&area->copy[copy], 0, sizeof area->copy[copy]);
         for (uint32_t place = 0; place < UPD_COPY_SEALS; place++) {
@@ -79,9 +85,9 @@ static void read_area(struct boot *boot)
                               bytes + UPD_COPY_SEAL_OFFSET(place));
         }
     }
-    (void)SPIRead(sector_at(boot, UPD_SYSPARAM_SECTOR_FLAG), boot->buffer, UPD_FLASH_SECTOR);
     memcpy(area->params.flag, bytes, UPD_SYSPARAM_HEAD_SIZE);
     memcpy(area->flag_seals, bytes + UPD_FLAG_SEALS_OFFSET, UPD_FLAG_SEALS_SIZE);
+    return failed;
 }
 
 /* Find the frame that counts, and its marks. */
@@ -242,7 +248,9 @@ static uint32_t advance(struct boot *boot)
 {
     struct upd_select_area *area = &boot->state.area;
 
-    read_area(boot);
+    if (read_area(boot) != 0) {
+        return 0; /* a new chip looks like that */
+    }
     read_journal(boot);
     const uint8_t *block = area->params.head[upd_select_current(area)];
     uint32_t version = block[1] & VERSION_BITS;

@@ -44,7 +44,7 @@ bool upd_nonos_on_trial(const struct upd_nonos_state *state)
            upd_nonos_selected(state) == state->slot;
 }
 
-/* Back to a slot that the other copy still selects; else as little as a loader has room for. */
+/* Back to a slot by the other copy, which still selects it or is written for it. */
 static struct upd_nonos_step fall_back(const struct upd_nonos_state *state, uint32_t current,
                                        uint32_t spare)
 {

@@ -102,18 +102,19 @@ enum upd_flag_trust upd_flag_trust(const struct upd_select_area *area)
                                                                                : UPD_FLAG_DOUBT;
 }
 
-/* How fit a copy is to be selected. */
-static uint32_t fitness(const struct upd_select_area *area, uint8_t copy)
+/* How fit a copy is to be selected. On a new chip a block that is not sealed may be what a cut left
+ * of the first one. */
+static uint32_t fitness(const struct upd_select_area *area, enum upd_flag_trust trust, uint8_t copy)
 {
-    return area->copy[copy].sealed ? 2 : has_block(area, copy);
+    return area->copy[copy].sealed ? 2 : trust == UPD_FLAG_DOUBT && has_block(area, copy);
 }
 
 uint8_t upd_select_current(const struct upd_select_area *area)
 {
+    enum upd_flag_trust trust = upd_flag_trust(area);
     uint8_t current = flagged(area);
 
-    if (upd_flag_trust(area) != UPD_FLAG_SOUND &&
-        fitness(area, !current) > fitness(area, current)) {
+    if (trust != UPD_FLAG_SOUND && fitness(area, trust, !current) > fitness(area, trust, current)) {
         return !current;
     }
     return current;

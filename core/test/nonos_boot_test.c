@@ -37,9 +37,9 @@ static void test_a_bad_image_gives_way_to_the_other_one(void)
     state.verdict[B] = UPD_VERDICT_BAD;
     CHECK(asks(upd_nonos_boot(&state), UPD_NONOS_HALT, 0));
     state.verdict[B] = UPD_VERDICT_GOOD;
-    /* Nothing else selects the other slot: in place, once. */
+    /* The other copy does not select the other slot: it is written. */
     CHECK(asks(upd_nonos_boot(&state), UPD_NONOS_RETRY, B));
-    /* When that changes nothing, since the bit is 0 already: what verifies starts all the same. */
+    /* When that changes nothing, what verifies starts all the same. */
     state.tries = 1; /* was spent on a flag sector in doubt: the choice is still to be written */
     CHECK(asks(upd_nonos_boot(&state), UPD_NONOS_RETRY, B));
     state.tries = 2;

@@ -192,42 +192,52 @@ static uint32_t copy_sector(const struct nonos *nonos, uint32_t copy)
     return params_sector(nonos, UPD_SYSPARAM_SECTOR_COPY0 + copy);
 }
 
+/* A read as the loader does it: one that fails is heard of. */
+static bool get(struct nonos *nonos, uint32_t offset, void *data, uint32_t size)
+{
+    const struct upd_flash *flash = &nonos->machine->sim->flash;
+
+    return flash->read(flash->ctx, offset, data, size) == UPD_OK;
+}
+
+/* False when something could not be read: what is made of that may look like a new chip. */
 static bool read_select_area(struct nonos *nonos)
 {
     struct upd_select_area *area = &nonos->state.area;
     uint8_t mark[UPD_JOURNAL_MARK_SIZE], seal[UPD_SEAL_SIZE];
+    uint32_t flag = params_sector(nonos, UPD_SYSPARAM_SECTOR_FLAG);
+    bool all = get(nonos, flag, area->params.flag, sizeof area->params.flag) &&
+               get(nonos, flag + UPD_FLAG_SEALS_OFFSET, area->flag_seals, sizeof area->flag_seals);
 
-    if (!read_area(nonos->machine, nonos->params, &area->params) ||
-        !sim_loader_read(nonos->machine,
-                         params_sector(nonos, UPD_SYSPARAM_SECTOR_FLAG) + UPD_FLAG_SEALS_OFFSET,
-                         area->flag_seals, sizeof area->flag_seals)) {
-        return false;
-    }
-    for (uint32_t copy = 0; copy < 2; copy++) {
+    for (uint32_t copy = 0; copy < 2 && all; copy++) {
         uint32_t sector = copy_sector(nonos, copy);
+        all = get(nonos, sector, area->params.head[copy], sizeof area->params.head[copy]);
         area->copy[copy] = (struct upd_copy_sealing){.sealed = false};
-        for (uint32_t place = 0; place < UPD_COPY_SEALS; place++) {
-            if (!sim_loader_read(nonos->machine, sector + UPD_COPY_MARK_OFFSET(place), mark,
-                                 sizeof mark) ||
-                !sim_loader_read(nonos->machine, sector + UPD_COPY_SEAL_OFFSET(place), seal,
-                                 sizeof seal)) {
-                return false;
+        for (uint32_t place = 0; place < UPD_COPY_SEALS && all; place++) {
+            all = get(nonos, sector + UPD_COPY_MARK_OFFSET(place), mark, sizeof mark) &&
+                  get(nonos, sector + UPD_COPY_SEAL_OFFSET(place), seal, sizeof seal);
+            if (all) {
+                upd_copy_see_seal(&area->copy[copy], place, mark, seal);
             }
-            upd_copy_see_seal(&area->copy[copy], place, mark, seal);
         }
     }
-    return true;
+    return all;
 }
 
 static bool read_frame(struct nonos *nonos)
 {
     struct upd_nonos_state *state = &nonos->state;
     struct upd_journal_head head;
-    uint8_t bytes[UPD_JOURNAL_BODY_SIZE];
+    uint8_t bytes[UPD_JOURNAL_BODY_SIZE], cover[UPD_JOURNAL_COVER_SIZE];
 
     state->framed = false;
     state->marks = 0;
-    for (uint32_t i = UPD_JOURNAL_FRAMES; i > 0 && !state->framed; i--) {
+    if (!sim_loader_read(nonos->machine, nonos->journal + UPD_JOURNAL_COVER_OFFSET, cover,
+                         sizeof cover)) {
+        return false;
+    }
+    bool sound = upd_journal_cover_is_valid(cover);
+    for (uint32_t i = UPD_JOURNAL_FRAMES; i > 0 && sound && !state->framed; i--) {
         nonos->frame = nonos->journal + upd_journal_frame_offset(i - 1);
         if (!sim_loader_read(nonos->machine, nonos->frame, bytes, sizeof bytes)) {
             return false;
@@ -264,48 +274,72 @@ static bool verify_slot(struct nonos *nonos, uint32_t slot)
     return sim_flash_has_power(nonos->machine->sim);
 }
 
-/* The loader has no room for a plan: it always writes the sector anew. */
-static bool write_flag(struct nonos *nonos, uint8_t copy)
+/* As boot/nonos does it: the sector is always written anew, with a brief record. */
+static bool write_flag(struct nonos *nonos, uint32_t copy)
 {
-    static const uint8_t zeros[UPD_FLAG_SEALS_SIZE];
     uint8_t bytes[UPD_FLAG_BYTES];
     uint32_t sector = params_sector(nonos, UPD_SYSPARAM_SECTOR_FLAG);
 
-    upd_flag_bytes(&nonos->state.area, copy, bytes);
+    upd_flag_brief(copy, bytes);
     for (uint32_t i = 0; i < UPD_FLAG_ANEW_COUNT; i++) {
         const struct upd_flag_write *row = &upd_flag_anew[i];
-        const uint8_t *data = row->data == UPD_FLAG_ZEROS ? zeros : &bytes[row->data];
-        if (!(row->size == 0
-                  ? sim_loader_erase(nonos->machine, sector)
-                  : sim_loader_program(nonos->machine, sector + row->offset, data, row->size))) {
+        if (!(row->size == 0 ? sim_loader_erase(nonos->machine, sector)
+                             : sim_loader_program(nonos->machine, sector + row->offset,
+                                                  &bytes[row->data], row->size))) {
             return false;
         }
     }
-    nonos->state.progress = (struct upd_select_progress){.sealed = false};
-    nonos->state.tries++;
     return true;
 }
 
-/* "The flagged image failed", as the originals write it; in place. */
-static bool retry(struct nonos *nonos)
+static bool clear(struct nonos *nonos, uint32_t offset)
 {
-    enum { FIRST_TRY = 4 };
-    uint8_t current = upd_select_current(&nonos->state.area);
-    uint8_t word[4];
+    static const uint8_t zeros[UPD_JOURNAL_MARK_SIZE];
 
-    memcpy(word, nonos->state.area.params.head[current], sizeof word);
-    word[0] &= (uint8_t)~FIRST_TRY;
-    nonos->state.tries++;
-    return sim_loader_program(nonos->machine, copy_sector(nonos, current), word, sizeof word);
+    return sim_loader_program(nonos->machine, offset, zeros, sizeof zeros);
+}
+
+/* Select a slot by writing the other copy, without marks and places, then the flag sector. */
+static bool write_block(struct nonos *nonos, uint32_t slot)
+{
+    enum { SETTINGS_SIZE = UPD_COPY_MARK_OFFSET(0), VERSION_BITS = 0x1F, FIRST_TRY = 4 };
+    uint8_t current = upd_select_current(&nonos->state.area);
+    uint32_t target = copy_sector(nonos, current ^ 1u);
+    uint8_t settings[SETTINGS_SIZE];
+
+    if (upd_flag_trust(&nonos->state.area) == UPD_FLAG_DOUBT) {
+        return write_flag(nonos, current);
+    }
+    for (uint32_t place = 0; place < UPD_COPY_SEALS; place++) {
+        if (!clear(nonos, target + UPD_COPY_SEAL_OFFSET(place))) {
+            return false;
+        }
+    }
+    if (!sim_loader_read(nonos->machine, copy_sector(nonos, current), settings, sizeof settings)) {
+        return false;
+    }
+    if ((settings[1] & VERSION_BITS) != nonos->state.version) {
+        memset(settings, 0xFF, UPD_BOOT_BLOCK_SIZE);
+    }
+    settings[0] = (uint8_t)((settings[0] & 0xF8) | FIRST_TRY | slot);
+    settings[1] = (uint8_t)((settings[1] & 0x20) | 0xC0 | nonos->state.version);
+    return sim_loader_erase(nonos->machine, target) &&
+           sim_loader_program(nonos->machine, target, settings, sizeof settings) &&
+           write_flag(nonos, current ^ 1u);
+}
+
+/* The block names no slot, or another loader wrote it. */
+static bool is_foreign(const struct nonos *nonos, const uint8_t block[UPD_BOOT_BLOCK_SIZE])
+{
+    enum { VERSION_BITS = 0x1F, NO_INDEX = 2 };
+
+    return (block[1] & VERSION_BITS) != nonos->state.version || (block[0] & NO_INDEX) != 0;
 }
 
 static bool set_mark(struct nonos *nonos, enum upd_journal_mark mark)
 {
-    static const uint8_t zeros[UPD_JOURNAL_MARK_SIZE];
-
     nonos->state.sure |= (uint16_t)UPD_MARK_BIT(mark);
-    return sim_loader_program(nonos->machine, nonos->frame + upd_journal_mark_offset(mark), zeros,
-                              sizeof zeros);
+    return clear(nonos, nonos->frame + upd_journal_mark_offset(mark));
 }
 
 /* False when power is gone. */
@@ -313,11 +347,13 @@ static bool do_step(struct nonos *nonos, struct upd_nonos_step step)
 {
     switch (step.what) {
     case UPD_SELECT_FLAG:
+        nonos->state.tries++;
         return write_flag(nonos, step.which);
     case UPD_NONOS_MARK:
         return set_mark(nonos, (enum upd_journal_mark)step.which);
     case UPD_NONOS_RETRY:
-        return retry(nonos);
+        nonos->state.tries++;
+        return write_block(nonos, step.which);
     case UPD_NONOS_VERIFY:
         return verify_slot(nonos, step.which);
     default:
@@ -327,7 +363,7 @@ static bool do_step(struct nonos *nonos, struct upd_nonos_step step)
 
 bool sim_loader_nonos(struct sim_machine *machine)
 {
-    enum { STEPS_MAX = 100 };
+    enum { STEPS_MAX = 50 };
     const struct upd_flash_map *map = machine->loader->of.nonos.map;
     struct upd_flash_span journal = {0};
     struct nonos nonos = {.machine = machine,
@@ -339,8 +375,19 @@ bool sim_loader_nonos(struct sim_machine *machine)
     }
     nonos.journal = journal.address;
     for (uint32_t i = 0; i < STEPS_MAX; i++) {
-        if (!read_select_area(&nonos) || !read_frame(&nonos)) {
+        if (!read_select_area(&nonos)) {
+            continue;
+        }
+        if (!read_frame(&nonos)) {
             return false;
+        }
+        const uint8_t *block = nonos.state.area.params.head[upd_select_current(&nonos.state.area)];
+        if (is_foreign(&nonos, block)) {
+            /* A slot is kept as the loader that wrote the block understands it. */
+            if (!write_block(&nonos, upd_block_slot(block, block[1] & 0x1F))) {
+                return false;
+            }
+            continue;
         }
         struct upd_nonos_step step = upd_nonos_boot(&nonos.state);
         if (step.what == UPD_NONOS_START) {

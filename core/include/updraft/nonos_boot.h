@@ -45,10 +45,9 @@ enum upd_nonos_do {
     UPD_NONOS_VERIFY,                     /* verify the image in slot `which`: store the verdict */
     UPD_NONOS_START,                      /* start the image in slot `which`, which is verified */
     UPD_NONOS_HALT,                       /* neither slot holds an image that verifies */
-    UPD_NONOS_RETRY, /* program bit 2 of the current copy's first byte to 0, in place: as the
-                        original loaders say that the flagged image failed; then, as after FLAG,
-                        `tries` is one more. A loader that has room for it makes slot `which` the
-                        selected one instead, by writing the other copy, then the flag sector */
+    UPD_NONOS_RETRY, /* make slot `which` the selected one by writing the other copy, then the flag
+                        sector, as docs/formats/nonos_select.md has it for boot loaders; then, as
+                        after FLAG, `tries` is one more */
 };
 
 /** Small, so that it is returned in a register. */
@@ -71,10 +70,9 @@ bool upd_nonos_on_trial(const struct upd_nonos_state *state);
  * verify, the other one for good, if that one verifies.
  *
  * The way back is to make the other copy the current one, which still selects the other slot. Only
- * if it does not, because the SDK stored settings since, or the slot went bad long after, the
- * current copy is changed in place: a cut in that one write may hit the settings that share its
- * page. Where that selects nothing better either, such as after a bit of the block has turned by
- * itself, the one that verifies is started although it is not selected.
+ * if it does not, because the SDK stored settings since, or the slot went bad long after, the other
+ * copy is written for it. Where that selects nothing better either, such as on a flash that does
+ * not take what is written, the one that verifies is started although it is not selected.
  *
  * @return UPD_SELECT_FLAG, or any from MARK on. On an ordinary boot VERIFY, then START: nothing is
  *         written

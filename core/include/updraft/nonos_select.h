@@ -84,7 +84,8 @@ enum upd_flag_trust {
 
 enum upd_flag_trust upd_flag_trust(const struct upd_select_area *area);
 
-/** The copy that counts, 0 or 1: the one that the flag selects, unless only the other is fit. */
+/** The copy that counts, 0 or 1: the one that the flag selects, unless it is not SOUND and the other
+ * is sealed or, in DOUBT, the only one with a boot block. */
 uint8_t upd_select_current(const struct upd_select_area *area);
 
 /** The slot that a boot loader of a version starts by a block, when both images are good. */
