@@ -9,6 +9,7 @@ import pathlib
 import random
 import re
 import struct
+import subprocess
 import sys
 import zlib
 
@@ -413,10 +414,15 @@ def on_trial(loader, marks="ARMED", good=(True, True), map_number=2, bits=5, slo
     return flash
 
 
-def is_set(flash, mark, frame=0):
+def cleared(flash, mark, frame=0):
+    """Bits of a mark that are 0, of 256."""
     page, place = MARKS[mark]
     at = USER2[flash.map] - SECTOR + 256 + FRAME * frame + page * 256 + place * 32
-    return flash.data[at:at + 32] == bytes(32)
+    return sum(8 - byte.bit_count() for byte in flash.data[at:at + 32])
+
+
+def is_set(flash, mark, frame=0):
+    return cleared(flash, mark, frame) == 256
 
 
 @pytest.mark.parametrize("map_number", [0, 2, 9])
@@ -458,8 +464,79 @@ def test_the_highest_sound_frame_counts_and_only_with_a_cover(bench, loader):
 
 
 # --- Power cuts -------------------------------------------------------------------------------------
+#
+# The loader in the emulator and the host's model of it (sim/src/sim_loader_nonos.c), which the proof of the
+# update engine runs on, get the same flash and the same cuts: they must do the same operations, leave the
+# same bytes, and start the same slot.
 
-TEARS = ("AFTER", "PREFIX", "BITS")     # before an operation is after the one before it
+TEARS = ("AFTER", "PREFIX", "SUFFIX", "LAST_WORD", "BITS", "WEAK_BEFORE", "WEAK_AFTER", "MIXED")
+ERASE_TEARS = TEARS + ("ZERO_PREFIX", "ZERO_SUFFIX", "ZERO_BITS")
+PROGRAM_TEARS = TEARS + ("DISTURB",)
+# BEFORE an operation is AFTER the one before it, but for the first.
+
+
+def model_program():
+    """updraft-boot-model: $UPDRAFT_BOOT_MODEL, else that of the newest build."""
+    if "UPDRAFT_BOOT_MODEL" in os.environ:
+        return os.environ["UPDRAFT_BOOT_MODEL"]
+    found = sorted(ROOT.glob("build/*/sim/boot/updraft-boot-model"), key=lambda path: path.stat().st_mtime)
+    assert found, "no updraft-boot-model: run ./dev test programs"
+    return str(found[-1])
+
+
+class Twins(Bench):
+    """The emulated loader, and the host's model beside it."""
+
+    def __init__(self, folder):
+        super().__init__(folder)
+        self.path = folder / "model.bin"
+        self.model = None
+        self.orders = []        # since the flash was new
+        self.compared = 0       # power-ons of both
+
+    def run(self, flash, order="", same=False, beside=True):
+        """As Bench.run(). beside: the model, too, which also tells what was cut, in `kind` of the result."""
+        before = None if same or not beside else bytes(flash.data)
+        result = super().run(flash, order, same)
+        if beside:
+            if before is not None:
+                self.write(self.path, before)
+            self.compare(flash, result, ("" if same else "new ") + order)
+        return result
+
+    def compare(self, flash, result, order):
+        if self.model is None:
+            self.model = subprocess.Popen([model_program(), self.path], stdin=subprocess.PIPE,
+                                          stdout=subprocess.PIPE, text=True, bufsize=1)
+        self.orders = ([] if order.startswith("new") else self.orders) + [order]
+        self.model.stdin.write(f"boot {order}\n")
+        event, address, operations = self.model.stdout.readline().split()
+        address = int(address, 16)
+        result.kind = event
+        if event == "starts":
+            expected_end = ("app", FIRST if address == USER1 else SECOND)
+        else:
+            expected_end = ("returned", 0) if event == "nothing" else ("cut", address)
+        left = self.written[self.path] = self.path.read_bytes()
+        assert (result.event, result.value, result.ops) == (*expected_end, int(operations, 16)), self.orders
+        if result.ops:
+            if left != flash.data:
+                differ = [at for at in range(len(left)) if left[at] != flash.data[at]]
+                assert not differ, f"{self.orders}: {len(differ)} bytes differ, from {differ[0]:#x}"
+        self.compared += 1
+
+    def close(self):
+        super().close()
+        if self.model is not None:
+            self.model.stdin.close()
+            self.model.wait()
+
+
+@pytest.fixture(scope="module")
+def twins(tmp_path_factory):
+    twins = Twins(tmp_path_factory.mktemp("twins"))
+    yield twins
+    twins.close()
 
 
 def fresh(loader):
@@ -540,73 +617,88 @@ SETTLES = {
     "no image by address": (by_address(ENHANCED, (False, False)), FIRST),
     "bad test image": (by_address(TEST_DUE, (False, False)), SECOND),
 }
+BY_ADDRESS = ("backup image", "no image by address", "bad test image")  # of which the model knows nothing
 cuts_done = []
 
 
-def settle(bench, flash, report, context):
+def settle(twins, flash, report, context, cells, beside):
     """Once more without a cut: the right image runs, with the settings; after that nothing is written."""
-    kept = bytes(flash.settings)
-    run = bench.run(flash, same=True)
+    run = twins.run(flash, f"cells {cells}", same=True, beside=beside)
     assert outcome(run) == report, context
-    run = bench.run(flash, same=True)
+    run = twins.run(flash, f"cells {cells}", same=True, beside=beside)
     assert (outcome(run), run.ops) == (report, 0), context
-    assert flash.copy()[8:0x700] == kept, context
+    assert flash.copy()[8:0x700] == flash.settings, context
+
+
+def prepared(name, loader):
+    """The flash of a row of SETTLES, and how its power-ons are to be done."""
+    make, report = SETTLES[name]
+    flash = make(loader)
+    flash.settings = flash.copy()[8:0x700]
+    return flash, report, name not in BY_ADDRESS
 
 
 @pytest.mark.parametrize("name", SETTLES)
-def test_cuts_at_every_operation(bench, loader, name):
-    make, report = SETTLES[name]
-    reference = make(loader)
-    kept = reference.copy()[8:0x700]
+def test_cuts_at_every_operation(twins, loader, name):
+    """Each operation, torn in each way that the flash model knows."""
+    reference, report, beside = prepared(name, loader)
     first = bytes(reference.data)
-    operations = bench.run(reference).ops
+    operations = twins.run(reference, beside=beside).ops
     assert operations > 0
-    for tear in TEARS:
-        for cut in range(operations):
-            for seed in (cut,) if tear == "AFTER" else (cut, cut + 1000):
-                flash = Flash(0)
-                flash.data[:] = first
-                flash.settings = kept
-                context = f"cut {cut} {tear} seed {seed}"
-                assert bench.run(flash, context).event == "cut", context
-                settle(bench, flash, report, context)
-                cuts_done.append(context)
+    for cut in range(operations):
+        kinds = ["AFTER"]
+        for number, tear in enumerate(kinds):
+            flash, _, _ = prepared(name, loader)
+            assert flash.data == first
+            cells = ("ones", "zeros")[(cut + number) % 2]
+            context = f"cut {cut} {tear} seed {cut + 100 * number} cells {cells}"
+            run = twins.run(flash, context, beside=beside)
+            assert run.event == "cut", context
+            if number == 0:     # a kind that an operation does not have is for the emulator another one
+                of_erase = beside and run.kind == "erase"
+                kinds += ([] if cut else ["BEFORE"]) + list(ERASE_TEARS if of_erase else PROGRAM_TEARS)[1:]
+            settle(twins, flash, report, context, cells, beside)
+            cuts_done.append(context)
 
 
 @pytest.mark.parametrize("name", SETTLES)
-def test_cuts_one_after_the_other(bench, loader, name):
+def test_cuts_one_after_the_other(twins, loader, name):
     """The boots that repair are cut too, at operations chosen by a fixed seed."""
-    make, report = SETTLES[name]
     choose = random.Random(name)
-    for number in range(25):
-        flash = make(loader)
-        flash.settings = flash.copy()[8:0x700]
+    for number in range(24):
+        flash, report, beside = prepared(name, loader)
+        cells = ("ones", "zeros", "random")[number % 3]
+        beside = beside and cells != "random"   # what each reads by chance is not the same
         context = []
         for count in range(choose.randrange(2, 6)):
-            context.append(f"cut {choose.randrange(30)} {choose.choice(TEARS)} seed {choose.randrange(1, 999)}")
-            run = bench.run(flash, context[-1], same=count > 0)
+            context.append(f"cut {choose.randrange(30)} ANY seed {choose.randrange(1, 99999)} cells {cells}")
+            run = twins.run(flash, context[-1], same=count > 0, beside=beside)
             assert run.event == "cut" or outcome(run) == report, context
             cuts_done.append(context[-1])
-        settle(bench, flash, report, context)
+        settle(twins, flash, report, context, cells, beside)
 
 
-@pytest.mark.parametrize("tear", TEARS)
-def test_cuts_while_starts_are_counted(bench, loader, tear):
+@pytest.mark.parametrize("tear", PROGRAM_TEARS)
+def test_cuts_while_starts_are_counted(twins, loader, tear):
     """However the marks are torn, a trial gets three starts at most, and one mark is set for each."""
     for cuts in range(1, 8):
-        for seed in range(1, 6):
+        for seed in range(1, 4):
             flash = on_trial(loader, map_number=0)
             starts = 0
             for boot in range(8):
-                order = f"cut 0 {tear} seed {seed * 10 + boot}" if cuts >> boot & 1 else ""
-                run = bench.run(flash, order, same=boot > 0)
+                order = f"cells {('ones', 'zeros')[seed % 2]} "
+                if cuts >> boot & 1:
+                    order += f"cut 0 {tear} seed {seed * 10 + boot}"
+                run = twins.run(flash, order, same=boot > 0)
                 if run.event == "cut":
                     cuts_done.append(order)
                 else:
                     starts += outcome(run) == SECOND
-            assert starts <= 3 and outcome(run) == FIRST and is_set(flash, "EXHAUSTED")
+            assert starts <= 3 and outcome(run) == FIRST
+            assert cleared(flash, "EXHAUSTED") >= 80    # unstable cells may be among the others
 
 
-def test_enough_cuts_were_made():
+def test_enough_cuts_were_made(twins):
     if cuts_done:       # all of them: not when tests are picked by name
+        print(f"{len(cuts_done)} cuts, {twins.compared} power-ons beside the model")
         assert len(cuts_done) >= 2000, len(cuts_done)

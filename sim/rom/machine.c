@@ -11,6 +11,7 @@
  *     seed N                    for garbage, and for a tear
  *     cut N TEAR                power goes at flash operation N, torn as a kind of sim_tear.h
  *     amount N                  of that tear
+ *     cells random|ones|zeros   how unstable cells read (random)
  *     new                       the flash is another one: no cell is unstable any more
  *     pin N LEVEL [at MS]       level of an input pin, from so many milliseconds of the chip on
  *     id N                      last three bytes of the MAC address (0xC10C33)
@@ -216,6 +217,7 @@ static _Noreturn void restart(void)
 static _Noreturn void power_on(const char *order)
 {
     static const char *const kept[] = {"zero", "keep", "garbage"};
+    static const char *const cells[] = {"random", "ones", "zeros"};
     static const char *const tears[] = {
 #define X(name, erase, program, text) #name,
         SIM_TEARS(X)
@@ -226,6 +228,7 @@ static _Noreturn void power_on(const char *order)
     uint32_t cut = UINT32_MAX;
     enum sim_tear_kind kind = SIM_TEAR_ANY;
     uint32_t amount = SIM_TEAR_SEEDED;
+    enum weak_reads reads = WEAK_RANDOM;
 
     machine.stop = 0;
     machine.restarts = 0;
@@ -245,6 +248,8 @@ static _Noreturn void power_on(const char *order)
             kind = (enum sim_tear_kind)take_choice(&order, tears, SIM_TEAR_COUNT);
         } else if (take_word(&order, "amount")) {
             amount = take_number(&order);
+        } else if (take_word(&order, "cells")) {
+            reads = (enum weak_reads)take_choice(&order, cells, 3);
         } else if (take_word(&order, "new")) {
             spi_new_flash();
         } else if (take_word(&order, "pin")) {
@@ -265,6 +270,7 @@ static _Noreturn void power_on(const char *order)
     mmio_rtc(keep, seed);
     spi_power_on();
     spi_cut_at(cut, kind, amount, seed);
+    spi_read_weak(reads);
     __asm__ volatile("wsr %0, ibreaka0" ::"r"(machine.stop));
     __asm__ volatile("wsr %0, ibreakenable" ::"r"(machine.stop != 0));
     machine.first_cycle = cycles();

@@ -97,6 +97,9 @@ void spi_restart(void);
 bool spi_is_shut(uint32_t pc);
 /** Cut power at operation `at` (0 is the first; UINT32_MAX never), torn as sim_tear.h says. */
 void spi_cut_at(uint32_t at, enum sim_tear_kind kind, uint32_t amount, uint32_t seed);
+/** How unstable cells read from now on. */
+enum weak_reads { WEAK_RANDOM, WEAK_ONES, WEAK_ZEROS };
+void spi_read_weak(enum weak_reads how);
 /** The host put another flash into the file: no cell is unstable any more. */
 void spi_new_flash(void);
 /** The flash file. */

@@ -31,6 +31,7 @@ static struct {
         uint8_t mask[SECTOR]; /* a 1 for each unstable cell */
     } weak[WEAK_SECTORS];
     struct sim_random noise;
+    enum weak_reads reads;
     uint32_t last_read;
     /* ABSENT: the window holds illegal instructions. SHUT: it holds what it held, because to take
      * that away and bring it back at each access to flash is slow; whoever runs there is found. */
@@ -90,6 +91,11 @@ void spi_restart(void)
 int32_t spi_file(void)
 {
     return spi.file;
+}
+
+void spi_read_weak(enum weak_reads how)
+{
+    spi.reads = how;
 }
 
 void spi_cut_at(uint32_t at, enum sim_tear_kind kind, uint32_t amount, uint32_t seed)
@@ -182,7 +188,14 @@ void spi_new_flash(void)
     }
 }
 
-/* Unstable cells read anew each time. */
+static uint8_t noise(void)
+{
+    return spi.reads == WEAK_RANDOM ? (uint8_t)sim_random_next(&spi.noise)
+           : spi.reads == WEAK_ONES ? 0
+                                    : 0xFF;
+}
+
+/* Unstable cells, which are 1 in the file, read anew each time. */
 static void add_noise(uint32_t address, uint8_t *data, uint32_t size)
 {
     for (uint32_t i = 0; i < size; i++) {
@@ -190,7 +203,7 @@ static void add_noise(uint32_t address, uint8_t *data, uint32_t size)
         if (mask == NULL) { /* go on in the next sector */
             i += SECTOR - 1 - (address + i) % SECTOR;
         } else if (mask[(address + i) % SECTOR] != 0) {
-            data[i] ^= (uint8_t)(sim_random_next(&spi.noise) & mask[(address + i) % SECTOR]);
+            data[i] ^= (uint8_t)(noise() & mask[(address + i) % SECTOR]);
         }
     }
 }
