@@ -366,6 +366,10 @@ static bool needs_consent(const struct upd_agent *agent)
 
 static void consider_offer(struct upd_agent *agent)
 {
+    if (agent->fetch.has_size && agent->fetch.size == 0) {
+        end_badly(agent, UPD_TROUBLE_EMPTY);
+        return;
+    }
     agent->tag = tag_of(agent);
     if (agent->tag != 0 && agent->tag == agent->memo.bad) {
         end_badly(agent, UPD_TROUBLE_KNOWN_BAD);
@@ -481,7 +485,7 @@ static void take(struct upd_agent *agent)
 
 static void download_is_over(struct upd_agent *agent)
 {
-    if (!agent->has_begun) {
+    if (!agent->has_begun || agent->fetch.offset == 0) {
         end_badly(agent, UPD_TROUBLE_EMPTY);
         return;
     }
@@ -514,7 +518,9 @@ static void verify(struct upd_agent *agent)
                                  : upd_writer_end(&agent->writer);
 
     if (err != UPD_OK) {
-        end_badly(agent, upd_trouble_of(err));
+        /* Where only the end of the connection was its end, what is short is not the release. */
+        end_badly(agent, err == UPD_E_SHORT && !agent->fetch.has_end ? UPD_TROUBLE_BODY_CUT
+                                                                     : upd_trouble_of(err));
         return;
     }
     tell(agent, UPD_AGENT_ON_VERIFIED);

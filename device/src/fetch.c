@@ -308,6 +308,7 @@ static void begin_body(struct upd_fetch *fetch, uint32_t now_ms)
     } else {
         fetch->framing = fetch->until != NOT_KNOWN ? BY_LENGTH : BY_END;
     }
+    fetch->has_end = fetch->framing != BY_END;
     fetch->chunks = (struct upd_chunks){.left = 0};
     fetch->heard_ms = fetch->window_ms = now_ms;
     fetch->window_at = fetch->at;

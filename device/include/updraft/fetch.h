@@ -112,6 +112,7 @@ struct upd_fetch {
     enum upd_trouble trouble; /* the last one, also while the next try is waited for */
     uint16_t status;          /* from HEAD on */
     bool has_size;            /* false: the content ends when it ends */
+    bool has_end;             /* false: with the connection, which may have ended too early */
     uint32_t size;            /* bytes of the whole content */
     uint32_t offset;          /* of the piece in the content; DONE: the bytes there were */
     const uint8_t *piece;     /* BODY: in the buffer, until the next call */
