@@ -6,6 +6,8 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -397,6 +399,10 @@ static void see_tcp(struct sim_net *net)
         return;
     }
     if (getsockopt(net->socket, SOL_SOCKET, SO_ERROR, &error, &size) != 0 || error != 0) {
+        if (error == ECONNRESET) { /* it was there, and broke before anybody looked */
+            end(net, UPD_WIRE_BROKEN, UPD_TROUBLE_CONNECTION_LOST);
+            return;
+        }
         close(net->socket);
         net->socket = -1;
         net->address = net->address->ai_next;
@@ -405,6 +411,8 @@ static void see_tcp(struct sim_net *net)
     }
     freeaddrinfo(net->addresses);
     net->addresses = net->address = NULL;
+    /* TLS's last word and the first request are two short segments: neither waits for the other. */
+    setsockopt(net->socket, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
     if (net->session != NULL) {
         net->shakes = true;
     } else {
