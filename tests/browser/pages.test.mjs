@@ -5,6 +5,7 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
+import { Linked } from './devices.mjs'
 import { password, populate } from './fleet.mjs'
 import { writeImages } from './images.mjs'
 import { launch, login, open, picture, require, root, Server, settled, temporary } from './stand.mjs'
@@ -17,6 +18,15 @@ let browser, server, made, operator, owner, visitor
 before(async () => {
   server = await (await new Server().start()).settle()
   made = await populate(server, images)
+  made.link.close()
+  await server.end()
+  server.remember(made.clock.id, Array.from({ length: 20 }, (_, day) => ({
+    '0.9.0': Math.max(0, 9 - day), '1.0.0': Math.min(12, day + 1), ...(day > 14 && { '1.1.0': day - 14 })
+  })))
+  server.remember(made.lamp.id, Array.from({ length: 8 }, () => ({ 'v1.0.0t45772(a)': 1 })))
+  await server.start()
+  made.link = await Linked.connect(server, made.lampDevice.device_key)
+  await made.link.identify()
   browser = await launch()
   operator = await open(browser)
   owner = await open(browser)
@@ -164,6 +174,12 @@ for (const [name, [who, path, act]] of Object.entries(pages)) {
       assert.deepEqual(found, [], colorScheme)
     }
     await picture(page, `${name}-dark`)
+    if (name === 'overview') {
+      await page.emulateMedia({ colorScheme: 'light' })
+      await page.locator('details summary').click()
+      await settled(page)
+      await picture(page, 'dashboard', { fullPage: false })
+    }
     await page.emulateMedia({ colorScheme: 'light' })
     assert.deepEqual(page.faults, [])
   })

@@ -58,6 +58,20 @@ export class Server {
     if (code !== 0) throw new Error(`updraftd ended with ${code ?? process.signalCode}: ${this.errors}`)
   }
 
+  /** What ran in the weeks before, as the server notes it each hour; while it is down. Counts by version, one a day. */
+  remember (product, days) {
+    const made = spawnSync('python3', ['-c', `
+import json, sqlite3, sys, time
+product, days = json.load(sys.stdin)
+base = sqlite3.connect(sys.argv[1])
+no = base.execute("SELECT no FROM product WHERE id = ?", (product,)).fetchone()[0]
+hour = int(time.time() // 3600)
+for i, counts in enumerate(reversed(days), 1):
+    base.execute("INSERT INTO setting (key, value) VALUES (?, ?)", ("versions.%08d.%d" % (hour - 24 * i, no), json.dumps(counts)))
+base.commit()`, join(this.#data, 'updraft.db')], { input: JSON.stringify([product, days]), encoding: 'utf8' })
+    if (made.status !== 0) throw new Error(made.stderr)
+  }
+
   async stop () {
     try {
       await this.end()

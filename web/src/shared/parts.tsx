@@ -11,27 +11,37 @@ import type { Reason, State } from './types.ts'
 export interface Loaded<T> { value?: T, error?: ApiError, reload: () => void }
 
 /**
- * Ask the server, and ask again when something changes that matters. The last value stays until the new one is there.
+ * Ask the server, and ask again when something changes that matters, however slow its answers are: one request at a
+ * time. The last value stays until the new one is there.
  *
  * @param url      what to get; null: nothing yet
  * @param matters  which changes call for another request; none without it
  */
 export function useServer<T> (url: string | null, matters?: (change: Change) => boolean): Loaded<T> {
   const state = useSignal<{ url: string | null, value?: T, error?: ApiError }>({ url: null })
-  const turn = useRef(0)
+  // What is asked right now; and whether that is to be asked once more, because something changed meanwhile.
+  const asked = useRef<{ url: string, again: boolean } | null>(null)
   const reload = (): void => {
     if (url === null) {
       return
     }
-    const mine = ++turn.current
-    api.get<T>(url).then(
-      value => { if (mine === turn.current) state.value = { url, value } },
-      (error: ApiError) => {
-        if (mine === turn.current) {
-          const value = state.peek().url === url ? state.peek().value : undefined
-          state.value = value === undefined ? { url, error } : { url, value, error }
-        }
-      })
+    if (asked.current?.url === url) {
+      asked.current.again = true
+      return
+    }
+    const mine = asked.current = { url, again: false }
+    const settle = (found: { value: T } | { error: ApiError }): void => {
+      if (asked.current !== mine) {
+        return // the page is about something else by now
+      }
+      asked.current = null
+      const before = state.peek()
+      state.value = 'error' in found && before.url === url && before.value !== undefined
+        ? { url, value: before.value, error: found.error }
+        : { url, ...found }
+      if (mine.again) reload()
+    }
+    api.get<T>(url).then(value => { settle({ value }) }, (error: ApiError) => { settle({ error }) })
   }
   useEffect(() => {
     reload()
