@@ -5,6 +5,7 @@
 
 #include "api/events.h"
 #include "api/inside.h"
+#include "api/simulation.h"
 
 /* All rows as one table: the router wants them in a piece. */
 struct whole {
@@ -43,12 +44,14 @@ struct api *api_new(const struct api_options *options)
     json_incref(whole->api.options.addresses);
     whole->api.started = fleet_now(options->fleet);
     whole->api.feeds = api_feeds_new(options->fleet);
+    whole->api.simulation = api_simulation_new(options->simulator);
     return &whole->api;
 }
 
 void api_free(struct api *api)
 {
     if (api != NULL) {
+        api_simulation_free(api->simulation);
         api_feeds_free(api->feeds);
         json_decref(api->options.addresses);
         free(api); /* the first member of what was allocated */

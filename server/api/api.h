@@ -37,7 +37,7 @@ struct api_options {
     struct fleet *fleet;
     struct api_link link;
     json_t *addresses; /* {"http": "https://…", "link": …}: where the server is reached; borrowed */
-    bool simulator; /* updraft-sim is installed beside the server */
+    const char *simulator; /* path of updraft-sim; NULL: it is not installed; borrowed */
 };
 
 struct api;

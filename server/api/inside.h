@@ -8,6 +8,7 @@ struct api {
     struct api_options options;
     int64_t started;
     struct api_feeds *feeds; /* event streams: events.c */
+    struct api_simulation *simulation;
 };
 
 /** What openapi.json says of a route. */

@@ -6,6 +6,7 @@
 #include "api/inside.h"
 #include "api/openapi.h"
 #include "api/show.h"
+#include "api/simulation.h"
 #include "fleet/report.h"
 
 static void show_server(struct http_exchange *x)
@@ -13,10 +14,11 @@ static void show_server(struct http_exchange *x)
     const struct api *api = api_of(x);
 
     http_answer_json(x, 200,
-                     json_pack("{s:s, s:o, s:O?, s:b, s:b}", "version", UPD_VERSION, "started",
+                     json_pack("{s:s, s:o, s:O?, s:b, s:b, s:b}", "version", UPD_VERSION, "started",
                                show_time(api->started), "addresses", api->options.addresses,
                                "setup", fleet_needs_setup(api_fleet(x)), "simulator",
-                               api->options.simulator));
+                               api_simulation_possible(api->simulation), "simulating",
+                               api_simulation_runs(api->simulation)));
 }
 
 /* --- The overview ----------------------------------------------------------------------------- */
@@ -231,11 +233,18 @@ ABOUT(server, "version and addresses of the server", "Server");
 ABOUT(overview, "how the fleet is", "Overview");
 ABOUT(events, "changes as they happen, as server-sent events", "Event");
 ABOUT(openapi, "this description", "Any");
+ABOUT(simulate, "start virtual devices on the server's machine, in a product of their own",
+      "Product");
+ABOUT(stop_simulating, "end the virtual devices", NULL);
 
 const struct http_route api_server_routes[] = {
     {HTTP_GET, "/api/v1/server", HTTP_USER, 0, 0, show_server, NULL, &about_server},
     {HTTP_GET, "/api/v1/overview", HTTP_USER, 0, 0, show_overview, NULL, &about_overview},
     {HTTP_GET, "/api/v1/events", HTTP_USER, 0, 0, api_events, NULL, &about_events},
+    {HTTP_POST, "/api/v1/simulation", HTTP_ADMINISTRATOR, 0, 4096, api_simulation_start, NULL,
+     &about_simulate},
+    {HTTP_DELETE, "/api/v1/simulation", HTTP_ADMINISTRATOR, 0, 0, api_simulation_stop, NULL,
+     &about_stop_simulating},
     {HTTP_GET, "/api/v1/openapi.json", HTTP_PUBLIC, HTTP_PLAIN, 0, show_openapi, NULL,
      &about_openapi},
 };

@@ -39,7 +39,8 @@ struct service {
     struct http_server *http;
     json_t *addresses;
     time_t started;
-    bool fresh; /* the data directory had no database */
+    bool fresh;                /* the data directory had no database */
+    char simulator[PATH_SIZE]; /* updraft-sim; empty: there is none */
 };
 
 /* --- The server's own routes ------------------------------------------------------------------ */
@@ -288,6 +289,29 @@ static bool open_fleet(struct service *service, char *problem, size_t size)
     return true;
 }
 
+/* updraft-sim is installed beside this program, or on the path. */
+static void find_simulator(struct service *service)
+{
+    static const char name[] = "updraft-sim";
+    char folders[PATH_SIZE], *at = folders;
+    ssize_t size = readlink("/proc/self/exe", folders, sizeof folders - 1);
+    const char *path = getenv("PATH");
+
+    folders[size > 0 ? size : 0] = 0;
+    char *end = strrchr(folders, '/');
+    size = end != NULL ? end - folders : 0;
+    snprintf(folders + size, sizeof folders - (size_t)size, ":%s", path != NULL ? path : "");
+    for (const char *folder; (folder = strsep(&at, ":")) != NULL;) {
+        if (folder[0] == '/' &&
+            (size_t)snprintf(service->simulator, sizeof service->simulator, "%s/%s", folder, name) <
+                sizeof service->simulator &&
+            access(service->simulator, X_OK) == 0) {
+            return;
+        }
+    }
+    service->simulator[0] = 0;
+}
+
 static bool open_link(struct service *service, char *problem, size_t size)
 {
     const struct config *config = service->config;
@@ -306,9 +330,12 @@ static bool open_link(struct service *service, char *problem, size_t size)
         snprintf(problem, size, "%s", why);
         return false;
     }
-    service->api = api_new(&(struct api_options){.fleet = service->fleet,
-                                                 .addresses = service->addresses,
-                                                 .link = espressif_api_link(service->espressif)});
+    find_simulator(service);
+    service->api = api_new(
+        &(struct api_options){.fleet = service->fleet,
+                              .simulator = service->simulator[0] != 0 ? service->simulator : NULL,
+                              .addresses = service->addresses,
+                              .link = espressif_api_link(service->espressif)});
     return true;
 }
 
