@@ -3,7 +3,7 @@ import { spawn, spawnSync } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 
@@ -19,6 +19,9 @@ function program (variable, name, folder) {
   return found
 }
 
+/** Where updraft-sim is, which the server looks for on the path too. */
+const simulator = () => dirname(program('UPDRAFT_SIM', 'updraft-sim', 'sim'))
+
 /** updraftd on 127.0.0.1, at a port of its own, with a data directory of its own. */
 export class Server {
   #process
@@ -31,7 +34,7 @@ export class Server {
     this.#process = spawn(program('UPDRAFTD_BIN', 'updraftd', 'server'), [
       'serve', '--data', this.#data, '--listen', this.#listen[0], '--link', this.#listen[1], '--link-tls', '',
       '--names', '127.0.0.1', '--key-kind', 'ecdsa', '--stop-seconds', '1'
-    ], { stdio: ['ignore', 'pipe', 'pipe'] })
+    ], { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, PATH: `${simulator()}:${process.env.PATH}` } })
     this.#process.stderr.setEncoding('utf8').on('data', text => { this.errors += text })
     for await (const line of createInterface({ input: this.#process.stdout })) {
       this.setup = /https:\S+#setup=\S+/.exec(line)?.[0] ?? this.setup

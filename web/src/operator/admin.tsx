@@ -99,7 +99,9 @@ export function Settings (): JSX.Element {
           <dt>{t('version')}</dt><dd>{found.version}</dd>
           <dt>{t('started')}</dt><dd><When at={found.started} /></dd>
           {Object.entries(found.addresses).map(([name, address]) => <Fragment key={name}><dt>{word('server', name)}</dt><dd class="mono">{address}</dd></Fragment>)}
-        </dl></section>}</Await>
+        </dl>
+        {found.simulating && session.value?.role === 'administrator' && <p class="below"><Action run={async () => { await api.delete('/simulation'); server.reload() }}>{t('show.stop')}</Action></p>}
+      </section>}</Await>
       <section class="card" style="max-width: 34rem">
         <h2>{t('password.change')}</h2>
         <Form label={t('save')} submit={async data => {

@@ -45,6 +45,7 @@ export function Chart ({ title, times, series }: { title: string, times: string[
         width: Math.max(240, box.clientWidth),
         height: 220,
         cursor: { drag: { x: false, y: false } },
+        legend: { live: false },
         scales: {
           // One count is no line yet: it stands at the end of a day.
           x: { range: () => first === last ? [first - 86400, last + 3600] : [first, last] },

@@ -5,6 +5,7 @@ import { number, t } from '../shared/i18n.ts'
 import { Await, failure, going, StateBar, Title, useServer } from '../shared/parts.tsx'
 import type { Overview as Whole } from '../shared/types.ts'
 import { Chart } from './chart.tsx'
+import { ShowMe } from './show.tsx'
 
 const links: Record<Whole['attention'][number]['kind'], (product: string) => string> = {
   new: product => withQuery('/devices', { state: 'new', product }),
@@ -19,7 +20,7 @@ export function Overview (): JSX.Element {
     <>
       <Title>{t('nav.overview')}</Title>
       <Await from={whole}>{view => view.products === 0
-        ? <div class="card"><h2>{t('empty.title')}</h2><p>{t('empty.text')}</p><a class="button primary" href="/products/new">{t('product.new')}</a></div>
+        ? <><div class="card"><h2>{t('empty.title')}</h2><p>{t('empty.text')}</p><a class="button primary" href="/products/new">{t('product.new')}</a></div><ShowMe /></>
         : <>
             <div class="cards">
               <section class="card" aria-label={t('nav.devices')}>

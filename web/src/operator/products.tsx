@@ -6,6 +6,7 @@ import { number, t, word } from '../shared/i18n.ts'
 import { Await, Form, Title, useServer } from '../shared/parts.tsx'
 import { go } from '../shared/router.ts'
 import type { Kind, List, Product } from '../shared/types.ts'
+import { ShowMe } from './show.tsx'
 
 const kinds: Record<Kind, { chips: string[], map: boolean, table: boolean, ptype: boolean }> = {
   nonos: { chips: ['esp8266'], map: true, table: false, ptype: true },
@@ -46,6 +47,7 @@ export function NewProduct (): JSX.Element {
   return (
     <div style="max-width: 40rem">
       <Title>{t('product.new')}</Title>
+      <ShowMe />
       <Form label={t('product.create')} submit={async data => {
         const made = await api.post<Product>('/products', {
           name: data.name,

@@ -158,7 +158,7 @@ export interface User { id: string, name: string, role: 'administrator' | 'none'
 export interface Token { id: string, name: string, created: string, last_used: string | null, expires: string | null, token?: string }
 export interface AuditRow { seq: number, time: string, who: string, what: string, object: string, before: unknown, after: unknown }
 export interface Audit { items: AuditRow[], next: string | null, total: number, chain: { ok: boolean, checked: number, broken_at: number | null } }
-export interface Server { version: string, started: string, addresses: Record<string, string>, devices: number, setup: boolean, simulator: boolean }
+export interface Server { version: string, started: string, addresses: Record<string, string>, devices: number, setup: boolean, simulator: boolean, simulating: boolean }
 
 /** What the owner of a device is told. */
 export interface OwnedDevice {
