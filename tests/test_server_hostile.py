@@ -104,7 +104,7 @@ TEXTS = [
     "../../../../etc/passwd", "..%2f..%2fetc%2fpasswd", "/etc/passwd", "....//....//etc/passwd", "..\\..\\windows", ".", "..",
     "%00", "a\0b", "file:///etc/passwd", "';DROP TABLE device;--", "' OR '1'='1", "1 UNION SELECT hash FROM token",
     "[device]", "name|hash", "no;", "%' AND 1=1 --", "%_%", "$(touch hit)", "`touch hit`", "| touch hit", "a\r\nX-Evil: 1",
-    "<script>alert(1)</script>", "{{7*7}}", "%n%n%s", "‮gpj", "\ufeff", "\u0000", "\ud800", "💡" * 40, "x" * 5000,
+    "<script>alert(1)</script>", "{{7*7}}", "%n%n%s", '"', '"abc" OR "', "a\"b\"c*", "NEAR(abc def)", "name:lamp", "‮gpj", "\ufeff", "\u0000", "\ud800", "💡" * 40, "x" * 5000,
     "-1", "0", "9223372036854775807", "9223372036854775808", "-9223372036854775809", "1e309", "NaN", "0x10", "", " ",
 ]
 VALUES = [None, True, -1, 2**63, 2**70, -2**63, 1.5, 1e308, [], [[]], {}, {"a": {}}, ["a"] * 200, [1], {"__proto__": 1}]

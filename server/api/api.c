@@ -209,8 +209,11 @@ bool api_query(struct http_exchange *x, unsigned filters, struct fleet_query *qu
 
 void api_answer_page(struct http_exchange *x, json_t *items, const struct fleet_page *page)
 {
-    http_answer_json(x, 200,
-                     json_pack("{s:o, s:s?, s:I}", "items", items, "next",
-                               page->next[0] != '\0' ? page->next : NULL, "total",
-                               (json_int_t)page->total));
+    json_t *answer =
+        json_pack("{s:o, s:s?, s:I}", "items", items, "next",
+                  page->next[0] != '\0' ? page->next : NULL, "total", (json_int_t)page->total);
+    if (page->more) {
+        json_object_set_new(answer, "more", json_true());
+    }
+    http_answer_json(x, 200, answer);
 }

@@ -554,7 +554,8 @@ static bool latest_update(struct store_view *view, const struct device *device,
                           struct update *update)
 {
     const struct store_where where = STORE_NUMBER("device", device->no);
-    const struct store_query last = {&where, 1, "no", true, 1, 0};
+    const struct store_query last = {
+        .where = &where, .count = 1, .order = "no", .descending = true, .limit = 1};
 
     if (view == NULL) {
         return false;

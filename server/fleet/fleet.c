@@ -723,6 +723,7 @@ enum fleet_status fleet_paging(const struct fleet_query *query, const char *sort
 void fleet_page_end(const struct store_query *query, int64_t total, struct fleet_page *page)
 {
     page->total = total;
+    page->more = false;
     page->next[0] = '\0';
     int64_t next = query->offset + query->limit;
     if (next < total) {

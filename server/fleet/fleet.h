@@ -86,6 +86,7 @@ struct fleet_query {
 
 struct fleet_page {
     int64_t total;
+    bool more;     /* than total: of what a text finds, no more is counted */
     char next[32]; /* cursor; empty: that was all */
 };
 

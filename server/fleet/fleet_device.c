@@ -391,7 +391,7 @@ static enum fleet_status conditions(struct fleet *fleet, struct store_view *view
         where[used++] = STORE_NUMBER("standing", standing);
     }
     if (query->state != NULL) {
-        where[used++] = (struct store_where){failed ? "failed" : "update", STORE_NE, 0, NULL};
+        where[used++] = (struct store_where){failed ? "failed" : "update", STORE_GT, 0, NULL};
     }
     if (query->version != NULL) {
         where[used++] = STORE_TEXT("version", query->version);
@@ -400,8 +400,9 @@ static enum fleet_status conditions(struct fleet *fleet, struct store_view *view
         where[used++] = STORE_TEXT("family", query->family);
     }
     if (query->text != NULL && query->text[0] != '\0') {
-        where[used++] =
-            (struct store_where){"name|serial|chip_id|mac|id", STORE_LIKE, 0, query->text};
+        bool id = strncmp(query->text, "d_", 2) == 0 && strlen(query->text) == 18;
+        where[used++] = id ? STORE_TEXT("id", query->text)
+                           : (struct store_where){STORE_DEVICE_TEXTS, STORE_LIKE, 0, query->text};
     }
     if (query->heard_before != 0) {
         where[used++] = (struct store_where){"last_seen", STORE_LT, query->heard_before, NULL};
@@ -417,6 +418,12 @@ static enum fleet_status conditions(struct fleet *fleet, struct store_view *view
     *count = used;
     return FLEET_OK;
 }
+
+/** Of what a text finds no more is counted: who searches looks at the first few. */
+enum {
+    FOUND_MAX = 2000,
+    FEW = 20000, /* are sorted sooner than found one by one in an order */
+};
 
 #define DEVICE_SORTS "name serial version last_seen created family no"
 
@@ -439,14 +446,18 @@ enum fleet_status fleet_device_list(struct fleet *fleet, const struct actor *act
         status = fleet_paging(query, DEVICE_SORTS, &list, error);
     }
     if (status == FLEET_OK) {
+        /* As they were made is the order of their numbers, which needs no index. */
+        list.order = strcmp(list.order, "created") == 0 ? "no" : list.order;
+        list.count_max = query->text != NULL && query->text[0] != '\0' ? FOUND_MAX : 0;
         bool all = actor->kind == ACTOR_SYSTEM || (actor->administrator && actor->device == 0);
+        bool any = query->state != NULL && strcmp(query->state, updating) == 0;
         bool going = query->state != NULL && strcmp(query->state, "failed") != 0;
         struct each_device give = {.fleet = fleet,
                                    .view = view,
                                    .actor = actor,
                                    .each = each,
                                    .ctx = ctx,
-                                   .filter = (!all && !scoped) || going,
+                                   .filter = (!all && !scoped) || (going && !any),
                                    .offset = list.offset,
                                    .limit = list.limit,
                                    .state = going ? query->state : NULL};
@@ -455,14 +466,19 @@ enum fleet_status fleet_device_list(struct fleet *fleet, const struct actor *act
         if (give.filter) {
             wide.limit = 0;
             wide.offset = 0;
+            wide.few = going;
         } else {
             result = store_count(view, STORE_DEVICE, &list, &total);
         }
-        if (result == STORE_OK) {
+        if (!give.filter) {
+            wide.few = list.count != 0 && total < FEW && list.count_max == 0;
+        }
+        if (result == STORE_OK && (give.filter || total > list.offset)) {
             result = store_each(view, STORE_DEVICE, &wide, give_device, &give);
         }
         status = fleet_store_error(error, result);
         fleet_page_end(&list, give.filter ? give.seen : total, page);
+        page->more = !give.filter && list.count_max != 0 && total == list.count_max;
     }
     store_end(view);
     return status;

@@ -92,7 +92,8 @@ static void add_failure(void *ctx, const char *value, int64_t count)
 static void add_sentence(struct store_view *view, struct report_failure *failure)
 {
     const struct store_where where = STORE_TEXT("reason", failure->code);
-    const struct store_query query = {&where, 1, "changed", true, 1, 0};
+    const struct store_query query = {
+        .where = &where, .count = 1, .order = "changed", .descending = true, .limit = 1};
     struct update update;
 
     bool found =

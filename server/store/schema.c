@@ -84,7 +84,12 @@ static const struct schema_field setting_fields[] = {
 
 static const struct schema_kind kinds[] = {
 #define X(name, type)                                                                              \
-    {#type, sizeof(struct type), type##_fields, sizeof type##_fields / sizeof type##_fields[0]},
+    [STORE_##name] = {#type,                                                                       \
+                      sizeof(struct type),                                                         \
+                      type##_fields,                                                               \
+                      sizeof type##_fields / sizeof type##_fields[0],                              \
+                      STORE_##name == STORE_DEVICE ? STORE_DEVICE_TEXTS : NULL,                    \
+                      STORE_##name == STORE_DEVICE ? "device_text" : NULL},
     STORE_KINDS(X)
 #undef X
 };
@@ -227,6 +232,37 @@ static const char version_1[] =
     "CREATE UNIQUE INDEX token_hash ON token(hash);"
     "CREATE INDEX token_user ON token(user);"
     "CREATE UNIQUE INDEX setting_key ON setting([key]);";
+
+/*
+ * For large fleets: counts by last contact, standing and going update from an index alone, and the
+ * trigrams of what devices are searched by. device_text holds no text, only where a trigram occurs:
+ * the condition on the columns still decides.
+ */
+#define TEXT_COLUMNS "name, serial, chip_id, mac"
+#define DROP_TEXTS                                                                                 \
+    "INSERT INTO device_text(device_text, rowid, " TEXT_COLUMNS                                    \
+    ") VALUES ('delete', old.no, old.name, old.serial, old.chip_id, old.mac);"
+#define ADD_TEXTS                                                                                  \
+    "INSERT INTO device_text(rowid, " TEXT_COLUMNS                                                 \
+    ") VALUES (new.no, new.name, new.serial, new.chip_id, new.mac);"
+static const char version_2[] =
+    "DROP INDEX device_seen;"
+    "DROP INDEX device_of_seen;"
+    "CREATE INDEX device_seen ON device(last_seen, linked);"
+    "CREATE INDEX device_of_seen ON device(product, last_seen, linked);"
+    "CREATE INDEX device_standing ON device(standing, product);"
+    "CREATE INDEX device_update ON device([update]);"
+    "CREATE INDEX device_failed ON device(failed);"
+    "CREATE INDEX device_family ON device(family);"
+    "CREATE VIRTUAL TABLE device_text USING fts5(" TEXT_COLUMNS ", content='device', "
+    "  content_rowid='no', tokenize='trigram', detail=none, columnsize=0);"
+    "INSERT INTO device_text(device_text) VALUES ('rebuild');"
+    "CREATE TRIGGER device_text_add AFTER INSERT ON device BEGIN " ADD_TEXTS " END;"
+    "CREATE TRIGGER device_text_drop AFTER DELETE ON device BEGIN " DROP_TEXTS " END;"
+    "CREATE TRIGGER device_text_change AFTER UPDATE OF " TEXT_COLUMNS " ON device "
+    "  WHEN old.name IS NOT new.name OR old.serial IS NOT new.serial OR "
+    "       old.chip_id IS NOT new.chip_id OR old.mac IS NOT new.mac "
+    "  BEGIN " DROP_TEXTS ADD_TEXTS " END;";
 /* clang-format on */
 
-const char *const schema_steps[] = {version_1, NULL};
+const char *const schema_steps[] = {version_1, version_2, NULL};

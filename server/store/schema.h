@@ -21,6 +21,8 @@ struct schema_kind {
     size_t size;                       /* of the struct */
     const struct schema_field *fields; /* the first one is `no` */
     size_t count;
+    const char *texts;      /* fields that are looked through together, as store_where has them */
+    const char *text_index; /* table that holds their trigrams; NULL: there is none */
 };
 
 const struct schema_kind *schema_kind(enum store_kind kind);

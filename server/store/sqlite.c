@@ -258,9 +258,10 @@ static const char *const operators[] = {"] IS ?", "] IS NOT ?", "] < ?",   "] > 
                                         "] <= ?", "] >= ?",     "] LIKE ?"};
 static const char *const numbers[] = {"0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "10"};
 
-/** The fields of a condition, "name|serial": one comparison each, on the same parameter. */
+/** The fields of a condition, "name|serial": one comparison each, on the same parameter. An index is
+ *  kept from use for what is false: that is true of most. */
 static bool add_condition(struct sql *sql, enum store_kind kind, const struct store_where *where,
-                          size_t parameter)
+                          size_t parameter, bool no_index)
 {
     for (const char *name = where->field; *name != '\0';) {
         size_t size = strcspn(name, "|");
@@ -268,7 +269,9 @@ static bool add_condition(struct sql *sql, enum store_kind kind, const struct st
         if (field == NULL) {
             return false;
         }
-        add_text(sql, name == where->field ? "[" : " OR [");
+        add_text(sql, name == where->field ? "" : " OR ");
+        bool most = field->size == sizeof(bool) && where->number == 0;
+        add_text(sql, no_index || most ? "+[" : "[");
         add_text(sql, field->name);
         add_text(sql, operators[where->op]);
         add_text(sql, numbers[parameter]);
@@ -280,17 +283,90 @@ static bool add_condition(struct sql *sql, enum store_kind kind, const struct st
     return true;
 }
 
-static bool add_where(struct sql *sql, enum store_kind kind, const struct store_query *query)
+/* --- Searching texts ---------------------------------------------------------------------------- */
+
+enum {
+    TRIGRAMS = 32, /* of a text, that narrow the search down; the condition itself decides */
+    TEXT_RARE = 20000,
+};
+
+/** The trigrams of a text as an expression of FTS5, "abc" AND "bcd"; false when it has none. */
+static bool trigrams(const char *text, struct sql *match)
 {
-    if (query != NULL && query->count >= sizeof numbers / sizeof numbers[0]) {
+    const char *character[4] = {text};
+    begin_sql(match);
+    for (int count = 0, known = 0; count < TRIGRAMS && **character != '\0';) {
+        const char *end = character[known];
+        if (*end == '\0') {
+            break;
+        }
+        for (end++; (*end & 0xC0) == 0x80; end++) {
+        }
+        character[++known] = end;
+        if (known < 3) {
+            continue;
+        }
+        add_text(match, count++ == 0 ? "\"" : " AND \"");
+        for (const char *at = character[0]; at < end; at++) {
+            add(match, *at == '"' ? "\"\"" : "%c", *at);
+        }
+        add_text(match, "\"");
+        memmove(character, character + 1, 3 * sizeof character[0]);
+        known = 2;
+    }
+    return match->length != 0 && !match->overflow;
+}
+
+/** The condition of a query that the trigrams can serve; NULL. */
+static const struct store_where *text_condition(enum store_kind kind,
+                                                const struct store_query *query)
+{
+    const struct schema_kind *schema = schema_kind(kind);
+    for (size_t i = 0; schema->text_index != NULL && query != NULL && i < query->count; i++) {
+        if (query->where[i].op == STORE_LIKE && strcmp(query->where[i].field, schema->texts) == 0) {
+            return &query->where[i];
+        }
+    }
+    return NULL;
+}
+
+/** Whether few records have the trigrams: then they are fetched; else it is quicker to look at one
+ *  record after the other, since every few of them is one. */
+static bool rare(struct store_view *view, const struct schema_kind *schema, const struct sql *match)
+{
+    struct sql sql;
+    begin_sql(&sql);
+    add(&sql, "SELECT count(*) FROM (SELECT 1 FROM [%s] WHERE [%s] MATCH ?1 LIMIT %d)",
+        schema->text_index, schema->text_index, TEXT_RARE);
+    sqlite3_stmt *statement = prepare_text(view, sql.text);
+    bool few = false;
+    if (statement != NULL) {
+        sqlite3_bind_text(statement, 1, match->text, -1, SQLITE_STATIC);
+        few =
+            sqlite3_step(statement) == SQLITE_ROW && sqlite3_column_int64(statement, 0) < TEXT_RARE;
+        done_with(view, statement);
+    }
+    return few;
+}
+
+static bool add_where(struct sql *sql, enum store_kind kind, const struct store_query *query,
+                      bool by_text)
+{
+    const struct schema_kind *schema = schema_kind(kind);
+    if (query != NULL && query->count + 1 >= sizeof numbers / sizeof numbers[0]) {
         return false;
     }
     for (size_t i = 0; query != NULL && i < query->count; i++) {
         add_text(sql, i == 0 ? " WHERE (" : " AND (");
-        if (!add_condition(sql, kind, &query->where[i], i + 1)) {
+        /* What the text finds is little: no index of another condition finds less. */
+        if (!add_condition(sql, kind, &query->where[i], i + 1, by_text)) {
             return false;
         }
         add_text(sql, ")");
+    }
+    if (by_text) {
+        add(sql, " AND no IN (SELECT rowid FROM [%s] WHERE [%s] MATCH ?%s)", schema->text_index,
+            schema->text_index, numbers[query->count + 1]);
     }
     return true;
 }
@@ -306,8 +382,8 @@ static bool add_order(struct sql *sql, enum store_kind kind, const struct store_
             return false;
         }
         /* The number makes the order total, so that pages neither repeat nor skip. */
-        add(sql, " ORDER BY [%s] %s, no %s", field->name, query->descending ? "DESC" : "ASC",
-            query->descending ? "DESC" : "ASC");
+        const char *way = query->descending ? "DESC" : "ASC", *plus = query->few ? "+" : "";
+        add(sql, " ORDER BY %s[%s] %s, %sno %s", plus, field->name, way, plus, way);
     }
     if (query->limit != 0 || query->offset != 0) {
         add(sql, " LIMIT %lld OFFSET %lld", (long long)(query->limit != 0 ? query->limit : -1),
@@ -434,14 +510,16 @@ static sqlite3_stmt *start(struct store_view *view, enum store_kind kind,
                            const char *tail)
 {
     const struct schema_kind *schema = schema_kind(kind);
-    struct sql key;
+    const struct store_where *text = text_condition(kind, query);
+    struct sql key, match;
+    bool by_text = text != NULL && trigrams(text->text, &match) && rare(view, schema, &match);
     begin_sql(&key);
     /* Without the columns, which are most of a statement and always the same. */
     add_text(&key, what != NULL ? what : "SELECT *");
     add_text(&key, " FROM [");
     add_text(&key, schema->table);
     add_text(&key, "]");
-    if (!add_where(&key, kind, query) || (ordered && !add_order(&key, kind, query))) {
+    if (!add_where(&key, kind, query, by_text) || (ordered && !add_order(&key, kind, query))) {
         return NULL;
     }
     add_text(&key, tail);
@@ -458,6 +536,9 @@ static sqlite3_stmt *start(struct store_view *view, enum store_kind kind,
     }
     if (statement != NULL) {
         bind_where(statement, query);
+    }
+    if (statement != NULL && by_text) {
+        sqlite3_bind_text(statement, (int)query->count + 1, match.text, -1, SQLITE_TRANSIENT);
     }
     return statement;
 }
@@ -520,7 +601,13 @@ enum store_result store_get_text(struct store_view *view, enum store_kind kind, 
 enum store_result store_count(struct store_view *view, enum store_kind kind,
                               const struct store_query *query, int64_t *count)
 {
-    sqlite3_stmt *statement = start(view, kind, query, "SELECT count(*)", false, "");
+    char tail[40] = "";
+    if (query != NULL && query->count_max != 0) {
+        snprintf(tail, sizeof tail, " LIMIT %lld)", (long long)query->count_max);
+    }
+    sqlite3_stmt *statement =
+        start(view, kind, query,
+              tail[0] == '\0' ? "SELECT count(*)" : "SELECT count(*) FROM (SELECT 1", false, tail);
     if (statement == NULL) {
         return broken(view, STORE_FAILED);
     }

@@ -198,8 +198,12 @@ static void test_queries(void **state)
     struct store_view *view = store_read(place->store);
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         char list[256] = "";
-        struct store_query query = {rows[i].where,      rows[i].count, rows[i].order,
-                                    rows[i].descending, rows[i].limit, rows[i].offset};
+        struct store_query query = {.where = rows[i].where,
+                                    .count = rows[i].count,
+                                    .order = rows[i].order,
+                                    .descending = rows[i].descending,
+                                    .limit = rows[i].limit,
+                                    .offset = rows[i].offset};
         assert_int_equal(store_each(view, STORE_DEVICE, &query, collect, list), STORE_OK);
         if (strcmp(list, rows[i].answer) != 0) {
             fail_msg("%s: %s and not %s", rows[i].name, list, rows[i].answer);
@@ -573,6 +577,118 @@ static void test_a_full_disk_fails_clean(void **state)
     rmdir(disk);
 }
 
+/* --- Searching --------------------------------------------------------------------------------- */
+
+/* As many as make a text of all of them frequent, and one of a few rare, for the store. */
+enum { CROWD = 21000 };
+
+static void name_of(int number, struct device *device)
+{
+    snprintf(device->id, sizeof device->id, "d%d", number);
+    snprintf(device->name, sizeof device->name, "Lämpe %d\"%c", number % 1000, 'a' + number % 26);
+    snprintf(device->serial, sizeof device->serial, "S%06d", number);
+    snprintf(device->mac, sizeof device->mac, "18:fe:34:%02x:%02x:00", number % 7, number % 256);
+}
+
+static enum store_result put_crowd(struct store_view *view, void *ctx)
+{
+    enum store_result result = STORE_OK;
+    (void)ctx;
+    for (int i = 0; i < CROWD && result == STORE_OK; i++) {
+        struct device device = {.product = i % 2 + 1, .map = -1};
+        name_of(i, &device);
+        result = store_insert(view, STORE_DEVICE, &device);
+    }
+    return result;
+}
+
+static enum store_result change_crowd(struct store_view *view, void *ctx)
+{
+    struct device device;
+    struct store_where last = STORE_TEXT("serial", "S020999");
+    (void)ctx;
+    assert_int_equal(store_get_text(view, STORE_DEVICE, "serial", "S000500", &device), STORE_OK);
+    strcpy(device.name, "moved");
+    assert_int_equal(store_update(view, STORE_DEVICE, &device), STORE_OK);
+    return store_remove(view, STORE_DEVICE, &(struct store_query){.where = &last, .count = 1},
+                        NULL);
+}
+
+static bool contains(const char *field, const char *text)
+{
+    return strcasestr(field, text) != NULL;
+}
+
+struct found {
+    const char *text;
+    int64_t product; /* 0: any */
+    int64_t count;
+};
+
+static bool count_by_hand(void *ctx, const void *record)
+{
+    struct found *found = ctx;
+    const struct device *device = record;
+    bool hit = contains(device->name, found->text) || contains(device->serial, found->text) ||
+               contains(device->chip_id, found->text) || contains(device->mac, found->text);
+    found->count += hit && (found->product == 0 || device->product == found->product);
+    return true;
+}
+
+static bool count_all(void *ctx, const void *record)
+{
+    (void)record;
+    *(int64_t *)ctx += 1;
+    return true;
+}
+
+/** What a search finds is what looking at each record finds; in order, and with another condition. */
+static void compare_search(struct store *store, const char *text)
+{
+    struct store_view *view = store_read(store);
+    for (int64_t product = 0; product < 2; product++) {
+        struct found by_hand = {.text = text, .product = product};
+        struct store_where where[] = {{STORE_DEVICE_TEXTS, STORE_LIKE, 0, text},
+                                      STORE_NUMBER("product", product)};
+        struct store_query query = {.where = where, .count = product == 0 ? 1 : 2, .order = "name"};
+        int64_t counted = 0, listed = 0;
+        assert_int_equal(store_each(view, STORE_DEVICE, NULL, count_by_hand, &by_hand), STORE_OK);
+        assert_int_equal(store_count(view, STORE_DEVICE, &query, &counted), STORE_OK);
+        assert_int_equal(store_each(view, STORE_DEVICE, &query, count_all, &listed), STORE_OK);
+        if (counted != by_hand.count || listed != by_hand.count) {
+            fail_msg("\"%s\": %lld counted, %lld listed, and there are %lld", text,
+                     (long long)counted, (long long)listed, (long long)by_hand.count);
+        }
+        query.count_max = 100;
+        assert_int_equal(store_count(view, STORE_DEVICE, &query, &counted), STORE_OK);
+        assert_int_equal(counted, by_hand.count < 100 ? by_hand.count : 100);
+    }
+    store_end(view);
+}
+
+static void test_a_text_finds_what_holds_it(void **state)
+{
+    struct place *place = *state;
+    static const char *const texts[] = {
+        "S000500", "s0005",   "000",
+        "S0",      "7",       "mpe 7",
+        "MPE 7",   "ämp",     "8:fe:3",
+        "06:ff",   "999\"",   "\"z",
+        "\"\"",    "nobody",  "moved",
+        "S020999", "% ",      "_00",
+        "L%e",     "'",       "\" OR \"000",
+        "000*",    "name:S0", "NEAR(S",
+        "(",       "-",       "S000500S000500S000500S000500S0005",
+    };
+    assert_int_equal(store_write(place->store, put_crowd, NULL), STORE_OK);
+    for (int round = 0; round < 2; round++) {
+        for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+            compare_search(place->store, texts[i]);
+        }
+        assert_int_equal(store_write(place->store, change_crowd, NULL), STORE_OK);
+    }
+}
+
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -591,6 +707,7 @@ int main(void)
         CASE(test_kill_9_loses_nothing_acknowledged),
         CASE(test_a_file_that_cannot_grow_fails_clean),
         CASE(test_a_full_disk_fails_clean),
+        CASE(test_a_text_finds_what_holds_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
