@@ -108,6 +108,7 @@ class Fleet:
     def compare(self, report, wanted):
         """Each device that is what `wanted` says has to be so for the server. The number of them."""
         time.sleep(1.2)  # what is only telemetry is written within a second
+        self.client.close()  # it was idle for so long that the server has ended it
         said = self.server_says()
         count = 0
         for number, device in enumerate(report):

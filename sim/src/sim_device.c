@@ -128,8 +128,10 @@ static void make_arduino(struct model *model)
 
 static struct model *model_of(enum sim_kind kind)
 {
+    if ((uint32_t)kind >= SIM_KIND_COUNT) {
+        die("there is no such kind of device");
+    }
     struct model *model = &models[kind];
-
     if (!model->made) {
         switch (kind) {
         case SIM_KIND_NONOS:
@@ -143,7 +145,7 @@ static struct model *model_of(enum sim_kind kind)
             make_arduino(model);
             break;
         case SIM_KIND_COUNT:
-            die("there is no such kind of device");
+            break;
         }
         model->made = true;
     }
