@@ -240,6 +240,7 @@ static bool confirm(struct upd_agent *agent)
     }
     look(agent);
     memcpy(agent->memo.etag, agent->memo.tried_etag, sizeof agent->memo.etag);
+    agent->memo.current = agent->memo.tried;
     agent->asking.report = UPD_REPORT_CONFIRMED;
     tell(agent, UPD_AGENT_ON_CONFIRMED);
     return true;
@@ -273,6 +274,13 @@ static bool is_answered(struct upd_agent *agent)
 }
 
 /* --- What is offered --------------------------------------------------------------------------- */
+
+static bool same_text(const char *one, const char *other)
+{
+    for (; *one != '\0' && *one == *other; one++, other++) {
+    }
+    return *one == *other;
+}
 
 static uint32_t text_size(const char *text)
 {
@@ -364,6 +372,17 @@ static bool needs_consent(const struct upd_agent *agent)
            !(agent->is_allowed && agent->allowed == agent->tag);
 }
 
+/* A server that does not look at what runs offers the same for ever. Where it tells another version
+ * than the one that runs, the memo is of other days: somebody has flashed the device since. */
+static bool is_installed(const struct upd_agent *agent)
+{
+    const char *version = agent->config.identity->version;
+
+    return agent->tag != 0 && agent->tag == agent->memo.current && !agent->is_ordered &&
+           (agent->asking.version[0] == '\0' || version == NULL ||
+            same_text(agent->asking.version, version));
+}
+
 static void consider_offer(struct upd_agent *agent)
 {
     if (agent->fetch.has_size && agent->fetch.size == 0) {
@@ -371,6 +390,10 @@ static void consider_offer(struct upd_agent *agent)
         return;
     }
     agent->tag = tag_of(agent);
+    if (is_installed(agent)) {
+        end_well(agent, UPD_AGENT_ON_CURRENT);
+        return;
+    }
     if (agent->tag != 0 && agent->tag == agent->memo.bad) {
         end_badly(agent, UPD_TROUBLE_KNOWN_BAD);
         return;
@@ -425,13 +448,6 @@ static void consider(struct upd_agent *agent)
 }
 
 /* --- The content ------------------------------------------------------------------------------- */
-
-static bool same_text(const char *one, const char *other)
-{
-    for (; *one != '\0' && *one == *other; one++, other++) {
-    }
-    return *one == *other;
-}
 
 /* The image says its version, and it is the one that runs: there was nothing newer. */
 static bool is_what_runs(const struct upd_agent *agent)

@@ -165,15 +165,34 @@ static bool walk_list(struct walk *walk, uint32_t depth)
     return take(walk, ']');
 }
 
-/* A number or a word, up to what cannot be a part of one. */
+static bool is_of_number(char c)
+{
+    return (c >= '0' && c <= '9') || c == '-' || c == '+' || c == '.' || c == 'e' || c == 'E';
+}
+
+static bool is_word(const char *at, uint32_t size)
+{
+    static const char *const words[] = {"true", "false", "null"};
+
+    for (uint32_t i = 0; i < 3; i++) {
+        const uint32_t length = i == 1 ? 5 : 4;
+        if (size == length && memcmp(at, words[i], length) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A number, of which only the characters are looked at, or one of the three words. */
 static bool walk_word(struct walk *walk, bool wanted)
 {
     const char *start = walk->at;
+    const bool number =
+        walk->at < walk->end && is_of_number(*start) && *start < 'A' && *start != '+';
     uint32_t length = 0;
 
     while (walk->at < walk->end &&
-           ((*walk->at >= '0' && *walk->at <= '9') || (*walk->at >= 'a' && *walk->at <= 'z') ||
-            *walk->at == '-' || *walk->at == '+' || *walk->at == '.' || *walk->at == 'E')) {
+           (number ? is_of_number(*walk->at) : *walk->at >= 'a' && *walk->at <= 'z')) {
         if (wanted) {
             keep(walk, &length, *walk->at);
         }
@@ -183,7 +202,7 @@ static bool walk_word(struct walk *walk, bool wanted)
         walk->value[length] = '\0';
         walk->found = true;
     }
-    return walk->at > start;
+    return number || is_word(start, (uint32_t)(walk->at - start));
 }
 
 static bool walk_value(struct walk *walk, const char *wanted, uint32_t depth)

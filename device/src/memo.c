@@ -3,9 +3,16 @@
 #include <updraft/bytes.h>
 #include <updraft/crc32.h>
 
-enum { MAGIC = 0x314D4455, CRC_AT = 4, DUE_AT = 8, FAILURES_AT = 24, TEXTS_AT = 28 };
+enum {
+    MAGIC = 0x314D4455,
+    CRC_AT = 4,
+    DUE_AT = 8,
+    FAILURES_AT = 24,
+    TEXTS_AT = 28,
+    CURRENT_AT = 220
+};
 
-_Static_assert(TEXTS_AT + UPD_VERSION_SIZE + 2 * UPD_ETAG_SIZE <= UPD_MEMO_SIZE, "all fits");
+_Static_assert(TEXTS_AT + UPD_VERSION_SIZE + 2 * UPD_ETAG_SIZE == CURRENT_AT, "as on the page");
 
 static uint32_t crc_of(const uint8_t *bytes)
 {
@@ -24,6 +31,7 @@ void upd_memo_encode(const struct upd_memo *memo, uint8_t bytes[UPD_MEMO_SIZE])
     memcpy(bytes + TEXTS_AT, memo->version, UPD_VERSION_SIZE);
     memcpy(bytes + TEXTS_AT + UPD_VERSION_SIZE, memo->etag, UPD_ETAG_SIZE);
     memcpy(bytes + TEXTS_AT + UPD_VERSION_SIZE + UPD_ETAG_SIZE, memo->tried_etag, UPD_ETAG_SIZE);
+    upd_put_le32(bytes + CURRENT_AT, memo->current);
     upd_put_le32(bytes + CRC_AT, crc_of(bytes));
 }
 
@@ -47,6 +55,7 @@ enum upd_err upd_memo_decode(const uint8_t bytes[UPD_MEMO_SIZE], struct upd_memo
     memo->tried = upd_get_le32(bytes + DUE_AT + 4);
     memo->bad = upd_get_le32(bytes + DUE_AT + 8);
     memo->declined = upd_get_le32(bytes + DUE_AT + 12);
+    memo->current = upd_get_le32(bytes + CURRENT_AT);
     memo->failures = bytes[FAILURES_AT];
     take_text(memo->version, bytes + TEXTS_AT, UPD_VERSION_SIZE);
     take_text(memo->etag, bytes + TEXTS_AT + UPD_VERSION_SIZE, UPD_ETAG_SIZE);

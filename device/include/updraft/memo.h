@@ -22,8 +22,9 @@ struct upd_memo {
     uint32_t due_s; /* the next check, in seconds since 1970; 0: not known */
     uint32_t tried; /* tag of the image that was activated last */
     uint32_t bad;   /* tag of an image that was refused, or given up: never to be fetched again */
-    uint32_t declined;              /* tag of an image that somebody declined */
-    uint8_t failures;               /* checks in a row that failed */
+    uint32_t declined; /* tag of an image that somebody declined */
+    uint32_t current;  /* tag of the image that runs, where the agent has installed it */
+    uint8_t failures;  /* checks in a row that failed */
     char version[UPD_VERSION_SIZE]; /* of the image that was activated last */
     char etag[UPD_ETAG_SIZE];       /* of the content that runs */
     char tried_etag[UPD_ETAG_SIZE]; /* of the image that was activated last */
