@@ -6,6 +6,7 @@ program; what is sent is what the libraries send (stock.py), whole and cut into 
 by what each client does with it. curl reaches the documents' hosts by its configuration file, so that its command lines
 are untouched. The device link has its own tests beside these: test_link.py.
 """
+import gzip
 import hashlib
 import json
 import re
@@ -13,6 +14,7 @@ import socket
 import ssl
 import subprocess
 import time
+from urllib.parse import quote
 
 import pytest
 
@@ -641,3 +643,99 @@ def test_small_records_for_who_asks(fleet, hello, version, size):
     text = done.stdout.decode("latin-1")
     found = records(text)
     assert len(found) > len(LARGE) // size and max(found) <= size + 64 and LARGE[-64:] in done.stdout, max(found, default=0)
+
+
+# --- OTAdrive's configuration and resources -----------------------------------------------------
+
+def test_otadrive_configuration(fleet):
+    """As JSON to the byte, and as lines with dots, which the library reads in one go with the header."""
+    product = arduino(fleet, "otadrive")
+    query = f"k={product['key']}&v=1.0&s=77"
+    assert fleet.ask(stock.otadrive("GET", f"getconfig?{query}", text=True)).status == 404
+    text = ('{ "alarm": {"number": "+188", "on":true, "text": "two\\nlines\\r"},\n "every": 30, "ratio": 0.5, "off": null, '
+            '"list": ["a", {"b": 2}] }').replace("\n ", "\n  ")
+    status, _, body = fleet.call.raw("PUT", f"/api/v1/products/{product['id']}/config", text.replace("two\nlines\r", r"two\nlines\r"))
+    assert status == 200, body
+    exact = text.replace("two\nlines\r", r"two\nlines\r").encode()
+    for call in ("getconfig", "config", "getjsonconfig", "GetConfig"):
+        answer = fleet.ask(stock.otadrive("GET", f"{call}?{query}", text=True))
+        assert stock.otadrive_reads(answer)["status"] == 200 and answer.body == exact
+    answer = fleet.ask(stock.otadrive("GET", f"getconfig?plain&{query}", text=True))
+    assert answer.body.decode().splitlines() == [
+        "alarm.number=+188", "alarm.on=true", r"alarm.text=two\nlines\r", "every=30", "ratio=0.5", "off=", "list.0=a",
+        "list.1.b=2"]
+    # Header and body come in one write.
+    with stock.connect(fleet.port) as link:
+        link.sendall(stock.otadrive("GET", f"config?plain&k={product['key']}&s=77", text=True).replace("\n", "\r\n").encode())
+        assert link.recv(65536).endswith(b"list.1.b=2\n")
+    for wrong in (b"", b"[]", b"{", b'{"a":1,"a":2}', b"\xff"):
+        status, _, body = fleet.call.raw("PUT", f"/api/v1/products/{product['id']}/config", wrong)
+        assert status in (400, 422) and json.loads(body)["error"]["message"]
+    assert fleet.ask(stock.otadrive("GET", f"config?{query}")).body == exact
+    fleet.call("DELETE", f"/api/v1/products/{product['id']}/config")
+    assert fleet.ask(stock.otadrive("GET", f"config?{query}")).status == 404
+
+
+def test_otadrive_resources(fleet):
+    product = arduino(fleet, "otadrive")
+    query = f"k={product['key']}&v=1.0&s=78"
+    files = {"/www/index.html": b"<html>" * 500, "/logo.png": bytes(range(256)) * 40, "/đèn.txt": b"1"}
+    for path, data in files.items():
+        status, _, body = fleet.call.raw("PUT", f"/api/v1/products/{product['id']}/resources{quote(path)}", data)
+        assert status == 200 and "/" + json.loads(body)["path"] == path, body
+
+    def listed():
+        lines = fleet.ask(stock.otadrive("GET", f"resource/list?plain&{query}", text=True)).body.decode().splitlines()
+        return {lines[i]: lines[i + 1:i + 3] for i in range(0, len(lines), 3)}
+
+    assert {path: md5 for path, (_, md5) in listed().items()} == \
+           {path: hashlib.md5(data).hexdigest() for path, data in files.items()}
+    for path, (key, _) in listed().items():
+        answer = fleet.ask(stock.otadrive("GET", f"resource/get?{query}&fk={key}", text=True))
+        assert stock.otadrive_reads(answer)["Content-Length"] == str(len(files[path])) and answer.body == files[path]
+    assert fleet.ask(stock.otadrive("GET", f"resource/get?{query}&fk=none")).status == 404
+    assert fleet.ask(stock.otadrive("GET", f"resource/get?{query}")).status == 404
+    # A file in the place of another; one away.
+    fleet.call("PUT", f"/api/v1/products/{product['id']}/resources/logo.png", b"new")
+    fleet.call("DELETE", f"/api/v1/products/{product['id']}/resources/www/index.html")
+    assert set(listed()) == {"/logo.png", "/đèn.txt"} and listed()["/logo.png"][1] == hashlib.md5(b"new").hexdigest()
+    items = fleet.call("GET", f"/api/v1/products/{product['id']}/resources")["items"]
+    assert {"/" + item["path"] for item in items} == set(listed())
+
+
+def test_otadrive_files_are_for_admitted_devices(fleet):
+    product = arduino(fleet, "otadrive", strangers="hold", reply_unknown=401)
+    fleet.call.raw("PUT", f"/api/v1/products/{product['id']}/config", b"{}")
+    fleet.call("PUT", f"/api/v1/products/{product['id']}/resources/a", b"a")
+    key = hashlib.md5(b"a").hexdigest()
+    for call in ("config?", "getconfig?plain&", "resource/list?plain&", f"resource/get?fk={key}&", "alive?"):
+        assert fleet.ask(stock.otadrive("GET", f"{call}k={product['key']}&v=1&s=79")).status == 401
+        assert fleet.ask(stock.otadrive("GET", f"{call}k={'0' * 36}&v=1&s=79")).status == 401
+
+
+# --- Signed sketches -----------------------------------------------------------------------------
+
+@pytest.mark.parametrize("size", [128, 256, 512])
+def test_signed_sketch(fleet, size):
+    """x-MD5 is that of the file as it is served; a device that runs it reports the MD5 without the signature."""
+    product = arduino(fleet)
+    signed = SKETCH + bytes(range(128)) * (size // 128) + size.to_bytes(4, "little")
+    fleet.release(product, "2.0.0", app=signed)
+    path = f"/update/{product['key']}"
+    answer = fleet.ask(stock.esp8266(path))
+    assert stock.updates(answer) == (2, 0) and answer.body == signed
+    assert answer.get("x-MD5") == hashlib.md5(signed).hexdigest()
+    # The version that is compiled in is an old one, and the MD5 tells what runs.
+    answer = fleet.ask(stock.esp8266(path, "1.9.9", sketch_md5=hashlib.md5(SKETCH).hexdigest()))
+    assert stock.updates(answer) == (1, 0)
+
+
+def test_compressed_sketch(fleet):
+    """x-MD5 of the file as it is served; what runs is the inflated one."""
+    product = arduino(fleet)
+    packed = gzip.compress(SKETCH, mtime=0)
+    fleet.release(product, "2.0.0", app=packed)
+    path = f"/update/{product['key']}"
+    answer = fleet.ask(stock.esp8266(path))
+    assert stock.updates(answer) == (2, 0) and answer.body == packed and answer.get("x-MD5") == hashlib.md5(packed).hexdigest()
+    assert stock.updates(fleet.ask(stock.esp8266(path, "1", sketch_md5=hashlib.md5(SKETCH).hexdigest()))) == (1, 0)

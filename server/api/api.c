@@ -20,8 +20,8 @@ static const struct {
 } parts[] = {
     {api_session_routes, &api_session_count}, {api_product_routes, &api_product_count},
     {api_release_routes, &api_release_count}, {api_device_routes, &api_device_count},
-    {api_update_routes, &api_update_count},   {api_user_routes, &api_user_count},
-    {api_server_routes, &api_server_count},
+    {api_file_routes, &api_file_count},       {api_update_routes, &api_update_count},
+    {api_user_routes, &api_user_count},       {api_server_routes, &api_server_count},
 };
 
 struct api *api_new(const struct api_options *options)

@@ -21,9 +21,10 @@ struct api_about {
 
 /** The rows of each file, put together in api.c. */
 extern const struct http_route api_session_routes[], api_product_routes[], api_release_routes[],
-    api_device_routes[], api_update_routes[], api_user_routes[], api_server_routes[];
+    api_file_routes[], api_device_routes[], api_update_routes[], api_user_routes[],
+    api_server_routes[];
 extern const size_t api_session_count, api_product_count, api_release_count, api_device_count,
-    api_update_count, api_user_count, api_server_count;
+    api_file_count, api_update_count, api_user_count, api_server_count;
 
 struct api *api_of(const struct http_exchange *x);
 struct fleet *api_fleet(const struct http_exchange *x);

@@ -170,6 +170,7 @@ json_t *api_openapi(const char *origin)
     add_routes(paths, schemas, api_session_routes, api_session_count);
     add_routes(paths, schemas, api_product_routes, api_product_count);
     add_routes(paths, schemas, api_release_routes, api_release_count);
+    add_routes(paths, schemas, api_file_routes, api_file_count);
     add_routes(paths, schemas, api_device_routes, api_device_count);
     add_routes(paths, schemas, api_update_routes, api_update_count);
     add_routes(paths, schemas, api_user_routes, api_user_count);

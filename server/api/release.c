@@ -17,7 +17,7 @@ static void open_image(struct http_exchange *x)
     struct fleet_upload *upload = NULL;
     struct fleet_error error;
 
-    if (word != NULL && !part_find(word, &part)) {
+    if (word != NULL && (!part_find(word, &part) || part > PART_FILESYSTEM)) {
         http_answer_error(x, 422, "invalid", "part", "part is app, user1, user2 or filesystem");
     } else if (!api_failed(x,
                            fleet_upload_begin(api_fleet(x), api_actor(x), http_path(x, "product"),
@@ -254,7 +254,8 @@ static bool read_images(struct http_exchange *x, json_t *object, struct fleet_re
             *variant++ = '\0';
         }
         struct fleet_release_image *image = &images[*count];
-        if (*count == IMAGES_MAX || !json_is_string(value) || !part_find(part, &image->part)) {
+        if (*count == IMAGES_MAX || !json_is_string(value) || !part_find(part, &image->part) ||
+            image->part > PART_FILESYSTEM) {
             http_answer_error(x, 422, "invalid", "images",
                               "images: %s is not app, user1, user2 or filesystem with a SHA-256",
                               key);

@@ -93,6 +93,11 @@ void compat_free(struct compat *compat)
     free(compat);
 }
 
+struct fleet *compat_fleet(const struct compat *compat)
+{
+    return compat->fleet;
+}
+
 void compat_tables(struct compat *compat, struct http_table tables[COMPAT_TABLES])
 {
     tables[0] = (struct http_table){esphttpupdate_routes, esphttpupdate_count, compat};

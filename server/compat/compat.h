@@ -29,6 +29,8 @@ void compat_tables(struct compat *compat, struct http_table tables[COMPAT_TABLES
 extern const struct http_route esphttpupdate_routes[], otadrive_routes[], plain_routes[];
 extern const size_t esphttpupdate_count, otadrive_count, plain_count;
 
+struct fleet *compat_fleet(const struct compat *compat);
+
 /* --- What they share ------------------------------------------------------------------------- */
 
 /** The facts in the x-ESP8266-… or x-ESP32-… headers of the Arduino cores; those that are absent

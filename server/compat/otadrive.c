@@ -3,12 +3,19 @@
  *
  *     GET, HEAD /DeviceApi/update      ?k=<product key>&v=<version>&s=<serial>      also in pieces,
  * by Range GET, POST /DeviceApi/alive       likewise: says what runs
+ *     GET       /DeviceApi/getconfig   the product's configuration: JSON as it was given, or with
+ *               /DeviceApi/config      `plain` lines of key=value
+ *     GET       /DeviceApi/resource/list?plain   lines of path, key, MD5 for each file
+ *     GET       /DeviceApi/resource/get?fk=<file key>
  *
  * The path is written in any case by those who use it, and the query has parameters without values
  * or none at all. 404 says that no firmware is assigned, 304 that there is nothing newer.
  */
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 
 #include "compat/compat.h"
 
@@ -54,13 +61,234 @@ static void alive(struct http_exchange *x)
     }
 }
 
+/* --- Configuration ---------------------------------------------------------------------------- */
+
+/* A device that may have what belongs to its product; false: answered. */
+static bool is_admitted(struct http_exchange *x, struct fleet_answer *answer)
+{
+    struct device_facts facts = DEVICE_FACTS_INIT;
+
+    read_facts(x, &facts);
+    facts.only_asks = true;
+    return compat_check(x, &facts, answer);
+}
+
+/* Line ends within a value are told as two characters. */
+static void write_value(FILE *out, const char *text)
+{
+    for (; *text != '\0'; text++) {
+        if (*text == '\n' || *text == '\r') {
+            fputs(*text == '\n' ? "\\n" : "\\r", out);
+        } else {
+            fputc(*text, out);
+        }
+    }
+}
+
+static void write_lines(FILE *out, const char *key, const json_t *value)
+{
+    const char *dot = key[0] != '\0' ? "." : "", *name;
+    char *below = NULL;
+    json_t *member;
+    size_t index;
+
+    if (json_is_object(value)) {
+        json_object_foreach((json_t *)value, name, member)
+        {
+            if (asprintf(&below, "%s%s%s", key, dot, name) < 0) {
+                abort();
+            }
+            write_lines(out, below, member);
+            free(below);
+        }
+    } else if (json_is_array(value)) {
+        json_array_foreach(value, index, member)
+        {
+            if (asprintf(&below, "%s%s%zu", key, dot, index) < 0) {
+                abort();
+            }
+            write_lines(out, below, member);
+            free(below);
+        }
+    } else {
+        write_value(out, key);
+        fputc('=', out);
+        if (json_is_string(value)) {
+            write_value(out, json_string_value(value));
+        } else if (!json_is_null(value)) {
+            json_dumpf(value, out, JSON_ENCODE_ANY);
+        }
+        fputc('\n', out);
+    }
+}
+
+static void answer_lines(struct http_exchange *x, int fd)
+{
+    json_t *config = json_loadfd(fd, 0, NULL);
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+
+    if (config == NULL || out == NULL) {
+        http_answer_empty(x, 500);
+    } else {
+        write_lines(out, "", config);
+    }
+    if (out != NULL) {
+        fclose(out);
+        if (config != NULL) {
+            http_answer(x, 200, "text/plain; charset=utf-8", text, size);
+        }
+    }
+    free(text);
+    json_decref(config);
+}
+
+/* The file of the product that `is` finds. */
+struct search {
+    struct image image; /* no is 0 until it is found */
+    const char *key;    /* NULL: any */
+};
+
+static const char *file_key(const struct image *image)
+{
+    return image->md5;
+}
+
+static void find_file(void *ctx, const struct image *image)
+{
+    struct search *search = ctx;
+
+    if (search->key == NULL || strcasecmp(search->key, file_key(image)) == 0) {
+        search->image = *image;
+    }
+}
+
+/* Open it; -1: answered. */
+static int open_file(struct http_exchange *x, const struct product *product, enum part part,
+                     struct search *search)
+{
+    const struct compat *compat = http_context(x);
+    struct fleet_error error;
+    int fd = -1;
+
+    if (fleet_file_list(compat_fleet(compat), &fleet_system, product->id, part, find_file, search,
+                        &error) != FLEET_OK) {
+        http_answer_empty(x, 500);
+    } else if (search->image.no == 0) {
+        http_answer_empty(x, 404);
+    } else if (fleet_image_open(compat_fleet(compat), &fleet_system, &search->image, &fd, &error) !=
+               FLEET_OK) {
+        http_answer_empty(x, 500);
+    }
+    return fd;
+}
+
+/* In one piece: the library reads what came together with the header, and no more. */
+static void config(struct http_exchange *x)
+{
+    struct fleet_answer *answer = http_alloc(x, sizeof *answer);
+    struct search *search = http_alloc(x, sizeof *search);
+    int fd;
+
+    *search = (struct search){.key = NULL};
+    if (!is_admitted(x, answer) || (fd = open_file(x, &answer->product, PART_CONFIG, search)) < 0) {
+        return;
+    }
+    if (http_query(x, "plain") != NULL) {
+        answer_lines(x, fd);
+    } else {
+        char *text = http_alloc(x, (size_t)search->image.size + 1);
+        ssize_t got = read(fd, text, (size_t)search->image.size);
+        if (got == (ssize_t)search->image.size) {
+            http_answer(x, 200, "application/json", text, (size_t)got);
+        } else {
+            http_answer_empty(x, 500);
+        }
+    }
+    close(fd);
+}
+
+/* --- Resources -------------------------------------------------------------------------------- */
+
+struct listing {
+    struct http_exchange *x;
+    const char *text; /* lines, or */
+    json_t *items;    /* NULL: lines are wanted */
+};
+
+static void list_file(void *ctx, const struct image *image)
+{
+    struct listing *listing = ctx;
+
+    if (listing->items != NULL) {
+        json_array_append_new(listing->items, json_pack("{s:s, s:s, s:s}", "path", image->file,
+                                                        "key", file_key(image), "md5", image->md5));
+    } else {
+        /* From the root of the device's file system on. */
+        listing->text = http_printf(listing->x, "%s/%s\n%s\n%s\n", listing->text, image->file,
+                                    file_key(image), image->md5);
+    }
+}
+
+static void list_resources(struct http_exchange *x)
+{
+    const struct compat *compat = http_context(x);
+    struct fleet_answer *answer = http_alloc(x, sizeof *answer);
+    struct listing listing = {x, "", NULL};
+    struct fleet_error error;
+
+    if (!is_admitted(x, answer)) {
+        return;
+    }
+    listing.items = http_query(x, "plain") != NULL ? NULL : json_array();
+    if (fleet_file_list(compat_fleet(compat), &fleet_system, answer->product.id, PART_RESOURCE,
+                        list_file, &listing, &error) != FLEET_OK) {
+        json_decref(listing.items);
+        http_answer_empty(x, 500);
+    } else if (listing.items != NULL) {
+        http_answer_json(x, 200, listing.items);
+    } else {
+        http_answer(x, 200, "text/plain; charset=utf-8", listing.text, strlen(listing.text));
+    }
+}
+
+static void get_resource(struct http_exchange *x)
+{
+    struct fleet_answer *answer = http_alloc(x, sizeof *answer);
+    struct search *search = http_alloc(x, sizeof *search);
+    int fd;
+
+    *search = (struct search){.key = http_query(x, "fk")};
+    if (!is_admitted(x, answer)) {
+        return;
+    }
+    if (search->key == NULL) {
+        http_answer_empty(x, 404);
+        return;
+    }
+    if ((fd = open_file(x, &answer->product, PART_RESOURCE, search)) >= 0) {
+        const struct http_file file = {.fd = fd,
+                                       .size = (uint64_t)search->image.size,
+                                       .type = "application/octet-stream",
+                                       .etag = search->image.sha256};
+        http_answer_file(x, &file);
+    }
+}
+
 static const struct {
     const char *name;
-    bool post; /* also by POST */
+    bool waits; /* for a disk */
+    bool post;  /* also by POST */
     void (*handle)(struct http_exchange *x);
 } calls[] = {
-    {"update", false, update},
-    {"alive", true, alive},
+    {"update", false, false, update},
+    {"alive", false, true, alive},
+    {"config", true, false, config},
+    {"getconfig", true, false, config},
+    {"getjsonconfig", true, false, config},
+    {"resource/list", true, false, list_resources},
+    {"resource/get", true, false, get_resource},
 };
 
 static void call(struct http_exchange *x)
@@ -70,6 +298,8 @@ static void call(struct http_exchange *x)
             if (http_method(x) == HTTP_POST && !calls[i].post) {
                 http_answer_header(x, "Allow", "GET, HEAD");
                 http_answer_empty(x, 405);
+            } else if (calls[i].waits && http_must_not_wait(x)) {
+                http_defer(x);
             } else {
                 calls[i].handle(x);
             }
@@ -80,9 +310,9 @@ static void call(struct http_exchange *x)
 }
 
 #define ROWS(base)                                                                                 \
-    {HTTP_GET, base "/{call}", HTTP_DEVICE, HTTP_PLAIN | HTTP_BRIEF, 0, call, NULL, NULL},         \
+    {HTTP_GET, base "/{call...}", HTTP_DEVICE, HTTP_PLAIN | HTTP_BRIEF, 0, call, NULL, NULL},      \
     {                                                                                              \
-        HTTP_POST, base "/{call}", HTTP_DEVICE, HTTP_PLAIN | HTTP_BRIEF, 4096, call, NULL, NULL    \
+        HTTP_POST, base "/{call...}", HTTP_DEVICE, HTTP_PLAIN | HTTP_BRIEF, 4096, call, NULL, NULL \
     }
 const struct http_route otadrive_routes[] = {
     ROWS("/DeviceApi"), ROWS("/deviceapi"), ROWS("/DeviceAPI"),

@@ -188,6 +188,22 @@ enum fleet_status fleet_image_describe(struct fleet *fleet, const struct actor *
                                        const struct image *image, char *json, size_t room,
                                        struct fleet_error *error);
 
+/* --- Files beside the firmware: OTAdrive's configuration (one, path "config") and resources ---- */
+
+/** Put a file in the place of the one with this path, if there is one. */
+enum fleet_status fleet_file_put(struct fleet *fleet, const struct actor *actor,
+                                 const char *product, enum part part, const char *path,
+                                 const void *data, size_t size, struct image *image,
+                                 struct fleet_error *error);
+enum fleet_status fleet_file_remove(struct fleet *fleet, const struct actor *actor,
+                                    const char *product, enum part part, const char *path,
+                                    struct fleet_error *error);
+/** As they were first put; fleet_image_open() reads them. */
+enum fleet_status fleet_file_list(struct fleet *fleet, const struct actor *actor,
+                                  const char *product, enum part part,
+                                  void (*each)(void *ctx, const struct image *image), void *ctx,
+                                  struct fleet_error *error);
+
 /* --- Devices: what protocols say ----------------------------------------------------------- */
 
 /** What a device presented in one request. NULL, 0 and UPD_CHIP_NONE: not told. All texts are

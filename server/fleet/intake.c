@@ -16,6 +16,8 @@ enum {
     IMAGE_LIMIT = 64 << 20, /* bytes that are taken at most, and that a gzip may inflate to */
     TAIL = 192,             /* what is looked through again, for a marker across two pieces */
     ROWS = 96,
+    /* The longest signature behind an Arduino image, and its length. */
+    SIGNATURE_MAX = 512 + 4,
 };
 
 struct intake {
@@ -26,8 +28,10 @@ struct intake {
     uint8_t descriptor[256];
     struct upd_gzip gzip;
     uint8_t window[UPD_GZIP_WINDOW_SIZE];
-    struct upd_md5 md5; /* of the payload */
-    int64_t payload;    /* bytes */
+    struct upd_md5 md5;          /* of the payload but for `held` */
+    uint8_t held[SIGNATURE_MAX]; /* its last bytes, which may turn out to be a signature */
+    size_t held_size;
+    int64_t payload; /* bytes */
     char tail[TAIL];
     size_t tail_size;
     char key[KEY_SIZE], version[VERSION_SIZE]; /* of the marker */
@@ -258,10 +262,43 @@ static bool fits(struct intake *intake)
 /* --- Bytes
  * ------------------------------------------------------------------------------------------ */
 
+/* What is not among the last bytes any more goes into the digest. */
+static void digest(struct intake *intake, const uint8_t *data, size_t size)
+{
+    if (size >= SIGNATURE_MAX) {
+        upd_md5_update(&intake->md5, intake->held, (uint32_t)intake->held_size);
+        upd_md5_update(&intake->md5, data, (uint32_t)(size - SIGNATURE_MAX));
+        memcpy(intake->held, data + size - SIGNATURE_MAX, SIGNATURE_MAX);
+        intake->held_size = SIGNATURE_MAX;
+        return;
+    }
+    size_t all = intake->held_size + size;
+    size_t done = all > SIGNATURE_MAX ? all - SIGNATURE_MAX : 0;
+    upd_md5_update(&intake->md5, intake->held, (uint32_t)done);
+    memmove(intake->held, intake->held + done, intake->held_size - done);
+    intake->held_size -= done;
+    memcpy(intake->held + intake->held_size, data, size);
+    intake->held_size += size;
+}
+
+/* What a device computes over what it runs: without the signature, which it does not keep. */
+static void end_digest(struct intake *intake, uint8_t md5[UPD_MD5_SIZE])
+{
+    const struct upd_image_info *info = &intake->checker.info;
+    size_t behind = 0;
+
+    if (!intake->filesystem && info->signature == UPD_IMAGE_ARDUINO_SIGNED) {
+        behind = info->signature_size + 4;
+        behind = behind < intake->held_size ? behind : intake->held_size;
+    }
+    upd_md5_update(&intake->md5, intake->held, (uint32_t)(intake->held_size - behind));
+    upd_md5_final(&intake->md5, md5);
+}
+
 static bool feed_payload(struct intake *intake, const uint8_t *data, size_t size)
 {
     struct upd_image_info *info = &intake->checker.info;
-    upd_md5_update(&intake->md5, data, (uint32_t)size);
+    digest(intake, data, size);
     intake->payload += (int64_t)size;
     scan(intake, data, size);
     if (intake->filesystem) {
@@ -347,7 +384,7 @@ static enum part part_of(const struct intake *intake)
 
 bool intake_end(struct intake *intake, struct image *image)
 {
-    uint8_t digest[UPD_MD5_SIZE];
+    uint8_t md5[UPD_MD5_SIZE];
     if (intake->problem.code != NULL) {
         return false;
     }
@@ -365,9 +402,9 @@ bool intake_end(struct intake *intake, struct image *image)
             return false;
         }
     }
-    upd_md5_final(&intake->md5, digest);
-    for (size_t i = 0; i < sizeof digest; i++) {
-        snprintf(image->payload_md5 + 2 * i, 3, "%02x", digest[i]);
+    end_digest(intake, md5);
+    for (size_t i = 0; i < sizeof md5; i++) {
+        snprintf(image->payload_md5 + 2 * i, 3, "%02x", md5[i]);
     }
     const struct upd_image_info *info = &intake->checker.info;
     image->part = part_of(intake);

@@ -68,8 +68,15 @@ enum {
     X(BLOCKED, "blocked")                                                                          \
     X(DISABLED, "disabled")
 
-/* X(NAME, "word"): an image's part in a release. */
-#define PARTS(X) X(APP, "app") X(USER1, "user1") X(USER2, "user2") X(FILESYSTEM, "filesystem")
+/* X(NAME, "word"): an image's part in a release; CONFIG and RESOURCE are OTAdrive's and in none:
+ * what devices are configured with, and files that they keep beside the firmware. */
+#define PARTS(X)                                                                                   \
+    X(APP, "app")                                                                                  \
+    X(USER1, "user1")                                                                              \
+    X(USER2, "user2")                                                                              \
+    X(FILESYSTEM, "filesystem")                                                                    \
+    X(CONFIG, "config")                                                                            \
+    X(RESOURCE, "resource")
 
 /* X(NAME, "word"): how a device talks to us. */
 #define PROTOCOLS(X)                                                                               \
@@ -187,16 +194,18 @@ struct release {
     bool current;      /* of its channel */
 };
 
+enum { IMAGE_OF_PRODUCT = -1 }; /* CONFIG and RESOURCE: kept until they are removed */
+
 struct image {
     int64_t no;
-    int64_t release; /* 0: uploaded, in no release yet */
+    int64_t release; /* 0: uploaded, in no release yet; IMAGE_OF_PRODUCT */
     int64_t product;
     int64_t created;
     char sha256[HEX64_SIZE];      /* of the file, which is the blob's name */
     char md5[HEX32_SIZE];         /* of the file */
     char payload_md5[HEX32_SIZE]; /* inflated and without signature: what a device computes */
     char variant[WORD_SIZE];      /* hardware variant; empty: any */
-    char file[NAME_SIZE];         /* name for GET /<product>/<file>.bin; empty: none */
+    char file[NAME_SIZE];         /* name for GET /<product>/<file>.bin; path of a resource */
     char marker_key[KEY_SIZE];    /* OTAdrive's marker, when the image has one */
     char marker_version[VERSION_SIZE];
     int64_t size;         /* bytes of the file */

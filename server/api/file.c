@@ -1,0 +1,155 @@
+/* Files of a product beside its firmware: what OTAdrive's devices are configured with, and keep. */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "api/inside.h"
+#include "api/show.h"
+
+enum { CONFIG_MAX = 65536, RESOURCE_MAX = 4 << 20 };
+static const char config_path[] = "config";
+
+static json_t *show_file(const struct image *image)
+{
+    return json_pack("{s:s, s:s, s:s, s:I, s:o}", "path", image->file, "sha256", image->sha256,
+                     "md5", image->md5, "size", (json_int_t)image->size, "changed",
+                     show_time(image->created));
+}
+
+static void put(struct http_exchange *x, enum part part, const char *path)
+{
+    struct image *image = http_alloc(x, sizeof *image);
+    struct fleet_error error;
+    size_t size;
+    const char *body = http_body(x, &size);
+
+    if (!api_failed(x,
+                    fleet_file_put(api_fleet(x), api_actor(x), http_path(x, "product"), part, path,
+                                   body, size, image, &error),
+                    &error)) {
+        http_answer_json(x, 200, show_file(image));
+    }
+}
+
+static void take_away(struct http_exchange *x, enum part part, const char *path)
+{
+    struct fleet_error error;
+
+    if (!api_failed(x,
+                    fleet_file_remove(api_fleet(x), api_actor(x), http_path(x, "product"), part,
+                                      path, &error),
+                    &error)) {
+        http_answer_empty(x, 204);
+    }
+}
+
+/* --- Configuration ---------------------------------------------------------------------------- */
+
+static void take(void *ctx, const struct image *image)
+{
+    *(struct image *)ctx = *image;
+}
+
+/* As it was given, blanks and all: devices get these very bytes. */
+static void show_config(struct http_exchange *x)
+{
+    struct image *image = http_alloc(x, sizeof *image);
+    struct fleet_error error;
+    int fd;
+
+    image->no = 0;
+    if (api_failed(x,
+                   fleet_file_list(api_fleet(x), api_actor(x), http_path(x, "product"), PART_CONFIG,
+                                   take, image, &error),
+                   &error)) {
+        return;
+    }
+    if (image->no == 0) {
+        http_answer_not_found(x);
+        return;
+    }
+    if (api_failed(x, fleet_image_open(api_fleet(x), api_actor(x), image, &fd, &error), &error)) {
+        return;
+    }
+    const struct http_file file = {
+        .fd = fd, .size = (uint64_t)image->size, .type = "application/json", .etag = image->sha256};
+    http_answer_file(x, &file);
+}
+
+static void put_config(struct http_exchange *x)
+{
+    size_t size;
+    const char *body = http_body(x, &size);
+    json_error_t at;
+    json_t *json = json_loadb(body, size, JSON_REJECT_DUPLICATES, &at);
+
+    if (!json_is_object(json)) {
+        http_answer_error(x, 422, "invalid", "config", "the configuration is no object of JSON%s%s",
+                          json == NULL ? ": " : "", json == NULL ? at.text : "");
+    } else {
+        put(x, PART_CONFIG, config_path);
+    }
+    json_decref(json);
+}
+
+static void remove_config(struct http_exchange *x)
+{
+    take_away(x, PART_CONFIG, config_path);
+}
+
+/* --- Resources -------------------------------------------------------------------------------- */
+
+static void add_file(void *ctx, const struct image *image)
+{
+    json_array_append_new(ctx, show_file(image));
+}
+
+static void list_resources(struct http_exchange *x)
+{
+    struct fleet_error error;
+    json_t *items = json_array();
+
+    if (api_failed(x,
+                   fleet_file_list(api_fleet(x), api_actor(x), http_path(x, "product"),
+                                   PART_RESOURCE, add_file, items, &error),
+                   &error)) {
+        json_decref(items);
+        return;
+    }
+    const struct fleet_page page = {.total = (int64_t)json_array_size(items)};
+    api_answer_page(x, items, &page);
+}
+
+static void put_resource(struct http_exchange *x)
+{
+    put(x, PART_RESOURCE, http_path(x, "path"));
+}
+
+static void remove_resource(struct http_exchange *x)
+{
+    take_away(x, PART_RESOURCE, http_path(x, "path"));
+}
+
+#define ABOUT(name, text, answer, list)                                                            \
+    static const struct api_about about_##name = {text, NULL, answer, list}
+ABOUT(config, "what OTAdrive's devices are configured with, as it was given", NULL, false);
+ABOUT(put_config, "configure OTAdrive's devices: the body is an object of JSON", "File", false);
+ABOUT(remove_config, "leave OTAdrive's devices without a configuration", NULL, false);
+ABOUT(resources, "files that OTAdrive's devices keep beside the firmware", "File", true);
+ABOUT(put_resource, "put such a file: its bytes are the body", "File", false);
+ABOUT(remove_resource, "remove such a file", NULL, false);
+
+#define PRODUCT "/api/v1/products/{product}"
+const struct http_route api_file_routes[] = {
+    {HTTP_GET, PRODUCT "/config", HTTP_VIEWER, 0, 0, show_config, NULL, &about_config},
+    {HTTP_PUT, PRODUCT "/config", HTTP_DEVELOPER, 0, CONFIG_MAX, put_config, NULL,
+     &about_put_config},
+    {HTTP_DELETE, PRODUCT "/config", HTTP_DEVELOPER, 0, 0, remove_config, NULL,
+     &about_remove_config},
+    {HTTP_GET, PRODUCT "/resources", HTTP_VIEWER, 0, 0, list_resources, NULL, &about_resources},
+    {HTTP_PUT, PRODUCT "/resources/{path...}", HTTP_DEVELOPER, 0, RESOURCE_MAX, put_resource, NULL,
+     &about_put_resource},
+    {HTTP_DELETE, PRODUCT "/resources/{path...}", HTTP_DEVELOPER, 0, 0, remove_resource, NULL,
+     &about_remove_resource},
+};
+const size_t api_file_count = sizeof api_file_routes / sizeof api_file_routes[0];
