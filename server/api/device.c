@@ -666,6 +666,7 @@ static void claim(struct http_exchange *x)
 
 struct answer_fields {
     const char *update, *answer;
+    int64_t offset;
 };
 static const char *const answers[] = {"now", "tonight", "no", NULL};
 static const struct http_field answer_fields[] = {
@@ -682,6 +683,12 @@ static const struct http_field answer_fields[] = {
      .choices = answers,
      .at = offsetof(struct answer_fields, answer),
      .help = "what the owner says"},
+    {.name = "offset",
+     .kind = HTTP_NUMBER,
+     .min = -14 * 60,
+     .max = 14 * 60,
+     .at = offsetof(struct answer_fields, offset),
+     .help = "minutes that the owner's clock is ahead of UTC, for tonight: at three o'clock there"},
     {0},
 };
 static const struct http_schema answer_schema = {"Answer", answer_fields};
@@ -708,7 +715,9 @@ static void answer_question(struct http_exchange *x)
     for (int i = 0; answers[i] != NULL; i++) {
         answer = strcmp(answers[i], fields.answer) == 0 ? (enum answer)i : answer;
     }
-    if (!api_failed(x, fleet_device_answer(api_fleet(x), api_actor(x), device->id, answer, &error),
+    if (!api_failed(x,
+                    fleet_device_answer(api_fleet(x), api_actor(x), device->id, answer,
+                                        (int32_t)fields.offset, &error),
                     &error) &&
         find(x, device)) {
         if (answer == ANSWER_NOW && link->notify != NULL) {

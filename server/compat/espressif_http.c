@@ -185,7 +185,7 @@ static bool may_upgrade(struct http_exchange *x, const struct actor *actor,
         return false;
     }
     facts.device_key = whole->device_key;
-    status = fleet_device_answer(fleet, actor, device->id, ANSWER_NOW, &error);
+    status = fleet_device_answer(fleet, actor, device->id, ANSWER_NOW, 0, &error);
     if (status != FLEET_OK && status != FLEET_CONFLICT) {
         return !failed(x, status, &error);
     }

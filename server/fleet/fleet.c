@@ -780,6 +780,7 @@ void fleet_housekeeping(struct fleet *fleet)
     if (fleet_perform(sweep_old, &sweep) != FLEET_OK) {
         return;
     }
+    fleet_give_up_stuck(fleet);
     struct store_view *view = store_read(fleet->store);
     if (view != NULL) {
         (void)blobs_collect(fleet->blobs, BLOB_AGE_MS, blob_used, view);

@@ -403,9 +403,9 @@ enum fleet_status fleet_device_claim(struct fleet *fleet, const struct actor *ac
 
 enum answer { ANSWER_NOW, ANSWER_TONIGHT, ANSWER_NO };
 /** The owner answers for the going update: about the download, or the reboot when it is downloaded.
- */
+ *  "Tonight" is the next three o'clock of a clock that is so many minutes ahead of UTC. */
 enum fleet_status fleet_device_answer(struct fleet *fleet, const struct actor *actor,
-                                      const char *id, enum answer answer,
+                                      const char *id, enum answer answer, int32_t east_minutes,
                                       struct fleet_error *error);
 
 /* --- Updates ------------------------------------------------------------------------------- */

@@ -228,12 +228,6 @@ static bool same_version(const char *reported, const char *version)
            strncmp(reported, version, UPD_ROM_VERSION_NONOS) == 0;
 }
 
-static bool reboots_by_itself(const struct product *product)
-{
-    return product->kind == KIND_ARDUINO || product->kind == KIND_OTADRIVE ||
-           product->kind == KIND_IDF || product->kind == KIND_RTOS;
-}
-
 /** The event that a heard version is for the going update; false: it tells nothing. */
 static bool version_event(const struct product *product, const struct update *update,
                           const char *version, int64_t now, enum update_event *event,
@@ -256,7 +250,7 @@ static bool version_event(const struct product *product, const struct update *up
     }
     *inferred = update->state == UPDATE_DOWNLOADED;
     return update->state == UPDATE_REBOOTING || update->state == UPDATE_RUNNING ||
-           (update->state == UPDATE_DOWNLOADED && reboots_by_itself(product));
+           (update->state == UPDATE_DOWNLOADED && fleet_reboots_by_itself(product));
 }
 
 static const char *cause_of(enum update_event event)

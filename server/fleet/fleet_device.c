@@ -20,6 +20,7 @@ struct device_work {
     struct update update;
     bool downgrade, blocked;
     enum answer answer;
+    int64_t east_ms; /* of UTC, the owner's clock */
 };
 
 static void describe(const struct device *device, char *json, size_t room)
@@ -816,12 +817,13 @@ static enum store_result answer(struct store_view *view, void *ctx)
         }
         break;
     case ANSWER_TONIGHT: {
-        /* Three in the morning of UTC, at least an hour away; the owner's clock is not known. */
-        int64_t now = fleet_now(fleet), night = now - now % DAY_MS + 3 * 3600 * 1000;
-        while (night < now + 3600 * 1000) {
+        /* Three in the morning of the owner's clock, at least an hour away. */
+        int64_t here = fleet_now(fleet) + work->east_ms;
+        int64_t night = here - here % DAY_MS + 3 * 3600 * 1000;
+        while (night < here + 3600 * 1000) {
             night += DAY_MS;
         }
-        device->not_before = night;
+        device->not_before = night - work->east_ms;
         device->accepted = update.release;
         device->reboot_accepted = reboot;
         break;
@@ -838,9 +840,13 @@ static enum store_result answer(struct store_view *view, void *ctx)
 }
 
 enum fleet_status fleet_device_answer(struct fleet *fleet, const struct actor *actor,
-                                      const char *id, enum answer given, struct fleet_error *error)
+                                      const char *id, enum answer given, int32_t east_minutes,
+                                      struct fleet_error *error)
 {
-    struct device_work work = {.base = {fleet, actor, error, false}, .id = id, .answer = given};
+    struct device_work work = {.base = {fleet, actor, error, false},
+                               .id = id,
+                               .answer = given,
+                               .east_ms = east_minutes * (int64_t)60000};
     return fleet_perform(answer, &work);
 }
 

@@ -128,6 +128,153 @@ enum store_result fleet_begin_update(struct store_view *view, struct fleet *flee
     return result == STORE_OK ? record(view, fleet, update, device, cause) : result;
 }
 
+/* --- What nothing is heard of any more -------------------------------------------------------- */
+
+bool fleet_reboots_by_itself(const struct product *product)
+{
+    return product->kind == KIND_ARDUINO || product->kind == KIND_OTADRIVE ||
+           product->kind == KIND_IDF || product->kind == KIND_RTOS;
+}
+
+enum {
+    HOUR_MS = 3600000,
+    QUIET_DAY_MS = 24 * HOUR_MS,
+    STUCK_AT_ONCE = 256, /* updates that one housekeeping gives up; the next one goes on */
+};
+
+/** How long a state may last without a word; 0: as long as it likes, because it waits for people, or
+ *  for a device that has not begun. */
+static int64_t patience(const struct product *product, int64_t every, const struct update *update)
+{
+    /* Who has no habit yet gets a day; others twice their habit, and an hour at least. */
+    int64_t least = every == 0 ? QUIET_DAY_MS : HOUR_MS;
+    int64_t habit = 2 * every;
+    switch ((enum update_state)update->state) {
+    case UPDATE_DOWNLOADED:
+        if (!fleet_reboots_by_itself(product)) {
+            return 0;
+        }
+        break;
+    case UPDATE_DOWNLOADING:
+    case UPDATE_REBOOTING:
+        break;
+    case UPDATE_RUNNING:
+        least = QUIET_DAY_MS;
+        break;
+    default:
+        return 0;
+    }
+    return habit > least ? habit : least;
+}
+
+struct stuck {
+    struct operation base;
+    int64_t updates[STUCK_AT_ONCE];
+    size_t count;
+    struct store_view *view;
+};
+
+/** What is wrong with it: a reason; NULL: nothing. `text` says it (SENTENCE_SIZE). */
+static const char *stuck_reason(struct fleet *fleet, const struct product *product,
+                                const struct device *device, const struct update *update,
+                                char *text)
+{
+    struct telemetry noted = {0};
+    (void)store_noted(fleet->store, device->no, &noted);
+    int64_t heard = device->last_seen > update->changed ? device->last_seen : update->changed;
+    heard = noted.last_seen > heard ? noted.last_seen : heard;
+    int64_t every = noted.poll_every != 0 ? noted.poll_every : device->poll_every;
+    int64_t now = fleet_now(fleet), silence = now - heard;
+    int64_t allowed = patience(product, every, update);
+    const char *state = update_state_word((enum update_state)update->state);
+    if (allowed == 0) {
+        return NULL;
+    }
+    if (silence > allowed) {
+        snprintf(text, SENTENCE_SIZE, "%s, and not heard of for %lld hours", state,
+                 (long long)(silence / HOUR_MS));
+        return "not_heard_of";
+    }
+    /* It is heard, and nothing comes of the update. */
+    if (now - update->changed > 7 * (allowed > QUIET_DAY_MS ? allowed : QUIET_DAY_MS)) {
+        snprintf(text, SENTENCE_SIZE, "%s for %lld days, although the device is heard of", state,
+                 (long long)((now - update->changed) / QUIET_DAY_MS));
+        return "stuck";
+    }
+    return NULL;
+}
+
+/** The device and the product of an update that is the device's going one. */
+static bool stuck_around(struct store_view *view, const struct update *update,
+                         struct device *device, struct product *product)
+{
+    return store_get_no(view, STORE_DEVICE, update->device, device) == STORE_OK &&
+           device->update == update->no &&
+           store_get_no(view, STORE_PRODUCT, update->product, product) == STORE_OK;
+}
+
+static bool look_at(void *ctx, const void *record_)
+{
+    struct stuck *stuck = ctx;
+    const struct update *update = record_;
+    struct device device;
+    struct product product;
+    char text[SENTENCE_SIZE];
+    if (stuck_around(stuck->view, update, &device, &product) &&
+        stuck_reason(stuck->base.fleet, &product, &device, update, text) != NULL) {
+        stuck->updates[stuck->count++] = update->no;
+    }
+    return stuck->count < STUCK_AT_ONCE;
+}
+
+static enum store_result give_up(struct store_view *view, void *ctx)
+{
+    struct stuck *stuck = ctx;
+    struct fleet *fleet = stuck->base.fleet;
+    enum store_result result = STORE_OK;
+    for (size_t i = 0; i < stuck->count && result == STORE_OK; i++) {
+        struct update update;
+        struct device device;
+        struct product product;
+        char text[SENTENCE_SIZE];
+        /* Looked at again: it may have been heard of in between. */
+        if (store_get_no(view, STORE_UPDATE, stuck->updates[i], &update) != STORE_OK ||
+            !stuck_around(view, &update, &device, &product)) {
+            continue;
+        }
+        const char *reason = stuck_reason(fleet, &product, &device, &update, text);
+        if (reason != NULL) {
+            (void)fleet_fail_update(view, fleet, &update, &device, reason, text, true, &result);
+        }
+    }
+    return result;
+}
+
+void fleet_give_up_stuck(struct fleet *fleet)
+{
+    static const enum update_state states[] = {UPDATE_DOWNLOADING, UPDATE_DOWNLOADED,
+                                               UPDATE_REBOOTING, UPDATE_RUNNING};
+    struct fleet_error error;
+    struct stuck stuck = {.base = {.fleet = fleet, .actor = &fleet_system, .error = &error}};
+    stuck.view = store_read(fleet->store);
+    for (size_t i = 0; stuck.view != NULL && i < sizeof states / sizeof states[0]; i++) {
+        struct store_where where[] = {
+            STORE_NUMBER("state", states[i]),
+            {"changed", STORE_LT, fleet_now(fleet) - HOUR_MS, NULL},
+        };
+        struct store_query query = {.where = where, .count = 2, .order = "no"};
+        if (stuck.count < STUCK_AT_ONCE) {
+            (void)store_each(stuck.view, STORE_UPDATE, &query, look_at, &stuck);
+        }
+    }
+    if (stuck.view != NULL) {
+        store_end(stuck.view);
+    }
+    if (stuck.count != 0) {
+        (void)fleet_perform(give_up, &stuck);
+    }
+}
+
 /* --- What people see and do
  * ------------------------------------------------------------------------ */
 

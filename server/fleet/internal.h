@@ -158,6 +158,11 @@ const struct product *snapshot_product(const struct snapshot *snapshot, const ch
 void snapshot_releases(const struct snapshot *snapshot, const struct product *product,
                        struct decide_input *input);
 
+/** Whether devices of this kind restart when they have an update, without being told. */
+bool fleet_reboots_by_itself(const struct product *product);
+/** Give up the updates that nothing is heard of for longer than their devices' habits allow. */
+void fleet_give_up_stuck(struct fleet *fleet);
+
 /** Page and order of a list, from what was asked: `sorts` are the fields that it may be sorted by,
  *  "name created"; without a wish, *into keeps its order. And the cursor of the next page. */
 enum fleet_status fleet_paging(const struct fleet_query *query, const char *sorts,

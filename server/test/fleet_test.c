@@ -540,7 +540,7 @@ static void test_espressifs_procedure(void **state)
     facts.device_key = device.device_key;
     GOOD(fleet_check(fleet, &facts, &answer, &error));
     assert_false(answer.reboot);
-    GOOD(fleet_device_answer(fleet, &person, device.id, ANSWER_NOW, &error));
+    GOOD(fleet_device_answer(fleet, &person, device.id, ANSWER_NOW, 0, &error));
     GOOD(fleet_check(fleet, &facts, &answer, &error));
     assert_true(answer.reboot);
     GOOD(fleet_device_said(fleet, device.id, SAYING_REBOOTING, NULL, NULL, &error));
@@ -604,16 +604,163 @@ static void test_consent_before_the_download(void **state)
     GOOD(fleet_device_claim(fleet, &person, device.claim_code, &claimed, &error));
     REFUSED(fleet_device_claim(fleet, &person, device.claim_code, &claimed, &error),
             FLEET_NOT_FOUND, "no_such_code");
-    GOOD(fleet_device_answer(fleet, &person, device.id, ANSWER_TONIGHT, &error));
+    GOOD(fleet_device_answer(fleet, &person, device.id, ANSWER_TONIGHT, 0, &error));
     assert_int_equal(ask(&product, "1", "1.0.0").reason, REASON_POSTPONED);
     now += 26LL * 3600 * 1000;
     answer = ask(&product, "1", "1.0.0");
     assert_int_equal(answer.reason, REASON_OFFER);
     expect_state(answer.update.id, UPDATE_ACCEPTED, false);
-    GOOD(fleet_device_answer(fleet, &person, device.id, ANSWER_NO, &error));
+    GOOD(fleet_device_answer(fleet, &person, device.id, ANSWER_NO, 0, &error));
     assert_int_equal(ask(&product, "1", "1.0.0").reason, REASON_DECLINED);
-    REFUSED(fleet_device_answer(fleet, &person, device.id, ANSWER_NOW, &error), FLEET_CONFLICT,
+    REFUSED(fleet_device_answer(fleet, &person, device.id, ANSWER_NOW, 0, &error), FLEET_CONFLICT,
             "nothing_to_answer");
+}
+
+static void test_tonight_is_where_the_owner_is(void **state)
+{
+    (void)state;
+    enum { HOUR = 3600000 };
+    static const struct {
+        int hour, minute; /* of UTC, when the owner answers */
+        int32_t east;     /* minutes */
+        int waits;        /* minutes, until three o'clock there and an hour at least */
+    } rows[] = {
+        {0, 0, 0, 180},
+        {1, 59, 0, 61},
+        {2, 0, 0, 60},
+        {2, 1, 0, 24 * 60 + 59},
+        {23, 0, 0, 240},
+        {20, 0, 7 * 60, 24 * 60},
+        {18, 30, 7 * 60, 90},
+        {19, 30, 7 * 60, 23 * 60 + 30 + 60},
+        {0, 0, -5 * 60, 480},
+        {6, 30, -5 * 60, 90},
+        {0, 0, 14 * 60, 780},
+        {0, 0, -14 * 60, 1020},
+        {12, 0, 5 * 60 + 45, 555},
+    };
+    struct product product;
+    struct user owner;
+    make_product(&product, "lamp", KIND_ARDUINO, CONSENT_ASK_DOWNLOAD);
+    release_app(&product, "1.1.0");
+    GOOD(fleet_user_create(fleet, &root, "owner", "owner's word", false, &owner, &error));
+    struct actor person = {.kind = ACTOR_USER, .user = owner.no, .name = "owner"};
+    int64_t midnight = now - now % (24 * HOUR) + 24 * HOUR;
+    now = midnight;
+    struct fleet_answer answer = ask(&product, "1", "1.0.0");
+    struct device device, claimed;
+    GOOD(fleet_device_show(fleet, &root, answer.device.id, &device, &error));
+    GOOD(fleet_device_claim(fleet, &person, device.claim_code, &claimed, &error));
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        now = midnight + rows[i].hour * HOUR + rows[i].minute * 60000;
+        GOOD(fleet_device_answer(fleet, &person, device.id, ANSWER_TONIGHT, rows[i].east, &error));
+        GOOD(fleet_device_show(fleet, &root, device.id, &device, &error));
+        if (device.not_before != now + rows[i].waits * 60000LL) {
+            fail_msg("row %zu waits %lld minutes and not %d", i,
+                     (long long)(device.not_before - now) / 60000, rows[i].waits);
+        }
+    }
+}
+
+/* Brings an update of a fresh device into a state; its id. */
+static void begin_update(const struct product *product, const char *serial, int64_t habit,
+                         enum update_state state, char id[ID_SIZE])
+{
+    struct fleet_answer answer;
+    for (int i = 0; habit != 0 && i < 8; i++) {
+        (void)ask(product, serial, "1.2.0"); /* newer than what is there: nothing is offered */
+        now += habit;
+    }
+    answer = ask(product, serial, "1.0.0");
+    assert_int_equal(answer.reason, REASON_OFFER);
+    strcpy(id, answer.update.id);
+    if (state >= UPDATE_DOWNLOADING) {
+        GOOD(fleet_download_begun(fleet, &answer, 0, &error));
+    }
+    if (state >= UPDATE_DOWNLOADED) {
+        GOOD(fleet_download_finished(fleet, &answer, &error));
+    }
+    if (state == UPDATE_REBOOTING) {
+        GOOD(fleet_device_said(fleet, answer.device.id, SAYING_REBOOTING, NULL, NULL, &error));
+    }
+    if (state == UPDATE_RUNNING) {
+        (void)ask(product, serial, "1.1.0");
+    }
+}
+
+static void test_what_nothing_is_heard_of_is_given_up(void **state)
+{
+    (void)state;
+    enum { MINUTE = 60000, HOUR = 60 * MINUTE, DAY = 24 * HOUR };
+    static const struct {
+        enum update_state state;
+        int64_t habit;   /* 0: none yet */
+        int64_t silence; /* as long as is allowed */
+    } rows[] = {
+        {UPDATE_ACCEPTED, 0, 0},
+        {UPDATE_ACCEPTED, HOUR, 0},
+        {UPDATE_DOWNLOADING, 0, DAY},
+        {UPDATE_DOWNLOADING, 5 * MINUTE, HOUR},
+        {UPDATE_DOWNLOADING, DAY, 2 * DAY},
+        {UPDATE_DOWNLOADED, 0, DAY},
+        {UPDATE_DOWNLOADED, 5 * MINUTE, HOUR},
+        {UPDATE_REBOOTING, 5 * MINUTE, HOUR},
+        {UPDATE_REBOOTING, 0, DAY},
+        {UPDATE_RUNNING, 5 * MINUTE, DAY},
+        {UPDATE_RUNNING, DAY, 2 * DAY},
+    };
+    struct product product;
+    make_product(&product, "lamp", KIND_ARDUINO, CONSENT_AUTOMATIC);
+    release_app(&product, "1.1.0");
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char serial[16], id[ID_SIZE];
+        struct update update;
+        snprintf(serial, sizeof serial, "%zu", i);
+        begin_update(&product, serial, rows[i].habit, rows[i].state, id);
+        now += rows[i].silence != 0 ? rows[i].silence : 100LL * DAY;
+        fleet_housekeeping(fleet);
+        GOOD(fleet_update_show(fleet, &root, id, &update, &error));
+        if (update.state != (int)rows[i].state) {
+            fail_msg("row %zu: %s too early: %s", i,
+                     update_state_word((enum update_state)update.state), update.text);
+        }
+        now += rows[i].silence != 0 ? rows[i].silence : 0;
+        fleet_housekeeping(fleet);
+        GOOD(fleet_update_show(fleet, &root, id, &update, &error));
+        if (rows[i].silence == 0) {
+            assert_int_equal(update.state, rows[i].state);
+            continue;
+        }
+        if (update.state != UPDATE_FAILED) {
+            fail_msg("row %zu: still %s", i, update_state_word((enum update_state)update.state));
+        }
+        assert_string_equal(update.reason, "not_heard_of");
+        assert_true(update.inferred);
+        assert_non_null(strstr(update.text, "not heard of for"));
+    }
+}
+
+static void test_an_update_of_a_device_that_is_heard_lasts_longer(void **state)
+{
+    (void)state;
+    enum { HOUR = 3600000, DAY = 24 * HOUR };
+    struct product product;
+    struct update update;
+    char id[ID_SIZE];
+    make_product(&product, "lamp", KIND_ARDUINO, CONSENT_AUTOMATIC);
+    release_app(&product, "1.1.0");
+    begin_update(&product, "1", HOUR, UPDATE_DOWNLOADING, id);
+    for (int64_t begun = now; now - begun <= 7LL * DAY; now += HOUR) {
+        (void)ask(&product, "1", NULL);
+        fleet_housekeeping(fleet);
+        GOOD(fleet_update_show(fleet, &root, id, &update, &error));
+        assert_int_equal(update.state, UPDATE_DOWNLOADING);
+    }
+    (void)ask(&product, "1", NULL);
+    fleet_housekeeping(fleet);
+    GOOD(fleet_update_show(fleet, &root, id, &update, &error));
+    assert_int_equal(update.state, UPDATE_FAILED);
+    assert_string_equal(update.reason, "stuck");
 }
 
 static void test_withdrawing_cancels_what_has_not_begun(void **state)
@@ -863,6 +1010,9 @@ int main(void)
         CASE(test_espressifs_procedure),
         CASE(test_a_rolled_back_device_is_explained),
         CASE(test_consent_before_the_download),
+        CASE(test_tonight_is_where_the_owner_is),
+        CASE(test_what_nothing_is_heard_of_is_given_up),
+        CASE(test_an_update_of_a_device_that_is_heard_lasts_longer),
         CASE(test_withdrawing_cancels_what_has_not_begun),
         CASE(test_what_is_another_s_does_not_exist),
         CASE(test_the_first_start_and_log_in),

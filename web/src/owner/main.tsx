@@ -16,7 +16,7 @@ function Offer ({ device }: { device: OwnedDevice }): JSX.Element | null {
     return null
   }
   const answer = (word: 'now' | 'tonight' | 'no') => async () => {
-    await api.post(path`/my/devices/${device.id}/answer`, { update: offer.update, answer: word })
+    await api.post(path`/my/devices/${device.id}/answer`, { update: offer.update, answer: word, offset: -new Date().getTimezoneOffset() })
   }
   const reboot = offer.question === 'reboot'
   return (
