@@ -7,6 +7,8 @@
  * alone, and by the agent, whom the server is left with for two hours. Sockets and TLS are real, the
  * flash is the simulated one, the time is a number that goes on when nobody has anything to do.
  */
+#include <poll.h>
+
 #include <updraft/agent.h>
 #include <updraft/bytes.h>
 #include <updraft/md5.h>
@@ -387,6 +389,8 @@ static struct server {
     struct pki pki;
     struct peer peer;
     const struct hostile *hostile; /* NULL: an honest server, that breaks off in the middle */
+    bool renames;                  /* the ETag is another one in each answer */
+    bool keeps_turning;            /* whole content is always honest, parts never are */
     bool resumes; /* only requests for parts, and what follows the first one, are treated so */
     bool turned;  /* from here on the server is hostile */
     uint64_t content;
@@ -425,7 +429,8 @@ static void add_head(struct peer *peer, const char *template, uint32_t count)
             }
             break;
         case 'E':
-            snprintf(text, sizeof text, "ETag: \"v2\"\r\n");
+            snprintf(text, sizeof text, "ETag: \"v%u\"\r\n",
+                     server.renames ? peer->requests + 2 : 2);
             break;
         case 'M':
             snprintf(text, sizeof text, "x-MD5: %s\r\n", new_md5);
@@ -689,7 +694,7 @@ static void reply(void *ctx, struct peer *peer)
 
     (void)ctx;
     if (row == NULL || (server.resumes && !peer->ask.is_part && !server.turned)) {
-        server.turned = row != NULL;
+        server.turned = row != NULL && !server.keeps_turning;
         reply_honestly(peer, row == NULL);
         return;
     }
@@ -736,12 +741,52 @@ enum ran { INSTALLED_NOTHING, INSTALLED_RIGHT, INSTALLED_WRONG };
 
 static const struct driver *driver;
 
+/* What is on its way between the two ends, which the kernel delivers when it likes. */
+static struct {
+    uint32_t connections; /* of the device, when the server's count began */
+    uint32_t last;
+    uint64_t sent, received; /* when the last connection began */
+} wire;
+
+static bool is_on_its_way(void)
+{
+    const struct peer *peer = &server.peer;
+    const struct sim_net *net = &d.net;
+
+    if (net->socket < 0) {
+        return false;
+    }
+    if ((net->state == UPD_WIRE_OPENING && !net->shakes) || peer->socket < 0 ||
+        net->connections - wire.connections != peer->connections) {
+        return true;
+    }
+    return net->received - wire.received != peer->wire ||
+           (!peer->ready && peer->door != DOOR_SILENT && net->sent - wire.sent != peer->got);
+}
+
+/* Time does not go on while something is. @return false: nothing is, or it takes too long */
+static bool wait_for_wire(uint32_t *waits)
+{
+    struct pollfd ends[] = {{.fd = d.net.socket, .events = sim_net_events(&d.net)},
+                            {.fd = server.peer.socket, .events = POLLIN},
+                            {.fd = server.peer.listener, .events = POLLIN}};
+
+    if (*waits >= 200 || !is_on_its_way()) {
+        return false;
+    }
+    ++*waits;
+    (void)poll(ends, 3, 1);
+    return true;
+}
+
 /* Until the device restarts, gives up, or the time is over. @return false: it never came to rest */
 static bool run_for(uint32_t limit_ms)
 {
     const uint32_t begin_ms = d.now_ms;
     uint32_t idle = 0;
+    uint32_t waits = 0;
 
+    wire.connections = wire.last = d.net.connections;
     driver->begin();
     for (uint32_t polls = 0; polls < 3000000; polls++) {
         const bool moved = peer_pump(&server.peer, d.now_ms);
@@ -749,8 +794,14 @@ static bool run_for(uint32_t limit_ms)
         if (d.restarts || wait == UINT32_MAX || d.now_ms - begin_ms >= limit_ms) {
             return true;
         }
+        if (d.net.connections != wire.last) {
+            wire.last = d.net.connections;
+            wire.sent = d.net.sent;
+            wire.received = d.net.received;
+        }
         idle = moved || wait == 0 ? 0 : idle + 1;
-        if (idle < 2) {
+        waits = idle == 0 ? 0 : waits;
+        if (idle < 2 || wait_for_wire(&waits)) {
             continue;
         }
         const uint32_t next = peer_wait(&server.peer, d.now_ms);
@@ -802,7 +853,7 @@ static enum ran judge(const char **what)
 }
 
 static struct {
-    uint32_t cells, wrong, undistinguished, hasty, leaks;
+    uint32_t cells, sieges, wrong, undistinguished, hasty, leaks;
 } sum;
 
 static bool is_last_to_complain(const char *name, bool part, bool tls, const char *what)
@@ -940,14 +991,122 @@ static void test_no_server_gets_anything_wrong_installed(void)
     CHECK(sum.leaks == 0);
 }
 
+/* --- Weeks with such a server ----------------------------------------------------------------- */
+
+/*
+ * What is on the wire and in the flash when the server is left alone with the agent for 28 days, of
+ * which each begins with a check. A day of them is as long as all the others: what is bounded here
+ * is so for ever.
+ */
+enum { DAYS = 28, DAY_S = 86400 };
+
+static const struct siege {
+    const char *name;
+    struct hostile row;
+    bool renames, half, keeps_turning;
+    bool ends_well;     /* the image is installed in the end */
+    uint32_t downloads; /* of a whole image, at most */
+    uint32_t checks;    /* at most */
+    enum upd_trouble at_the_end;
+} sieges[] = {
+    {.name = "no update for ever",
+     .row = {.head = "HTTP/1.1 304 Same\r\n\r\n", .body = BODY_NONE},
+     .checks = DAYS + 4},
+    {.name = "no update for ever, and a length",
+     .row = {.head = "HTTP/1.1 304 Same\r\nETag: \"v1\"\r\nContent-Length: 20000\r\n\r\n"},
+     .checks = DAYS + 4},
+    {.name = "the same bad update for ever",
+     .row = {.body = BODY_FLIPPED, .arg = 990},
+     .downloads = 1,
+     .checks = DAYS + 6,
+     .at_the_end = T(KNOWN_BAD)},
+    {.name = "the same bad update for ever, begun before",
+     .row = {.body = BODY_FLIPPED, .arg = 990},
+     .half = true,
+     .downloads = 1,
+     .checks = DAYS + 6,
+     .at_the_end = T(KNOWN_BAD)},
+    {.name = "the same bad update for ever, without a name",
+     .row = {.head = "%S%L\r\n", .body = BODY_FLIPPED, .arg = 990},
+     .downloads = DAYS + 12,
+     .checks = DAYS + 12,
+     .at_the_end = T(IMAGE_DIGEST)},
+    {.name = "the same bad update for ever, each time by another name",
+     .row = {.body = BODY_FLIPPED, .arg = 990},
+     .renames = true,
+     .downloads = DAYS + 12,
+     .checks = DAYS + 12,
+     .at_the_end = T(IMAGE_DIGEST)},
+    {.name = "for ever busy",
+     .row = {.head = "HTTP/1.1 503 Busy\r\n\r\n", .body = BODY_NONE},
+     .checks = 2 * DAYS + 12,
+     .at_the_end = T(BUSY)},
+    {.name = "for ever half of it, which is the same half",
+     .row = {.head = "HTTP/1.1 200 OK\r\n%E%MContent-Length: %T\r\n\r\n",
+             .body = BODY_WHOLE,
+             .place = IN_MIDDLE,
+             .end = END_RESET},
+     .downloads = TRIES * (2 * DAYS + 12),
+     .checks = 2 * DAYS + 12,
+     .at_the_end = T(CONNECTION_LOST)},
+    {.name = "parts that are never right, wholes that are",
+     .row = {.head = "HTTP/1.1 206 P\r\n%E%MContent-Range: bytes 0-99/%T\r\n\r\n"},
+     .half = true,
+     .keeps_turning = true,
+     .ends_well = true,
+     .downloads = 2,
+     .checks = 4},
+};
+
+static void test_no_server_keeps_a_device_busy_for_weeks(void)
+{
+    driver = &drivers[1];
+    every_s = DAY_S;
+    for (uint32_t i = 0; i < sizeof sieges / sizeof sieges[0]; i++) {
+        const struct siege *siege = &sieges[i];
+        const char *what = "";
+        if (only != NULL && strstr(siege->name, only) == NULL) {
+            continue;
+        }
+        begin_device(siege->half ? half[1] : fresh, false);
+        CHECK_THAT(siege->name, start_device());
+        server.hostile = &siege->row;
+        server.renames = siege->renames;
+        server.resumes = server.keeps_turning = siege->keeps_turning;
+        const uint64_t received = d.net.received;
+        const uint64_t erases = d.sim.counters.erases;
+        CHECK_THAT(siege->name, run_for((uint32_t)DAYS * DAY_S * 1000u));
+        const uint64_t bytes = d.net.received - received;
+        const uint64_t sectors = new_image.size / 4096 + 4; /* its own, and those of the journal */
+        d.net.transport.close(d.net.transport.ctx);
+        char text[200];
+        snprintf(text, sizeof text, "%s: %u checks, %u connections, %u bytes, %u erases, ended %s",
+                 siege->name, d.checks, server.peer.connections, (uint32_t)bytes,
+                 (uint32_t)(d.sim.counters.erases - erases), upd_trouble_name(d.ended));
+        CHECK_THAT(text, d.checks <= siege->checks);
+        CHECK_THAT(text, siege->ends_well || d.checks >= DAYS - 2 || siege->renames);
+        CHECK_THAT(text, bytes <= (uint64_t)siege->downloads * new_image.size +
+                                      (uint64_t)server.peer.connections * 2048);
+        CHECK_THAT(text, d.sim.counters.erases - erases <= siege->downloads * sectors);
+        CHECK_THAT(text, siege->ends_well || d.ended == siege->at_the_end);
+        const enum ran ran = judge(&what);
+        CHECK_THAT(text, ran == (siege->ends_well ? INSTALLED_RIGHT : INSTALLED_NOTHING));
+        sum.wrong += ran == INSTALLED_WRONG;
+        sum.sieges++;
+    }
+    server.renames = server.keeps_turning = false;
+}
+
 int main(int argc, char **argv)
 {
     only = argc > 1 ? argv[1] : NULL;
     set_up();
     CHECK_RUN(test_no_server_gets_anything_wrong_installed);
+    CHECK_RUN(test_no_server_keeps_a_device_busy_for_weeks);
     tear_down();
     printf(
         "note: hostile cases: %u (%u runs), installed wrong: %u, undistinguished: %u, asked too often: %u\n",
-        (unsigned)HOSTILES, sum.cells, sum.wrong, sum.undistinguished, sum.hasty);
+        (unsigned)(HOSTILES + sizeof sieges / sizeof sieges[0]), sum.cells + sum.sieges, sum.wrong,
+        sum.undistinguished, sum.hasty);
     check_end();
 }

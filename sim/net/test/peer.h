@@ -85,6 +85,7 @@ struct peer {
     bool shakes, ready, asked, over;
     uint32_t at;
     uint32_t wire; /* bytes that were sent on this connection, TLS's own included */
+    uint32_t got;  /* and received */
     uint32_t next_ms;
     bool moved; /* bytes came or went */
 };
@@ -95,6 +96,7 @@ static inline ssize_t peer_pull(gnutls_transport_ptr_t ctx, void *data, size_t s
     const ssize_t got = recv(peer->socket, data, size, MSG_DONTWAIT);
 
     peer->moved = peer->moved || got > 0;
+    peer->got += got > 0 ? (uint32_t)got : 0;
     if (got < 0 && peer->session != NULL) {
         gnutls_transport_set_errno(peer->session, errno);
     }
@@ -195,7 +197,7 @@ static inline void peer_accept(struct peer *peer)
     peer->moved = true;
     peer->connections++;
     peer->shakes = peer->ready = peer->asked = peer->over = false;
-    peer->at = peer->wire = peer->ask.size = 0;
+    peer->at = peer->wire = peer->got = peer->ask.size = 0;
     peer->answer.size = peer->answer.head = peer->answer.burst = peer->answer.every_ms = 0;
     peer->answer.loop = peer->answer.quick = peer->answer.damage = peer->answer.cut = 0;
     peer->answer.end = END_HANG;
