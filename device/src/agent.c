@@ -186,11 +186,29 @@ static bool is_of_flash(enum upd_trouble trouble)
     return trouble == UPD_TROUBLE_FLASH_FAILED || trouble == UPD_TROUBLE_FLASH_HOLDS_OTHER;
 }
 
+/*
+ * The server hears of it before the next interval. One that goes on offering what is bad, by another
+ * name or by none, is asked less and less, and once a day in the end: each time costs erases.
+ */
+static void due_after_bad(struct upd_agent *agent)
+{
+    uint32_t in_ms = SOON_MS;
+
+    if (agent->memo.failures > 1) {
+        in_ms = upd_pause_ms(AGAIN_MS, AGAIN_MOST_MS, agent->memo.failures, random_of(agent));
+    }
+    due_in(agent, in_ms / 1000 + 1);
+}
+
 static void end_badly(struct upd_agent *agent, enum upd_trouble trouble)
 {
     const enum upd_remedy remedy = upd_trouble_remedy(trouble);
     const bool ordered = agent->is_ordered;
 
+    if (agent->has_begun && trouble == UPD_TROUBLE_BAD_PART) {
+        /* A server that cannot send parts may well send all of it, next time. */
+        (void)(upd_writer_abort(&agent->writer) == UPD_OK);
+    }
     rest(agent);
     agent->trouble = trouble;
     if (agent->memo.failures < UINT8_MAX) {
@@ -206,7 +224,7 @@ static void end_badly(struct upd_agent *agent, enum upd_trouble trouble)
         memcpy(agent->fell, agent->asking.version, sizeof agent->fell);
     }
     if (!ordered && remedy == UPD_REMEDY_AVOID) {
-        due_in(agent, SOON_MS / 1000 + 1); /* the server hears of it before the next interval */
+        due_after_bad(agent);
     }
     if (ordered) {
         agent->asking.report_why = upd_trouble_name(trouble);
