@@ -994,9 +994,8 @@ static void test_no_server_gets_anything_wrong_installed(void)
 /* --- Weeks with such a server ----------------------------------------------------------------- */
 
 /*
- * What is on the wire and in the flash when the server is left alone with the agent for 28 days, of
- * which each begins with a check. A day of them is as long as all the others: what is bounded here
- * is so for ever.
+ * The server is left alone with the agent, which checks once a day, for four weeks: how often it is
+ * asked, what comes over the wire, and what the flash has to bear.
  */
 enum { DAYS = 28, DAY_S = 86400 };
 
@@ -1028,14 +1027,14 @@ static const struct siege {
      .at_the_end = T(KNOWN_BAD)},
     {.name = "the same bad update for ever, without a name",
      .row = {.head = "%S%L\r\n", .body = BODY_FLIPPED, .arg = 990},
-     .downloads = DAYS + 12,
-     .checks = DAYS + 12,
+     .downloads = 2 * DAYS + 12,
+     .checks = 2 * DAYS + 12,
      .at_the_end = T(IMAGE_DIGEST)},
     {.name = "the same bad update for ever, each time by another name",
      .row = {.body = BODY_FLIPPED, .arg = 990},
      .renames = true,
-     .downloads = DAYS + 12,
-     .checks = DAYS + 12,
+     .downloads = 2 * DAYS + 12,
+     .checks = 2 * DAYS + 12,
      .at_the_end = T(IMAGE_DIGEST)},
     {.name = "for ever busy",
      .row = {.head = "HTTP/1.1 503 Busy\r\n\r\n", .body = BODY_NONE},
