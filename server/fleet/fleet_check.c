@@ -512,7 +512,7 @@ static void choose_named(struct check *check, const struct update *update)
     bool offered = check->decision.reason == REASON_OFFER && release == check->decision.release;
     bool going = release != NULL && update != NULL && update->no != 0 &&
                  update->release == release->no && update->state >= UPDATE_ACCEPTED &&
-                 update->state != UPDATE_DECLINED &&
+                 update->state != UPDATE_DECLINED && update->state != UPDATE_RUNNING &&
                  !update_state_over((enum update_state)update->state);
     /* Nobody in particular gets what is current, file by file. */
     bool plain = answer->device.no == 0 && release != NULL && release->current;
