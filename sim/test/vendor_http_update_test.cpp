@@ -358,6 +358,24 @@ void test_the_content()
     end();
 }
 
+/* A connection that ends anywhere: nothing is handed to eboot. */
+void test_every_cut()
+{
+    begin();
+    const size_t head = strlen(goodHead);
+    static char part[sizeof goodHead];
+    for (size_t at = 0; at < head + 20000; at += at < head + 20 ? 1 : 1777) {
+        const size_t of_head = at < head ? at : head;
+        memcpy(part, goodHead, of_head);
+        part[of_head] = '\0';
+        const ScriptAnswer answer[] = {{part, image, at - of_head, false}};
+        client.follow(answer, 1);
+        CHECK(ESPhttpUpdate.update(client, clockUrl, "1") == HTTP_UPDATE_FAILED && commands == 0);
+        CHECK(ESPhttpUpdate.getLastError() == (at < head ? -5 : at < head + 4 ? -106 : 6));
+    }
+    end();
+}
+
 /* A server that falls silent costs the time-out, or the minute of the updater. */
 void test_silence()
 {
@@ -516,6 +534,7 @@ int main()
     CHECK_RUN(test_led);
     CHECK_RUN(test_every_answer);
     CHECK_RUN(test_the_content);
+    CHECK_RUN(test_every_cut);
     CHECK_RUN(test_silence);
     CHECK_RUN(test_redirects);
     CHECK_RUN(test_available_version);

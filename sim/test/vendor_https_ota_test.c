@@ -285,6 +285,38 @@ static void test_every_answer(void)
     end();
 }
 
+/* However the bytes come: all at once, or one by one. */
+static void test_pieces(void)
+{
+    for (uint32_t piece = 1; piece < 70; piece += piece < 5 ? 1 : 16) {
+        begin();
+        answer_sized();
+        wire.piece = piece;
+        CHECK(esp_https_ota(&config) == ESP_OK && is_written() && boots(SLOT_1));
+        end();
+    }
+}
+
+/* A connection that ends, or breaks, anywhere: the image that runs stays selected. */
+static void test_every_cut(void)
+{
+    begin();
+    answer_sized();
+    const uint32_t size = lines[0].size;
+    end();
+    for (uint32_t at = 1; at < size; at += at < 200 || at > size - 100 ? 1 : 61) {
+        for (uint32_t how = 0; how < 2; how++) {
+            begin();
+            answer_sized();
+            lines[0].size = at;
+            lines[0].end = how == 0 ? WIRE_ENDS : WIRE_BREAKS;
+            const esp_err_t err = esp_https_ota(&config);
+            CHECK((err == ESP_FAIL || err == ESP_ERR_HTTP_FETCH_HEADER) && boots(SLOT_0));
+            end();
+        }
+    }
+}
+
 /* --- Step by step ----------------------------------------------------------------------------- */
 
 static esp_err_t fail_init(esp_http_client_handle_t client)
@@ -848,6 +880,8 @@ int main(void)
 {
     CHECK_RUN(test_one_call);
     CHECK_RUN(test_every_answer);
+    CHECK_RUN(test_pieces);
+    CHECK_RUN(test_every_cut);
     CHECK_RUN(test_begin_checks_in_order);
     CHECK_RUN(test_what_is_asked_before_and_after);
     CHECK_RUN(test_an_early_end);
