@@ -17,7 +17,7 @@ struct whole {
 static const struct {
     const struct http_route *rows;
     const size_t *count;
-} parts[] = {
+} parts[API_PARTS] = {
     {api_session_routes, &api_session_count}, {api_product_routes, &api_product_count},
     {api_release_routes, &api_release_count}, {api_device_routes, &api_device_count},
     {api_file_routes, &api_file_count},       {api_update_routes, &api_update_count},
@@ -63,6 +63,13 @@ void api_tables(struct api *api, struct http_table tables[API_TABLES])
     const struct whole *whole = (const struct whole *)api;
 
     tables[0] = (struct http_table){whole->routes, whole->count, api};
+}
+
+void api_parts(struct http_table tables[API_PARTS])
+{
+    for (size_t i = 0; i < API_PARTS; i++) {
+        tables[i] = (struct http_table){parts[i].rows, *parts[i].count, NULL};
+    }
 }
 
 struct api *api_of(const struct http_exchange *x)

@@ -49,6 +49,9 @@ void api_free(struct api *api);
 enum { API_TABLES = 1 };
 /** The routes, and who may call them. */
 void api_tables(struct api *api, struct http_table tables[API_TABLES]);
+/** Its rows by noun, without a context: for those who only read them. */
+enum { API_PARTS = 8 };
+void api_parts(struct http_table tables[API_PARTS]);
 struct http_guard api_guard(struct api *api);
 
 #endif

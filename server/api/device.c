@@ -747,7 +747,7 @@ ABOUT(explain, "which update it should get now, or why none", NULL, "Decision", 
 ABOUT(order, "order an update", &order_schema, "Update", false);
 ABOUT(reboot, "tell it to reboot", NULL, "Told", false);
 ABOUT(block, "block a device, or let it in again", &block_schema, "DevicePage", false);
-ABOUT(rpc, "a request to a linked device: {action, ...}", NULL, "Any", false);
+ABOUT(rpc, "a request to a linked device: {action, ...}", NULL, "", false);
 ABOUT(claim, "become the owner of a device", &claim_schema, "OwnedDevice", false);
 ABOUT(own, "your own devices", NULL, "OwnedDevice", true);
 ABOUT(show_own, "one of your own devices", NULL, "OwnedDevice", false);

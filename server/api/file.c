@@ -132,7 +132,7 @@ static void remove_resource(struct http_exchange *x)
 
 #define ABOUT(name, text, answer, list)                                                            \
     static const struct api_about about_##name = {text, NULL, answer, list}
-ABOUT(config, "what OTAdrive's devices are configured with, as it was given", NULL, false);
+ABOUT(config, "what OTAdrive's devices are configured with, as it was given", "", false);
 ABOUT(put_config, "configure OTAdrive's devices: the body is an object of JSON", "File", false);
 ABOUT(remove_config, "leave OTAdrive's devices without a configuration", NULL, false);
 ABOUT(resources, "files that OTAdrive's devices keep beside the firmware", "File", true);

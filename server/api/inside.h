@@ -15,7 +15,8 @@ struct api {
 struct api_about {
     const char *summary;               /* a phrase */
     const struct http_schema *request; /* NULL: no body, or not JSON */
-    const char *answer; /* name of what it answers with, as in show.h; NULL: nothing */
+    const char *answer; /* shape of what it answers with, by its name in shapes.c; NULL: nothing;
+                           "": what is no JSON, or of no shape */
     bool list;          /* a page of those */
 };
 

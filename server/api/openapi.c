@@ -15,6 +15,11 @@ static const char *const access_words[HTTP_ACCESS_COUNT] = {
     [HTTP_ADMINISTRATOR] = "an administrator",
 };
 
+const char *api_access_word(enum http_access access)
+{
+    return access_words[access];
+}
+
 static json_t *field_json(const struct http_field *field)
 {
     static const char *const types[] = {
@@ -94,13 +99,17 @@ static json_t *answer_json(const struct api_about *about)
     if (about->answer == NULL) {
         return json_pack("{s:{s:s}}", "204", "description", "done");
     }
+    if (about->answer[0] == '\0') {
+        return json_pack("{s:{s:s}}", "200", "description", about->summary);
+    }
     schema = ref(about->answer);
     if (about->list) {
-        schema = json_pack("{s:s, s:{s:{s:s, s:o}, s:{s:[s, s]}, s:{s:s}}}", "type", "object",
-                           "properties", "items", "type", "array", "items", schema, "next", "type",
-                           "string", "null", "total", "type", "integer");
+        schema = json_pack("{s:s, s:{s:{s:s, s:o}, s:{s:[s, s]}, s:{s:s}}, s:[s, s, s], s:b}",
+                           "type", "object", "properties", "items", "type", "array", "items",
+                           schema, "next", "type", "string", "null", "total", "type", "integer",
+                           "required", "items", "next", "total", "additionalProperties", 0);
     }
-    return json_pack("{s:{s:s, s:{s:{s:o}}}}", "200", "description", about->summary, "content",
+    return json_pack("{s:{s:s, s:{s:{s:o}}}}", "2XX", "description", about->summary, "content",
                      "application/json", "schema", schema);
 }
 
@@ -139,19 +148,20 @@ static void add_route(json_t *paths, json_t *schemas, const struct http_route *r
                                           [HTTP_PATCH] = "patch",
                                           [HTTP_DELETE] = "delete"};
     const struct api_about *about = route->about;
-    json_t *path = json_object_get(paths, route->pattern);
+    const char *rest = strstr(route->pattern, "...}");
+    json_t *pattern = rest != NULL
+                          ? json_sprintf("%.*s}", (int)(rest - route->pattern), route->pattern)
+                          : json_string(route->pattern);
+    json_t *path = json_object_get(paths, json_string_value(pattern));
 
     if (path == NULL) {
         path = json_object();
-        json_object_set_new(paths, route->pattern, path);
+        json_object_set_new(paths, json_string_value(pattern), path);
     }
+    json_decref(pattern);
     json_object_set_new(path, methods[route->method], operation_json(route));
     if (about->request != NULL && json_object_get(schemas, about->request->name) == NULL) {
         json_object_set_new(schemas, about->request->name, schema_json(about->request));
-    }
-    if (about->answer != NULL && json_object_get(schemas, about->answer) == NULL) {
-        json_object_set_new(schemas, about->answer,
-                            json_pack("{s:[s, s]}", "type", "object", "array"));
     }
 }
 
@@ -166,15 +176,13 @@ static void add_routes(json_t *paths, json_t *schemas, const struct http_route *
 json_t *api_openapi(const char *origin)
 {
     json_t *paths = json_object(), *schemas = json_object();
+    struct http_table parts[API_PARTS];
 
-    add_routes(paths, schemas, api_session_routes, api_session_count);
-    add_routes(paths, schemas, api_product_routes, api_product_count);
-    add_routes(paths, schemas, api_release_routes, api_release_count);
-    add_routes(paths, schemas, api_file_routes, api_file_count);
-    add_routes(paths, schemas, api_device_routes, api_device_count);
-    add_routes(paths, schemas, api_update_routes, api_update_count);
-    add_routes(paths, schemas, api_user_routes, api_user_count);
-    add_routes(paths, schemas, api_server_routes, api_server_count);
+    api_parts(parts);
+    for (size_t i = 0; i < API_PARTS; i++) {
+        add_routes(paths, schemas, parts[i].routes, parts[i].count);
+    }
+    api_shapes(schemas);
     json_object_set_new(
         schemas, "Error",
         json_pack("{s:s, s:[s], s:{s:{s:s, s:[s, s], s:{s:{s:s}, s:{s:s}, s:{s:s}, s:{s:s}}}}}",

@@ -4,7 +4,15 @@
 
 #include <jansson.h>
 
+#include "http/http.h"
+
 /** @param origin  where the server is reached. @return a new object */
 json_t *api_openapi(const char *origin);
+
+/** "an operator of the product" */
+const char *api_access_word(enum http_access access);
+
+/** Add what answers look like to the schemas: shapes.c. */
+void api_shapes(json_t *schemas);
 
 #endif

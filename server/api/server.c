@@ -231,8 +231,8 @@ static void show_openapi(struct http_exchange *x)
     static const struct api_about about_##name = {text, NULL, answer, false}
 ABOUT(server, "version and addresses of the server", "Server");
 ABOUT(overview, "how the fleet is", "Overview");
-ABOUT(events, "changes as they happen, as server-sent events", "Event");
-ABOUT(openapi, "this description", "Any");
+ABOUT(events, "changes as they happen, as server-sent events", "");
+ABOUT(openapi, "this description", "");
 ABOUT(simulate, "start virtual devices on the server's machine, in a product of their own",
       "Product");
 ABOUT(stop_simulating, "end the virtual devices", NULL);

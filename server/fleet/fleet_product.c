@@ -406,7 +406,7 @@ enum fleet_status fleet_member_list(struct fleet *fleet, const struct actor *act
         return error->status;
     }
     enum fleet_status status =
-        fleet_find_product(view, actor, ACTION_PRODUCT_SHOW, product, &found, error);
+        fleet_find_product(view, actor, ACTION_MEMBER_EDIT, product, &found, error);
     if (status == FLEET_OK) {
         struct store_where where = STORE_NUMBER("product", found.no);
         struct store_query query = {.where = &where, .count = 1, .order = "no"};

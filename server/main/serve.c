@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "api/api.h"
+#include "api/openapi.h"
 #include "compat/compat.h"
 #include "compat/espressif.h"
 #include "fleet/report.h"
@@ -542,4 +543,44 @@ enum exit_code run_init(const struct run *run)
     }
     stop(&service);
     return code;
+}
+
+/* --- What there is to ask for ------------------------------------------------------------------ */
+
+enum exit_code run_routes(const struct run *run)
+{
+    struct http_table tables[API_PARTS + 6] = {{HTTP_TABLE(own_routes), NULL}};
+    json_t *rows = json_array(), *row;
+    size_t count = 1, index;
+
+    api_parts(tables + count);
+    count += API_PARTS;
+    tables[count++] = (struct http_table){esphttpupdate_routes, esphttpupdate_count, NULL};
+    tables[count++] = (struct http_table){otadrive_routes, otadrive_count, NULL};
+    tables[count++] = (struct http_table){plain_routes, plain_count, NULL};
+    tables[count++] = (struct http_table){espressif_routes, espressif_route_count, NULL};
+    tables[count++] = web_table();
+    for (size_t i = 0; i < count; i++) {
+        for (size_t k = 0; k < tables[i].count; k++) {
+            const struct http_route *route = &tables[i].routes[k];
+            json_array_append_new(
+                rows, json_pack("{s:s, s:s, s:s}", "method", http_method_name(route->method),
+                                "path", route->pattern, "for", api_access_word(route->access)));
+        }
+    }
+    if (run->json) {
+        json_t *object = json_pack("{s:i, s:b, s:O}", "schema", 1, "ok", 1, "routes", rows);
+        json_dumpf(object, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
+        putchar('\n');
+        json_decref(object);
+    } else {
+        json_array_foreach(rows, index, row)
+        {
+            printf("%-7s %-66s %s\n", json_string_value(json_object_get(row, "method")),
+                   json_string_value(json_object_get(row, "path")),
+                   json_string_value(json_object_get(row, "for")));
+        }
+    }
+    json_decref(rows);
+    return EXIT_DONE;
 }

@@ -46,6 +46,12 @@ const struct verb verbs[] = {
      .text =
          "Each file is checked against the manifest before anything is written. The data\n"
          "directory must not hold a database. The exit status is 3 when the backup is damaged."},
+    {.name = "routes",
+     .summary = "show what the server answers, and to whom",
+     .json = true,
+     .run = run_routes,
+     .text = "Every method and path, and who may call it. What does not exist for somebody is\n"
+             "answered as what exists for nobody."},
     {.name = "version", .summary = "show the version", .run = run_version, .text = ""},
     {.name = "help",
      .summary = "show help; 'man' shows the man page",

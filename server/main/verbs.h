@@ -37,6 +37,7 @@ enum exit_code run_serve(const struct run *run);
 enum exit_code run_check_config(const struct run *run);
 enum exit_code run_backup(const struct run *run);
 enum exit_code run_restore(const struct run *run);
+enum exit_code run_routes(const struct run *run);
 enum exit_code run_version(const struct run *run);
 enum exit_code run_help(const struct run *run);
 enum exit_code run_completion(const struct run *run);
