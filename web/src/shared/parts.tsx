@@ -248,9 +248,13 @@ export function StateBar ({ counts }: { counts: Partial<Record<State, number>> }
   )
 }
 
+// "3 minutes ago" goes on while the page is open.
+const clock = signal(Date.now())
+setInterval(() => { clock.value = Date.now() }, 10_000)
+
 /** A moment, in words; the exact time on demand. */
 export function When ({ at }: { at: string | null }): JSX.Element {
-  return at === null ? <>{t('never')}</> : <time dateTime={at} title={time(at)}>{ago(at)}</time>
+  return at === null ? <>{t('never')}</> : <time dateTime={at} title={time(at)}>{ago(at, Math.max(clock.value, Math.min(Date.parse(at), Date.now())))}</time>
 }
 
 export function Progress ({ done, of, label }: { done: number, of: number, label: string }): JSX.Element {
