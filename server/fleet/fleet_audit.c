@@ -225,9 +225,10 @@ enum fleet_status fleet_events(struct fleet *fleet, const struct actor *actor, i
     struct each_event give = {
         .view = view, .actor = actor, .each = each, .ctx = ctx, .newest = seq};
     enum fleet_status status = FLEET_OK;
+    (void)store_get(view, STORE_EVENT, &newest_first, &last); /* none: number 0 */
     if (actor->kind != ACTOR_USER && actor->kind != ACTOR_SYSTEM) {
         status = fleet_fail(error, FLEET_UNKNOWN, "not_logged_in", NULL, "Log in first.");
-    } else if (store_get(view, STORE_EVENT, &newest_first, &last) != STORE_OK || seq < 0) {
+    } else if (seq < 0) {
         give.newest = last.no;
     } else if (seq > last.no) {
         /* The database is older than what was told of it: a backup came back. */
