@@ -6,7 +6,7 @@
 #include "api/show.h"
 #include "fleet/report.h"
 
-enum { HISTORY = 20, RPC_MS = 10000 };
+enum { HISTORY = 20, RPC_MS = 10000, CSV_PAGE = 500, CSV_MAX = 100000 };
 
 /* --- One device ------------------------------------------------------------------------------- */
 
@@ -189,37 +189,83 @@ static void csv_field(FILE *out, const json_t *value, const char *end)
     fprintf(out, "\"%s", end);
 }
 
-static void answer_csv(struct http_exchange *x, json_t *items)
-{
-    static const char *const columns[] = {"id",   "name",   "serial",    "chip_id",
-                                          "mac",  "group",  "owner",     "version",
-                                          "slot", "online", "last_seen", "standing"};
-    enum { COLUMNS = sizeof columns / sizeof columns[0] };
-    char *text = NULL;
-    size_t size = 0, index;
-    json_t *item;
-    FILE *out = open_memstream(&text, &size);
+static const char *const csv_columns[] = {"id",        "name",     "serial",  "chip_id", "mac",
+                                          "group",     "owner",    "version", "slot",    "online",
+                                          "last_seen", "standing", NULL};
 
-    if (out == NULL) {
-        json_decref(items);
-        http_answer_error(x, 500, "memory", NULL, "out of memory");
-        return;
-    }
-    for (size_t i = 0; i < COLUMNS; i++) {
-        fprintf(out, "%s%s", columns[i], i + 1 < COLUMNS ? "," : ",product\r\n");
-    }
+static void csv_rows(FILE *out, json_t *items)
+{
+    size_t index;
+    json_t *item;
+
     json_array_foreach(items, index, item)
     {
-        for (size_t i = 0; i < COLUMNS; i++) {
-            csv_field(out, json_object_get(item, columns[i]), ",");
+        for (size_t i = 0; csv_columns[i] != NULL; i++) {
+            csv_field(out, json_object_get(item, csv_columns[i]), ",");
         }
         csv_field(out, json_object_get(json_object_get(item, "product"), "name"), "\r\n");
     }
-    fclose(out);
-    http_answer(x, 200, "text/csv; charset=utf-8", text, size);
-    http_answer_header(x, "Content-Disposition", "attachment; filename=\"devices.csv\"");
-    free(text);
     json_decref(items);
+}
+
+/* A page of the list; false: answered. */
+static bool read_page(struct http_exchange *x, const struct fleet_query *query,
+                      struct listing *listing, struct fleet_page *page)
+{
+    struct fleet_error error;
+
+    listing->count = 0;
+    return !api_failed(
+        x, fleet_device_list(api_fleet(x), api_actor(x), query, add_device, listing, page, &error),
+        &error);
+}
+
+/* All that the filter finds, not a page of it: a file that lacks rows would not say so. */
+static bool write_csv(struct http_exchange *x, struct fleet_query query, struct listing *listing,
+                      FILE *out)
+{
+    struct fleet_page page = {0};
+    char after[sizeof page.next];
+
+    for (size_t i = 0; csv_columns[i] != NULL; i++) {
+        fprintf(out, "%s,", csv_columns[i]);
+    }
+    fputs("product\r\n", out);
+    do {
+        if (!read_page(x, &query, listing, &page)) {
+            return false;
+        }
+        if (page.total > CSV_MAX) {
+            http_answer_error(x, 422, "too_many", NULL,
+                              "%lld devices are too many for one file of at most %d: filter more",
+                              (long long)page.total, CSV_MAX);
+            return false;
+        }
+        csv_rows(out, devices_json(x, listing));
+        snprintf(after, sizeof after, "%s", page.next);
+        query.after = after;
+    } while (after[0] != '\0');
+    return true;
+}
+
+static void answer_csv(struct http_exchange *x, const struct fleet_query *query,
+                       struct listing *listing)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+
+    if (out == NULL) {
+        http_answer_error(x, 500, "memory", NULL, "out of memory");
+        return;
+    }
+    bool whole = write_csv(x, *query, listing, out);
+    fclose(out);
+    if (whole) {
+        http_answer(x, 200, "text/csv; charset=utf-8", text, size);
+        http_answer_header(x, "Content-Disposition", "attachment; filename=\"devices.csv\"");
+    }
+    free(text);
 }
 
 /* What the page's filter says, in the words of the fleet's. */
@@ -255,7 +301,6 @@ static void list(struct http_exchange *x)
 {
     struct fleet_query query;
     struct fleet_page page;
-    struct fleet_error error;
     struct listing listing = {0};
     const char *format = http_query(x, "format");
 
@@ -270,19 +315,14 @@ static void list(struct http_exchange *x)
         http_answer_error(x, 422, "invalid", "format", "format is json or csv");
         return;
     }
+    bool csv = format != NULL && format[0] == 'c';
+    query.limit = csv ? CSV_PAGE : query.limit;
     listing.room = (size_t)query.limit;
     listing.devices = http_alloc(x, listing.room * sizeof *listing.devices);
-    if (api_failed(x,
-                   fleet_device_list(api_fleet(x), api_actor(x), &query, add_device, &listing,
-                                     &page, &error),
-                   &error)) {
-        return;
-    }
-    json_t *items = devices_json(x, &listing);
-    if (format != NULL && format[0] == 'c') {
-        answer_csv(x, items);
-    } else {
-        api_answer_page(x, items, &page);
+    if (csv) {
+        answer_csv(x, &query, &listing);
+    } else if (read_page(x, &query, &listing, &page)) {
+        api_answer_page(x, devices_json(x, &listing), &page);
     }
 }
 
