@@ -93,6 +93,18 @@ test('the server restarts, and nothing is missed', async () => {
   await notLoadedAgain()
 })
 
+test('a backup comes back, and pages show what is', async () => {
+  await server.end()
+  for (const page of Object.values(opened)) await page.getByText('not connected').waitFor()
+  server.goBack(`UPDATE device SET name = 'As before' WHERE id = '${id}'`)
+  await server.start()
+  await Promise.all([
+    opened.device.getByRole('heading', { name: 'As before' }).waitFor(),
+    opened.updates.getByRole('row', { name: 'As before Smart clock 1.2.0 rolled back' }).waitFor()
+  ])
+  await notLoadedAgain()
+})
+
 test('somebody else blocks the device, and lets it in again', async () => {
   await server.api('POST', `/devices/${id}/block`, { blocked: true })
   await opened.device.getByRole('button', { name: 'Unblock' }).waitFor()

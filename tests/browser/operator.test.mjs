@@ -160,6 +160,12 @@ test('devices are filtered by the address, kept as views, and taken away as CSV'
     await visit('/devices?q=Row&sort=name')
     await until(async () => await count() === 120)
     assert.equal(await page.locator('tbody tr').count(), 100)
+    const { headers, text } = await (async () => {
+      const response = await fetch(`${server.plain}/api/v1/devices?q=Row&format=csv`, { headers: { Authorization: `Bearer ${server.token}` } })
+      return { headers: response.headers, text: await response.text() }
+    })()
+    assert.match(headers.get('content-disposition'), /devices\.csv/)
+    assert.equal(text.trim().split('\r\n').length, 121, 'a file has all of them')
     await page.getByRole('button', { name: 'Next page' }).click()
     await page.getByRole('link', { name: 'Row 119' }).waitFor()
     assert.equal(await page.locator('tbody tr').count(), 20)

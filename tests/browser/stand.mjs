@@ -61,6 +61,13 @@ export class Server {
     if (code !== 0) throw new Error(`updraftd ended with ${code ?? process.signalCode}: ${this.errors}`)
   }
 
+  /** As when a backup comes back, while it is down: what is kept of the past ends before what was told. */
+  goBack (statement) {
+    const made = spawnSync('python3', ['-c', 'import sqlite3, sys; base = sqlite3.connect(sys.argv[1]); base.executescript(sys.argv[2])',
+      join(this.#data, 'updraft.db'), `DELETE FROM event; ${statement}`], { encoding: 'utf8' })
+    if (made.status !== 0) throw new Error(made.stderr)
+  }
+
   /** What ran in the weeks before, as the server notes it each hour; while it is down. Counts by version, one a day. */
   remember (product, days) {
     const made = spawnSync('python3', ['-c', `
