@@ -27,8 +27,10 @@ struct espressif *espressif_open(struct fleet *fleet, const struct link_options 
                                  char *why);
 /** NULL: nothing. */
 void espressif_close(struct espressif *espressif);
-/** The port of the link; 0: none. */
-uint16_t espressif_port(const struct espressif *espressif, bool tls);
+/** The port of the link at its address of an index; 0: none. */
+uint16_t espressif_port(const struct espressif *espressif, bool tls, size_t index);
+/** Read the link's certificate again. @return false  `why` (LINK_WHY_SIZE); it stays as it was */
+bool espressif_reload(struct espressif *espressif, char *why);
 struct http_table espressif_table(struct espressif *espressif);
 struct api_link espressif_api_link(struct espressif *espressif);
 

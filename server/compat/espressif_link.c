@@ -568,7 +568,8 @@ struct espressif *espressif_open(struct fleet *fleet, const struct link_options 
     espressif->fleet = fleet;
     pthread_mutex_init(&espressif->lock, NULL);
     pthread_cond_init(&espressif->more, NULL);
-    if (options->plain == NULL && options->tls == NULL) {
+    if ((options->plain == NULL || options->plain[0] == NULL) &&
+        (options->tls == NULL || options->tls[0] == NULL)) {
         return espressif;
     }
     espressif->seen = newest_event(espressif);
@@ -601,9 +602,14 @@ void espressif_close(struct espressif *espressif)
     free(espressif);
 }
 
-uint16_t espressif_port(const struct espressif *espressif, bool tls)
+uint16_t espressif_port(const struct espressif *espressif, bool tls, size_t index)
 {
-    return espressif->link != NULL ? link_port(espressif->link, tls) : 0;
+    return espressif->link != NULL ? link_port(espressif->link, tls, index) : 0;
+}
+
+bool espressif_reload(struct espressif *espressif, char *why)
+{
+    return espressif->link == NULL || link_reload(espressif->link, why);
 }
 
 struct http_table espressif_table(struct espressif *espressif)

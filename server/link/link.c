@@ -20,6 +20,7 @@
 #include <errno.h>
 #include <netdb.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -44,7 +45,7 @@ enum {
 };
 
 /* What epoll tells that is no link: above every index. */
-enum source { SOURCE_INBOX = 1, SOURCE_PLAIN, SOURCE_TLS };
+enum source { SOURCE_INBOX = 1, SOURCE_LISTENERS }; /* the last is the first of the listeners' */
 
 struct queued {
     struct queued *next;
@@ -104,7 +105,14 @@ struct list {
 struct listener {
     int fd;
     uint16_t port;
+    bool tls;
     bool paused; /* no more sockets are to be had: looked at again in a second */
+};
+
+/* Sessions keep using the keys that they began with, so all that were read stay until the end. */
+struct keys {
+    struct channel_tls tls;
+    struct keys *older;
 };
 
 enum order_kind { ORDER_RPC, ORDER_ANSWER };
@@ -126,9 +134,9 @@ struct link_service {
     struct link_options options;
     struct link_protocol protocol;
     struct workers *workers;
-    struct channel_tls tls;
-    bool has_tls;
-    struct listener plain, secure;
+    _Atomic(struct keys *) keys; /* the newest; NULL: no TLS */
+    struct listener listeners[LINK_LISTENERS];
+    size_t listener_count;
     int epoll, inbox_fd;
     pthread_t thread;
     bool running;
@@ -632,7 +640,7 @@ static void open_link(struct link_service *service, int fd, bool tls)
     struct epoll_event event = {.events = EPOLLIN};
 
     event.data.u64 = (uint64_t)link->index << 32 | link->generation;
-    if (!channel_open(&link->channel, fd, tls ? &service->tls : NULL) ||
+    if (!channel_open(&link->channel, fd, tls ? &atomic_load(&service->keys)->tls : NULL) ||
         epoll_ctl(service->epoll, EPOLL_CTL_ADD, fd, &event) != 0) {
         channel_close(&link->channel);
         link->next_device = service->free_links;
@@ -646,12 +654,16 @@ static void open_link(struct link_service *service, int fd, bool tls)
     service->stats.links++;
 }
 
+static uint64_t source_of(const struct link_service *service, const struct listener *listener)
+{
+    return UINT64_MAX << 32 | (SOURCE_LISTENERS + (uint64_t)(listener - service->listeners));
+}
+
 static void listen_for(struct link_service *service, struct listener *listener, bool on)
 {
     struct epoll_event event = {.events = on ? EPOLLIN : 0};
 
-    event.data.u64 = listener == &service->plain ? SOURCE_PLAIN : SOURCE_TLS;
-    event.data.u64 |= UINT64_MAX << 32;
+    event.data.u64 = source_of(service, listener);
     listener->paused = !on;
     (void)epoll_ctl(service->epoll, EPOLL_CTL_MOD, listener->fd, &event);
 }
@@ -671,7 +683,7 @@ static void accept_links(struct link_service *service, struct listener *listener
             close(fd);
             continue;
         }
-        open_link(service, fd, listener == &service->secure);
+        open_link(service, fd, listener->tls);
     }
 }
 
@@ -984,11 +996,10 @@ static void keep_time(struct link_service *service)
     pthread_mutex_unlock(&service->table_lock);
     end_old_links(service, &service->strangers, service->options.identify_ms);
     end_old_links(service, &service->known, service->options.idle_ms);
-    if (service->plain.paused) {
-        listen_for(service, &service->plain, true);
-    }
-    if (service->secure.paused) {
-        listen_for(service, &service->secure, true);
+    for (size_t i = 0; i < service->listener_count; i++) {
+        if (service->listeners[i].paused) {
+            listen_for(service, &service->listeners[i], true);
+        }
     }
 }
 
@@ -1023,7 +1034,7 @@ static void *run(void *arg)
             } else if (low == SOURCE_INBOX) {
                 stop = take_orders(service);
             } else {
-                accept_links(service, low == SOURCE_PLAIN ? &service->plain : &service->secure);
+                accept_links(service, &service->listeners[low - SOURCE_LISTENERS]);
             }
         }
         keep_time(service);
@@ -1092,9 +1103,22 @@ static int bind_to(const struct addrinfo *at)
     return fd;
 }
 
-static bool listen_at(struct link_service *service, struct listener *listener, const char *text,
-                      char *why)
+/* Of no address in particular: IPv6 with IPv4 in it, where there is IPv6. */
+static int bind_to_any_of(const struct addrinfo *found)
 {
+    int fd = -1;
+
+    for (int six = 1; six >= 0 && fd < 0; six--) {
+        for (const struct addrinfo *at = found; at != NULL && fd < 0; at = at->ai_next) {
+            fd = (at->ai_family == AF_INET6) == six ? bind_to(at) : -1;
+        }
+    }
+    return fd;
+}
+
+static bool listen_at(struct link_service *service, const char *text, bool tls, char *why)
+{
+    struct listener *listener = &service->listeners[service->listener_count];
     const struct addrinfo hints = {.ai_socktype = SOCK_STREAM,
                                    .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
     struct addrinfo *found = NULL;
@@ -1102,8 +1126,9 @@ static bool listen_at(struct link_service *service, struct listener *listener, c
     const char *port;
     int result;
 
-    if (text == NULL) {
-        return true;
+    if (service->listener_count == LINK_LISTENERS) {
+        snprintf(why, LINK_WHY_SIZE, "device link: more than %d addresses", LINK_LISTENERS);
+        return false;
     }
     if (!split_address(text, host, &port)) {
         snprintf(why, LINK_WHY_SIZE, "device link: %.100s is not ADDRESS:PORT", text);
@@ -1114,7 +1139,8 @@ static bool listen_at(struct link_service *service, struct listener *listener, c
         snprintf(why, LINK_WHY_SIZE, "device link: %.100s: %s", text, gai_strerror(result));
         return false;
     }
-    listener->fd = bind_to(found);
+    *listener = (struct listener){.fd = host[0] != '\0' ? bind_to(found) : bind_to_any_of(found),
+                                  .tls = tls};
     freeaddrinfo(found);
     if (listener->fd < 0) {
         snprintf(why, LINK_WHY_SIZE, "device link: cannot listen at %.100s: %s", text,
@@ -1122,10 +1148,14 @@ static bool listen_at(struct link_service *service, struct listener *listener, c
         return false;
     }
     listener->port = port_of(listener->fd);
-    struct epoll_event event = {.events = EPOLLIN};
-    event.data.u64 = UINT64_MAX << 32;
-    event.data.u64 |= listener == &service->plain ? SOURCE_PLAIN : SOURCE_TLS;
+    service->listener_count++;
+    struct epoll_event event = {.events = EPOLLIN, .data.u64 = source_of(service, listener)};
     return epoll_ctl(service->epoll, EPOLL_CTL_ADD, listener->fd, &event) == 0;
+}
+
+static const char *copy(const char *text)
+{
+    return text == NULL ? NULL : must(strdup(text));
 }
 
 static void set_options(struct link_service *service, const struct link_options *options)
@@ -1143,10 +1173,46 @@ static void set_options(struct link_service *service, const struct link_options 
     };
 
     service->options = *options;
+    /* Read again at each reload. */
+    service->options.certificate = copy(options->certificate);
+    service->options.private_key = copy(options->private_key);
     for (size_t i = 0; i < sizeof defaults / sizeof defaults[0]; i++) {
         uint32_t *value = (uint32_t *)(void *)((char *)&service->options + defaults[i].at);
         *value = *value != 0 ? *value : defaults[i].value;
     }
+}
+
+bool link_reload(struct link_service *service, char *why)
+{
+    const struct link_options *options = &service->options;
+
+    if (options->tls == NULL || options->tls[0] == NULL) {
+        return true;
+    }
+    if (options->certificate == NULL || options->private_key == NULL) {
+        snprintf(why, LINK_WHY_SIZE, "device link: TLS needs a certificate and its key");
+        return false;
+    }
+    struct keys *keys = must(calloc(1, sizeof *keys));
+    if (!channel_tls_load(&keys->tls, options->certificate, options->private_key, options->old_tls,
+                          why, LINK_WHY_SIZE)) {
+        free(keys);
+        return false;
+    }
+    keys->older = atomic_load(&service->keys);
+    atomic_store(&service->keys, keys);
+    return true;
+}
+
+static bool listen_at_all(struct link_service *service, const char *const *texts, bool tls,
+                          char *why)
+{
+    for (; texts != NULL && *texts != NULL; texts++) {
+        if (!listen_at(service, *texts, tls, why)) {
+            return false;
+        }
+    }
+    return true;
 }
 
 static bool begin(struct link_service *service, char *why)
@@ -1162,20 +1228,8 @@ static bool begin(struct link_service *service, char *why)
         epoll_ctl(service->epoll, EPOLL_CTL_ADD, service->inbox_fd, &event) != 0) {
         return false;
     }
-    if (options->tls != NULL) {
-        if (options->certificate == NULL || options->private_key == NULL) {
-            snprintf(why, LINK_WHY_SIZE, "device link: TLS needs a certificate and its key");
-            return false;
-        }
-        service->has_tls =
-            channel_tls_load(&service->tls, options->certificate, options->private_key,
-                             options->old_tls, why, LINK_WHY_SIZE);
-        if (!service->has_tls) {
-            return false;
-        }
-    }
-    if (!listen_at(service, &service->plain, options->plain, why) ||
-        !listen_at(service, &service->secure, options->tls, why)) {
+    if (!link_reload(service, why) || !listen_at_all(service, options->plain, false, why) ||
+        !listen_at_all(service, options->tls, true, why)) {
         return false;
     }
     service->workers = workers_start(options->workers);
@@ -1194,7 +1248,7 @@ struct link_service *link_open(const struct link_options *options,
     pthread_mutex_init(&service->table_lock, NULL);
     service->inbox_last = &service->inbox;
     service->protocol = *protocol;
-    service->plain.fd = service->secure.fd = service->epoll = service->inbox_fd = -1;
+    service->epoll = service->inbox_fd = -1;
     service->stats.link_size = service->shown.link_size = sizeof(struct link);
     set_options(service, options);
     if (!begin(service, why)) {
@@ -1245,23 +1299,35 @@ void link_close(struct link_service *service)
     }
     free(service->blocks);
     free(service->waiting);
-    const int fds[] = {service->plain.fd, service->secure.fd, service->inbox_fd, service->epoll};
+    for (size_t i = 0; i < service->listener_count; i++) {
+        close(service->listeners[i].fd);
+    }
+    const int fds[] = {service->inbox_fd, service->epoll};
     for (size_t i = 0; i < sizeof fds / sizeof fds[0]; i++) {
         if (fds[i] >= 0) {
             close(fds[i]);
         }
     }
-    if (service->has_tls) {
-        channel_tls_free(&service->tls);
+    for (struct keys *keys = service->keys, *older; keys != NULL; keys = older) {
+        older = keys->older;
+        channel_tls_free(&keys->tls);
+        free(keys);
     }
+    free((void *)(uintptr_t)service->options.certificate);
+    free((void *)(uintptr_t)service->options.private_key);
     pthread_mutex_destroy(&service->inbox_lock);
     pthread_mutex_destroy(&service->table_lock);
     free(service);
 }
 
-uint16_t link_port(const struct link_service *service, bool tls)
+uint16_t link_port(const struct link_service *service, bool tls, size_t index)
 {
-    return tls ? service->secure.port : service->plain.port;
+    for (size_t i = 0; i < service->listener_count; i++) {
+        if (service->listeners[i].tls == tls && index-- == 0) {
+            return service->listeners[i].port;
+        }
+    }
+    return 0;
 }
 
 void link_rpc(struct link_service *service, int64_t device, const json_t *message, bool answers,

@@ -24,6 +24,7 @@ enum {
     LINK_ID_SIZE = 20,
     LINK_ADDRESS_SIZE = 48,
     LINK_WHY_SIZE = 256,
+    LINK_LISTENERS = 16,
 };
 
 /** Who is at the other end. `device` 0: has not identified itself. */
@@ -53,9 +54,9 @@ struct link_protocol {
 
 /** All zero: nothing listens. Times of 0 are the defaults in brackets. */
 struct link_options {
-    const char *plain;       /* "ADDRESS:PORT", port 0 picks one; NULL: no plain link */
-    const char *tls;         /* likewise for TLS */
-    const char *certificate; /* PEM files; needed for tls */
+    const char *const *plain; /* "ADDRESS:PORT", port 0 picks one; NULL ends; NULL: no plain link */
+    const char *const *tls;   /* likewise for TLS; of both LINK_LISTENERS at most */
+    const char *certificate;  /* PEM files; needed for tls */
     const char *private_key;
     bool old_tls;         /* also TLS 1.0 and 1.1 and RSA key exchange, for SDKs of 2014 to 2018 */
     uint32_t workers;     /* [8] */
@@ -76,8 +77,10 @@ struct link_service *link_open(const struct link_options *options,
                                const struct link_protocol *protocol, char *why);
 /** Close all links, fail what waits, wait for the workers, free. NULL: nothing. */
 void link_close(struct link_service *service);
-/** The port in use; 0: does not listen. */
-uint16_t link_port(const struct link_service *service, bool tls);
+/** The port in use at the address of an index; 0: there is none. */
+uint16_t link_port(const struct link_service *service, bool tls, size_t index);
+/** Read certificate and key again, for links to come. @return false  `why`; nothing has changed */
+bool link_reload(struct link_service *service, char *why);
 
 /* X(NAME, "sentence"): what became of an rpc. */
 #define LINK_OUTCOMES(X)                                                                           \

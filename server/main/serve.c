@@ -186,6 +186,17 @@ static void raise_limits(void)
     }
 }
 
+static json_t *link_ports(const struct service *service, bool tls)
+{
+    json_t *ports = json_array();
+    uint16_t port;
+
+    for (size_t i = 0; (port = espressif_port(service->espressif, tls, i)) != 0; i++) {
+        json_array_append_new(ports, json_integer(port));
+    }
+    return ports;
+}
+
 static bool write_ports(struct service *service, char *problem, size_t size)
 {
     char path[PATH_SIZE], fresh[PATH_SIZE + 8];
@@ -199,8 +210,11 @@ static bool write_ports(struct service *service, char *problem, size_t size)
     json_object_set(ports, "http", json_array_get(http, 0));
     json_object_set(ports, "https", json_array_get(http, 0));
     json_object_set_new(ports, "listen", http);
-    json_object_set_new(ports, "link", json_integer(espressif_port(service->espressif, false)));
-    json_object_set_new(ports, "link_tls", json_integer(espressif_port(service->espressif, true)));
+    json_object_set_new(ports, "link", json_integer(espressif_port(service->espressif, false, 0)));
+    json_object_set_new(ports, "link_tls",
+                        json_integer(espressif_port(service->espressif, true, 0)));
+    json_object_set_new(ports, "links", link_ports(service, false));
+    json_object_set_new(ports, "links_tls", link_ports(service, true));
     json_object_set_new(ports, "pid", json_integer(getpid()));
     snprintf(path, sizeof path, "%s/ports.json", service->config->data);
     snprintf(fresh, sizeof fresh, "%s.new", path);
@@ -318,8 +332,8 @@ static bool open_link(struct service *service, char *problem, size_t size)
     const struct config *config = service->config;
     char certificate[PATH_SIZE], key[PATH_SIZE], why[LINK_WHY_SIZE];
     const struct link_options options = {
-        .plain = config->link.item[0],
-        .tls = config->link_tls.item[0],
+        .plain = config->link.item,
+        .tls = config->link_tls.item,
         .certificate = certificate,
         .private_key = key,
         .old_tls = config->link_old_tls,
@@ -381,9 +395,10 @@ static void fill_addresses(struct service *service)
     http_tls_fingerprint(service->tls, fingerprint);
     json_object_set_new(service->addresses, "http", json_sprintf("http://%s:%u", name, port));
     json_object_set_new(service->addresses, "https", json_sprintf("https://%s:%u", name, port));
-    if (espressif_port(service->espressif, false) != 0) {
-        json_object_set_new(service->addresses, "link",
-                            json_sprintf("%s:%u", name, espressif_port(service->espressif, false)));
+    if (espressif_port(service->espressif, false, 0) != 0) {
+        json_object_set_new(
+            service->addresses, "link",
+            json_sprintf("%s:%u", name, espressif_port(service->espressif, false, 0)));
     }
     json_object_set_new(service->addresses, "fingerprint", json_string(fingerprint));
 }
@@ -449,7 +464,8 @@ static void reload(struct service *service)
     char problem[512];
 
     notify("RELOADING=1");
-    if (http_tls_reload(service->tls, problem, sizeof problem)) {
+    if (http_tls_reload(service->tls, problem, sizeof problem) &&
+        espressif_reload(service->espressif, problem)) {
         log_say(LOG_LEVEL_INFO, "the certificate was read again");
     } else {
         log_say(LOG_LEVEL_ERROR, "the certificate stays as it was: %s", problem);

@@ -101,7 +101,8 @@ static int start(enum consent consent)
     struct user user;
     struct token token;
     char session[SECRET_SIZE], activation[SECRET_SIZE], why[LINK_WHY_SIZE];
-    const struct link_options options = {.plain = "127.0.0.1:0"};
+    static const char *const listen_on[] = {"127.0.0.1:0", NULL};
+    const struct link_options options = {.plain = listen_on};
     struct http_table tables[1];
 
     strcpy(directory, "/tmp/updraft-espressif-XXXXXX");
@@ -163,7 +164,7 @@ static int tear_down(void **state)
 static int connect_device(void)
 {
     struct sockaddr_in at = {.sin_family = AF_INET,
-                             .sin_port = htons(espressif_port(espressif, false))};
+                             .sin_port = htons(espressif_port(espressif, false, 0))};
     const struct timeval patience = {.tv_sec = 20};
     const int fd = socket(AF_INET, SOCK_STREAM, 0);
 

@@ -180,11 +180,13 @@ static void command(struct stand *stand, char *line)
     fflush(stdout);
 }
 
+static const char *const listen_on[] = {"127.0.0.1:0", NULL};
+
 static void read_words(int count, char **words, struct link_options *options)
 {
     for (int i = 1; i < count; i++) {
         if (strcmp(words[i], "--tls") == 0 && i + 2 < count) {
-            options->tls = "127.0.0.1:0";
+            options->tls = listen_on;
             options->certificate = words[++i];
             options->private_key = words[++i];
         } else if (strcmp(words[i], "--old-tls") == 0) {
@@ -206,7 +208,7 @@ int main(int count, char **words)
     static struct stand stand = {.lock = PTHREAD_MUTEX_INITIALIZER,
                                  .changed = PTHREAD_COND_INITIALIZER};
     const struct link_protocol protocol = {on_message, on_presence, on_ping, &stand};
-    struct link_options options = {.plain = "127.0.0.1:0"};
+    struct link_options options = {.plain = listen_on};
     char why[LINK_WHY_SIZE];
     char line[8192];
 
@@ -216,8 +218,8 @@ int main(int count, char **words)
         fprintf(stderr, "link_stand: %s\n", why);
         return 1;
     }
-    printf("{\"link\": %u, \"link_tls\": %u}\n", link_port(stand.service, false),
-           link_port(stand.service, true));
+    printf("{\"link\": %u, \"link_tls\": %u}\n", link_port(stand.service, false, 0),
+           link_port(stand.service, true, 0));
     fflush(stdout);
     while (fgets(line, sizeof line, stdin) != NULL) {
         command(&stand, line);
