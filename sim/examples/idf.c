@@ -1,11 +1,11 @@
-/* Runs firmware/examples/https_ota/ as an ESP32 with ESP-IDF, or an ESP8266 with the RTOS SDK, does. */
+/* Runs an app_main() of firmware/examples/ as an ESP32 with ESP-IDF, or an ESP8266 with the RTOS SDK, does. */
 #include <stdio.h>
 #include <stdlib.h>
 
 #include <esp_https_ota.h>
 #include <esp_ota.h>
 
-#include "../../firmware/examples/https_ota/https_ota.h"
+#include "../../firmware/examples/app_main.h"
 #include "stage.h"
 
 static struct upd_esp esp;
@@ -73,7 +73,7 @@ int main(int argc, char **argv)
         return 2;
     }
     upd_https_ota_open(&ota, &https);
-    if (https_ota_main() == ESP_OK) {
+    if (app_main() == ESP_OK) {
         stage_restart();
     }
     stage_end();

@@ -4,6 +4,7 @@
  * of it. Method: a server by script at the other end of a Client; the simulated flash below.
  */
 #include <ESP8266httpUpdate.h>
+#include <Esp.h>
 
 #include <cstdio>
 
@@ -182,6 +183,28 @@ void test_the_request_is_the_originals()
     CHECK(ESPhttpUpdate.updateSpiffs(client, "https://h/a@b") == HTTP_UPDATE_NO_UPDATES);
     CHECK(strstr(client.request, "GET /a@b HTTP/1.0\r\nHost: h\r\n") == client.request);
     CHECK(strstr(client.request, "Basic Zm9v\r\n") != nullptr && client.lastPort == 443);
+    end();
+}
+
+/* A sketch as people write it, with key and version in one literal that the image holds too. */
+#define ProductKey "0123456789abcdef"
+#define Version "2.0.0"
+#define MakeFirmwareInfo(k, v) "&_FirmwareInfo&k=" k "&v=" v "&FirmwareInfo_&"
+
+void test_a_sketch_for_otadrive()
+{
+    static const ScriptAnswer none[] = {{"HTTP/1.1 304 Not Modified\r\n\r\n", nullptr, 0, false}};
+
+    begin();
+    client.follow(none, 1);
+    String url = "http://otadrive.com/deviceapi/update?";
+    url += "&s=" + String(ESP.getChipId());
+    url += MakeFirmwareInfo(ProductKey, Version);
+    const t_httpUpdate_return result = ESPhttpUpdate.update(client, url, Version);
+    CHECK(result == HTTP_UPDATE_NO_UPDATES && result == 1 && HTTP_UPDATE_FAILED == 0);
+    CHECK(strstr(client.request,
+                 "GET /deviceapi/update?&s=15602231&_FirmwareInfo&k=0123456789abcdef&v=2.0.0&"
+                 "FirmwareInfo_& HTTP/1.0\r\n") == client.request);
     end();
 }
 
@@ -530,6 +553,7 @@ void test_texts_of_the_client()
 int main()
 {
     CHECK_RUN(test_the_request_is_the_originals);
+    CHECK_RUN(test_a_sketch_for_otadrive);
     CHECK_RUN(test_an_update_is_staged_and_the_chip_restarts);
     CHECK_RUN(test_led);
     CHECK_RUN(test_every_answer);

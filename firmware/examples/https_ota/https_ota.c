@@ -2,7 +2,7 @@
  * An application of ESP-IDF that updates itself over HTTPS in one call; built with UPD_ESP_AS_RTOS,
  * one of the RTOS SDK for the ESP8266.
  */
-#include "https_ota.h"
+#include "../app_main.h"
 
 #include <stdio.h>
 
@@ -11,7 +11,7 @@
 
 #include "../settings.h"
 
-esp_err_t https_ota_main(void)
+esp_err_t app_main(void)
 {
     char url[256];
 

@@ -23,6 +23,10 @@ class WiFiClass
     {
         return WL_CONNECTED;
     }
+    void printDiag(Print &out)
+    {
+        out.println("Mode: STA");
+    }
     const char *localIP() const
     {
         return "127.0.0.1";
