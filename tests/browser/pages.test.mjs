@@ -75,8 +75,18 @@ const pages = {
   'lost': [() => operator, () => '/devices/d_0000000000000000'],
   'lost-place': [() => operator, () => '/products/x/y/z'],
   'app-log-in': [() => visitor, () => '/app'],
+  'log-in-refused': [() => visitor, () => '/', async page => {
+    await page.locator('[name=user]').fill('admin')
+    await page.locator('[name=password]').fill('not this one')
+    await page.locator('main button').click()
+    await page.getByRole('alert').waitFor()
+  }],
   'app': [() => owner, () => '/app'],
-  'app-claim': [() => owner, () => '/app', press('main > button')]
+  'app-claim': [() => owner, () => '/app', press('main > button')],
+  'app-claim-refused': [() => owner, () => '/app?claim=00000000', async page => {
+    await page.locator('dialog button').click()
+    await page.getByRole('alert').waitFor()
+  }]
 }
 
 /** The texts of a locale by key. */
@@ -189,6 +199,10 @@ for (const [name, [who, path, act]] of Object.entries(pages)) {
       const page = who()
       await show(page, path(), language, act)
       assert.deepEqual(await page.evaluate(wrongTexts, foreign(language)), [])
+      if (name.endsWith('-refused') && !name.startsWith('product')) {
+        const text = await page.getByRole('alert').evaluate(alert => alert.firstChild.data)
+        assert.ok([...locales[language].values()].includes(text), text)
+      }
       for (const [width, [x, y]] of Object.entries(widths).slice(0, 2)) {
         await page.setViewportSize({ width: x, height: y })
         await settled(page)

@@ -70,15 +70,19 @@ export function Scroll ({ label, children }: { label: string, children: Componen
   return <div class="scroll" tabIndex={0} role="region" aria-label={label}>{children}</div>
 }
 
+/** What went wrong: in English the server's own sentence, which is the most exact one, else a text of the page's. */
 export function errorText (error: unknown): string {
-  if (error instanceof ApiError) {
-    return error.code === 'unreachable' ? t('error.unreachable') : error.message
+  if (!(error instanceof ApiError)) {
+    return String(error)
   }
-  return String(error)
+  const text = word('error', error.code)
+  return text === error.code || (language.value === 'en' && error.status !== 0) ? error.message : text
 }
 
 export function ErrorNote ({ error }: { error: unknown }): JSX.Element {
-  return <p class="notice bad" role="alert">{errorText(error)}</p>
+  const text = errorText(error)
+  const more = error instanceof ApiError && error.status !== 0 && error.message !== text ? error.message : ''
+  return <p class="notice bad" role="alert">{text}{more !== '' && <><br /><small lang="en">{more}</small></>}</p>
 }
 
 /** Ask again each second while a download goes on: how far it is changes without an event. */
