@@ -42,6 +42,7 @@ class Run:
     read: int       # flash address of the last SPIRead
     restarts: int
     cycles: int     # of the emulated CPU, in steps of its clock; exact only for equal programs
+    stack: int      # bytes that the application used, since it opened the flash window
     console: str    # what this run printed
 
 

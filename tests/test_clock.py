@@ -28,6 +28,7 @@ SHARED = Path(os.environ.get("UPDRAFT_SHARED", ROOT.parent / "shared"))
 ROM = ROOT / "build/lx106/sim/rom/rom.elf"
 IMAGES = ROOT / "build/lx106/firmware"
 LOADERS = {"updraft": ROOT / "build/lx106/boot/nonos.bin", "v1.7": SHARED / "vendor/boot_v1.7.bin"}
+STACK_LIMIT = 3072          # bytes, of the 4 KiB that the SDK's task has
 pytestmark = pytest.mark.skipif(not (IMAGES / "clock-1.0.0-user1.bin").exists(),
                                 reason="no images of the clock: build the lx106 preset")
 
@@ -152,6 +153,8 @@ def test_there_and_back_again(tmp_path, loader, map_number):
         run = chip.halt()
         assert run.event == "halted" and run.restarts == 1
         assert_shown(run.console, *update_steps("1.0.0", "1.0.1"))
+        print(f"stack used for an update: {run.stack} bytes")
+        assert 0 < run.stack <= STACK_LIMIT
         new = image("1.0.1", 2, map_number)
         assert slot(flash, 2, len(new), map_number) == new
         assert server.images_asked == [f"/clock-1.0.1{flavour}-user2.bin"]

@@ -7,7 +7,6 @@
 
 enum { IMAGE_MAGIC = 0xE9, MAX_SEGMENTS = 16, CHECKSUM_SEED = 0xEF };
 enum { HEADER_SIZE = 8, SEGMENT_HEADER_SIZE = 8 };
-#define STACK_TOP 0x3FFFFFF0u
 
 static bool is_ram(uint32_t address, uint32_t size)
 {

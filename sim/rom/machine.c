@@ -24,11 +24,13 @@
  *
  * The answer is
  *
- *   EVENT VALUE ops=N read=ADDRESS restarts=N cycles=N
+ *   EVENT VALUE ops=N read=ADDRESS restarts=N cycles=N stack=N
  *
  * with EVENT one of: app (the program reported VALUE), stopped (reached ADDRESS), cut (power went
  * during the operation on flash address VALUE), returned (the boot loader gave up), rom (the ROM
  * found no image), exception (VALUE is its pc), restarts (the machine restarts in circles), halted.
+ * stack: bytes that applications have used since they opened the flash window, functions of the
+ * ROM included; 0 when none did.
  */
 #include "rom.h"
 
@@ -46,6 +48,8 @@ static struct {
     uint32_t restarts;
     uint32_t first_cycle;
     uint32_t stop;
+    bool stack_watched;
+    uint32_t stack_used; /* bytes, the most so far */
 } machine;
 
 int32_t machine_main(void);
@@ -82,8 +86,35 @@ static void spoil_memory(void)
     }
 }
 
+#define STACK_BOTTOM (STACK_TOP - 0x2FF0u) /* far beyond what the chip has */
+#define STACK_PAINT 0x5AC3A53Cu
+
+static void note_stack(void)
+{
+    const volatile uint32_t *at = (const volatile uint32_t *)(uintptr_t)STACK_BOTTOM;
+
+    while (machine.stack_watched && *at == STACK_PAINT) {
+        at++;
+    }
+    uint32_t used = machine.stack_watched ? STACK_TOP - (uint32_t)(uintptr_t)at : 0;
+    machine.stack_used = used > machine.stack_used ? used : machine.stack_used;
+    machine.stack_watched = false;
+}
+
+void machine_watch_stack(uintptr_t top)
+{
+    enum { OWN_FRAME = 64 };
+    volatile uint32_t *at = (volatile uint32_t *)(uintptr_t)STACK_BOTTOM;
+
+    for (; (uintptr_t)at < top - OWN_FRAME; at++) {
+        *at = STACK_PAINT;
+    }
+    machine.stack_watched = true;
+}
+
 static void report(const char *event, uint32_t value)
 {
+    note_stack();
     static char line[160];
     static const char digits[] = "0123456789abcdef";
     const struct {
@@ -95,6 +126,7 @@ static void report(const char *event, uint32_t value)
         {" read=0x", spi_last_read()},
         {" restarts=0x", machine.restarts},
         {" cycles=0x", cycles() - machine.first_cycle},
+        {" stack=0x", machine.stack_used},
     };
     uint32_t size = 0;
 
@@ -207,6 +239,7 @@ static void look_at_orders(void)
 
 static _Noreturn void restart(void)
 {
+    note_stack();
     mmio_restart();
     spi_restart();
     radio_restart();
@@ -232,6 +265,7 @@ static _Noreturn void power_on(const char *order)
 
     machine.stop = 0;
     machine.restarts = 0;
+    machine.stack_used = 0;
     machine.cause = RESET_POWER;
     machine.survive = false;
     machine.live = machine.orders < 0;

@@ -79,6 +79,10 @@ _Noreturn void machine_restart(enum reset_cause cause);
 /** The stand-in itself cannot go on: message, exit status 2. */
 _Noreturn void machine_fail(const char *what, const char *name);
 enum reset_cause machine_cause(void);
+/** An application begins, which opens the flash window: from here its stack, below `top`, counts. */
+void machine_watch_stack(uintptr_t top);
+/** Where the stack of loaded code begins; it grows down. */
+#define STACK_TOP 0x3FFFFFF0u
 
 /* --- spi.c --- */
 

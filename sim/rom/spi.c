@@ -380,6 +380,9 @@ void Cache_Read_Enable(uint8_t odd_even, uint8_t pair, uint8_t size)
         spi.window = WINDOW_OPEN;
         return;
     }
+    if (spi.window == WINDOW_ABSENT) {
+        machine_watch_stack((uintptr_t)__builtin_frame_address(0));
+    }
     spi.megabyte = megabyte;
     spi.window = WINDOW_OPEN;
     uint32_t first = spi.megabyte * WINDOW_SIZE;
