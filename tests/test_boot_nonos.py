@@ -240,8 +240,7 @@ def with_extras(boot, block, good=(True, True), slots=(True, True), pin=0xFF):
 
 TEST_DUE, ENHANCED = 0xA0, 0x60         # bits 7 to 5 of the block's byte 1
 
-
-@pytest.mark.parametrize("mode,bits,good,order,pin,report,writes", [
+BY_ADDRESS_ROWS = [
     (TEST_DUE, 5, (True, True), "", 0xFF, THIRD, False),
     (TEST_DUE, 5, (False, True), "", 0xFF, SECOND, True),
     (0x80, 5, (True, True), "", 0xFF, SECOND, False),           # has passed its test
@@ -253,7 +252,26 @@ TEST_DUE, ENHANCED = 0xA0, 0x60         # bits 7 to 5 of the block's byte 1
     (0xE0, 5, (True, True), "pin 4 1", 0xA4, SECOND, False),
     (0xE0, 5, (True, True), "pin 4 0", 0xFF, SECOND, False),
     (0xE0, 5, (True, True), "pin 4 0", 0x04, SECOND, False),
-    (0xE0, 5, (False, True), "pin 4 0", 0xA4, SECOND, False)])
+    (0xE0, 5, (False, True), "pin 4 0", 0xA4, SECOND, False)]
+
+
+def difference_by_address(mode, good):
+    """The row of docs/boot-nonos.md that lets v1.7 decide otherwise."""
+    if mode == TEST_DUE and not good[0]:
+        return "test-failed"
+    return "both-addresses" if mode == ENHANCED and good == (False, False) else None
+
+
+@pytest.mark.parametrize("mode,bits,good,order,pin,report,writes", BY_ADDRESS_ROWS)
+def test_images_by_address_are_chosen_as_by_the_original(bench, mode, bits, good, order, pin, report, writes):
+    flash = with_extras(original("1.7"), block_of(bits, mode=mode, address1=EXTRA1, address2=EXTRA2), good, pin=pin)
+    found = outcome(bench.run(flash, order))
+    row = difference_by_address(mode, good)
+    assert row is None or row in listed_differences()
+    assert (found != (report or SECOND)) == (row is not None), found
+
+
+@pytest.mark.parametrize("mode,bits,good,order,pin,report,writes", BY_ADDRESS_ROWS)
 def test_images_by_address(bench, loader, mode, bits, good, order, pin, report, writes):
     flash = with_extras(loader, block_of(bits, mode=mode, address1=EXTRA1, address2=EXTRA2), good, pin=pin)
     run = bench.run(flash, order)
@@ -509,11 +527,15 @@ class Twins(Bench):
             self.model = subprocess.Popen([model_program(), self.path], stdin=subprocess.PIPE,
                                           stdout=subprocess.PIPE, text=True, bufsize=1)
         self.orders = ([] if order.startswith("new") else self.orders) + [order]
-        self.model.stdin.write(f"boot {order}\n")
+        self.model.stdin.write(f"boot {order.split(' stop ')[0]}\n")
         event, address, operations = self.model.stdout.readline().split()
         address = int(address, 16)
         result.kind = event
-        if event == "starts":
+        if event == "starts" and result.event == "stopped":     # at its entry: the console says whose
+            result.started = int(re.search(r"jump to run \w+ @ ([0-9a-f]+)\n", result.console)[1], 16)
+            assert result.started == address, self.orders
+            expected_end = (result.event, result.value)
+        elif event == "starts":
             expected_end = ("app", FIRST if address == USER1 else SECOND)
         else:
             expected_end = ("returned", 0) if event == "nothing" else ("cut", address)
@@ -696,6 +718,54 @@ def test_cuts_while_starts_are_counted(twins, loader, tear):
                     starts += outcome(run) == SECOND
             assert starts <= 3 and outcome(run) == FIRST
             assert cleared(flash, "EXHAUSTED") >= 80    # unstable cells may be among the others
+
+
+# --- The update engine's cuts -----------------------------------------------------------------------
+
+def powercut_program():
+    """powercut: $UPDRAFT_POWERCUT, else that of the release build, which is also the suite powercut's."""
+    program = pathlib.Path(os.environ.get("UPDRAFT_POWERCUT", ROOT / "build/release/tests/powercut/powercut"))
+    assert program.exists(), f"no {program}: run ./dev test programs"
+    return program
+
+
+def read_sectors(stream, into):
+    """Put what `powercut states` prints of one flash into it. False at the end."""
+    line = stream.readline()
+    for _ in range(int(line or 0)):
+        number, = struct.unpack("<I", stream.read(4))
+        into[number * SECTOR:(number + 1) * SECTOR] = stream.read(SECTOR)
+    return bool(line)
+
+
+# Of so many cuts one, in ./dev test; all of them by ./dev test boot-gate.
+EVERY = int(os.environ.get("UPDRAFT_BOOT_GATE_EVERY", "24"))
+
+
+@pytest.mark.parametrize("setup", ["nonos-map0", "nonos-map0-from-user2"])
+def test_what_cut_updates_leave_is_started_as_the_proof_has_it(twins, loader, setup):
+    """The states of the flash after the cuts of the proof's updates (tests/powercut), in which the loader is cut, too:
+    it starts the same image as the model on which the proof runs, and leaves the same bytes."""
+    seen, started = set(), set()
+    with subprocess.Popen([powercut_program(), "states", setup, str(EVERY)], stdout=subprocess.PIPE) as program:
+        first = bytearray(b"\xFF" * 0x80000)
+        assert read_sectors(program.stdout, first)
+        running = USER1 if setup == "nonos-map0" else USER2[0]
+        irom, = struct.unpack_from("<I", first, running + 12)
+        entry, = struct.unpack_from("<I", first, running + 16 + irom + 4)
+        flash = Flash(0, loader)
+        while read_sectors(program.stdout, data := bytearray(first)):
+            data[:SECTOR] = flash.data[:SECTOR]
+            flash.data[:] = data
+            if (key := zlib.crc32(data)) in seen:
+                continue
+            seen.add(key)
+            run = twins.run(flash, f"stop {entry:#x}")
+            assert run.event == "stopped", run
+            started.add(run.started)
+            cuts_done.append(setup)
+    assert program.returncode == 0
+    assert started == {USER1, USER2[0]} and len(seen) > 300
 
 
 def test_enough_cuts_were_made(twins):

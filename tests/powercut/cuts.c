@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <updraft/bytes.h>
 #include <updraft/sim_random.h>
 
 #include "life.h"
@@ -44,6 +45,9 @@ struct campaign {
     uint32_t only_op;
     enum sim_tear_kind only_tear;
     uint32_t only_draw;
+    /* To show what the cuts leave, instead of living on: */
+    uint32_t show_every; /* 0: not */
+    const struct sim_flash *shown_first;
 };
 
 /* Tears that are the same whatever the seed says. */
@@ -105,6 +109,47 @@ static void judge(struct campaign *campaign, const struct life *main_life, const
              sim_tear_name(tear->kind), draw, campaign->seed);
 }
 
+/* Print how a flash reads where it is not as the first one: a line with the number of sectors, then
+ * for each its number, as 4 little-endian bytes, and its bytes. */
+static void show(struct sim_flash *sim, const struct sim_flash *first)
+{
+    uint32_t count = sim->flash.total_size / SECTOR, differ = 0;
+    uint8_t *bytes = take(count * SECTOR), *was = take(count * SECTOR);
+
+    if (sim->flash.read(sim->flash.ctx, 0, bytes, count * SECTOR) != UPD_OK) {
+        die("a flash that cannot be read");
+    }
+    memset(was, 0xFF, count * SECTOR);
+    if (first != NULL) {
+        sim_flash_peek(first, 0, was, count * SECTOR);
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        differ += memcmp(&bytes[i * SECTOR], &was[i * SECTOR], SECTOR) != 0;
+    }
+    printf("%" PRIu32 "\n", differ);
+    for (uint32_t i = 0; i < count; i++) {
+        if (memcmp(&bytes[i * SECTOR], &was[i * SECTOR], SECTOR) != 0) {
+            uint8_t number[4];
+            upd_put_le32(number, i);
+            fwrite(number, sizeof number, 1, stdout);
+            fwrite(&bytes[i * SECTOR], SECTOR, 1, stdout);
+        }
+    }
+    free(was);
+    free(bytes);
+}
+
+static void show_tear(struct campaign *campaign, uint64_t noise)
+{
+    struct sim_flash *sim = &campaign->trial.sim;
+
+    if (++campaign->found->cuts % campaign->show_every == 0) {
+        sim_flash_power_on(sim);
+        sim_flash_set_reads(sim, noise >> 63 ? SIM_READS_ONES : SIM_READS_ZEROS, 0);
+        show(sim, campaign->shown_first);
+    }
+}
+
 static void try_tear(struct campaign *campaign, const struct life *main_life,
                      const struct state *before, const struct sim_op *op, const void *data,
                      enum sim_tear_kind kind, uint32_t draw)
@@ -115,6 +160,10 @@ static void try_tear(struct campaign *campaign, const struct life *main_life,
 
     life_restore(trial, before);
     life_tear(trial, op, data, &tear);
+    if (campaign->show_every != 0) {
+        show_tear(campaign, noise);
+        return;
+    }
     sim_rtc_power_on(&trial->rtc, (enum sim_rtc_fate)(noise % SIM_RTC_FATES), noise);
     choose_reading(&trial->sim, noise, draw);
     campaign->found->cuts++;
@@ -321,5 +370,34 @@ int verb_replay(int argc, char **argv)
                  (enum outcome)find(outcome_names, OUTCOME_COUNT, argv[2]));
     setup_free(&setup);
     printf("%s\n", found.first[0] != 0 ? found.first : "all is well");
+    return found.first[0] != 0;
+}
+
+/* --- What they leave -------------------------------------------------------------------------- */
+
+int verb_states(int argc, char **argv)
+{
+    struct setup setup;
+    struct sim_flash first;
+    struct found found = {0};
+
+    if (argc != 2 || strtoul(argv[1], NULL, 0) == 0) {
+        die("usage: powercut states SETUP EVERY");
+    }
+    setup_make(&setup, setup_find(argv[0]), gate.sizes);
+    setup_flash(&setup, &first, 1);
+    show(&first, NULL);
+    for (uint32_t kind = 0; kind < KIND_COUNT; kind++) {
+        for (uint32_t outcome = 0; outcome < OUTCOME_COUNT; outcome++) {
+            struct campaign campaign = {.effort = &gate,
+                                        .seed = kind * OUTCOME_COUNT + outcome + 1,
+                                        .found = &found,
+                                        .show_every = (uint32_t)strtoul(argv[1], NULL, 0),
+                                        .shown_first = &first};
+            run_campaign(&campaign, &setup, (enum kind)kind, (enum outcome)outcome);
+        }
+    }
+    sim_flash_free(&first);
+    setup_free(&setup);
     return found.first[0] != 0;
 }

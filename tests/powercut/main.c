@@ -15,6 +15,7 @@ static const struct verb {
     {"faults", verb_faults, "every fault of a chip that has power"},
     {"liveness", verb_liveness, "power that goes every so many operations, for ever"},
     {"wear", verb_wear, "[UPDATES]  erases of ten thousand updates"},
+    {"states", verb_states, "SETUP EVERY  the flash after every so many-th cut, for other loaders"},
     {"replay", verb_replay, "SETUP KIND OUTCOME OPERATION TEAR DRAW SEED  one of them"},
 };
 

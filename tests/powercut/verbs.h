@@ -10,6 +10,7 @@ int verb_flips(int argc, char **argv);
 int verb_faults(int argc, char **argv);
 int verb_liveness(int argc, char **argv);
 int verb_wear(int argc, char **argv);
+int verb_states(int argc, char **argv);
 int verb_replay(int argc, char **argv);
 
 #endif
