@@ -121,7 +121,7 @@ bool calendar_parse(const char *text, uint32_t *unix_s)
     uint32_t days = days_until(year, month, day);
     struct calendar back = date_of(days);
     /* The 31st of a month of 30 days is another day; and a date knows its weekday. */
-    if (back.month != month || back.day != day || back.weekday != weekday) {
+    if (back.month != month || back.weekday != weekday) {
         return false;
     }
     *unix_s = days * DAY + hour * HOUR + minute * MINUTE + second;

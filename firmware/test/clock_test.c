@@ -270,6 +270,20 @@ static void test_a_button_released_early_changes_nothing(void)
     }
 }
 
+static void test_a_button_released_early_does_not_put_the_next_check_off(void)
+{
+    struct world world = idle_world(600);
+
+    wait(&world, 300 * 1000);
+    world.inputs.mode_pressed = true;
+    wait(&world, 1000);
+    world.inputs.mode_pressed = false;
+    wait(&world, 290 * 1000);
+    CHECK(world.actions == 0);
+    wait(&world, 10 * 1000);
+    CHECK(took(&world, CLOCK_DO_CHECK));
+}
+
 static void test_a_bouncing_button_is_one_press(void)
 {
     struct world world = idle_world(0);
@@ -475,6 +489,7 @@ int main(void)
     CHECK_RUN(test_what_is_refused_is_not_tried_again);
     CHECK_RUN(test_seven_seconds_of_the_button_update_now);
     CHECK_RUN(test_a_button_released_early_changes_nothing);
+    CHECK_RUN(test_a_button_released_early_does_not_put_the_next_check_off);
     CHECK_RUN(test_a_bouncing_button_is_one_press);
     CHECK_RUN(test_a_button_in_an_update_does_not_disturb_it);
     CHECK_RUN(test_it_checks_at_intervals_up_to_a_year);
