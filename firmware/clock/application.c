@@ -138,6 +138,8 @@ bool application_start(struct application *application, const struct application
     name_flavour(application);
     const struct update_config update = {
         .folder = "/",
+        .product = config->product,
+        .id = config->id,
         .version = config->version,
         .flavour = application->flavour,
         .slot = config->slot == 1 ? 2 : 1,

@@ -33,6 +33,7 @@ struct application_config {
     const char *version;
     const char *check_every; /* calendar_parse_interval() reads it */
     const char *id;          /* of the device */
+    const char *product;     /* on an update server; NULL: it asks a server of files */
     uint8_t slot;            /* 1 user1, 2 user2 */
     uint8_t map;             /* flash map, of two slots */
     bool mute;               /* on trial it hears nothing: made to be given up */

@@ -5,7 +5,7 @@
 static bool may_be_in_version(char c)
 {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
-           c == '+' || c == '-';
+           c == '+' || c == '-' || c == '(' || c == ')';
 }
 
 bool label_is_version(const char *text, uint32_t length)

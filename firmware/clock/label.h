@@ -24,7 +24,7 @@ struct label {
 _Static_assert(sizeof(struct label) == LABEL_SIZE, "the label's layout is that of the comment");
 
 /**
- * True for the text of a version: 1 to 15 letters, digits, dots, plus and minus signs. It goes into
+ * True for the text of a version: 1 to 15 letters, digits, dots, plus, minus, parentheses. It goes into
  * paths.
  */
 bool label_is_version(const char *text, uint32_t length);

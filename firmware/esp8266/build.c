@@ -3,6 +3,9 @@
 const struct build build = {
     .version = CLOCK_VERSION,
     .check_every = CLOCK_CHECK_EVERY,
+#ifdef CLOCK_PRODUCT
+    .product = CLOCK_PRODUCT,
+#endif
     .slot = CLOCK_SLOT,
     .fault = CLOCK_FAULT,
 };

@@ -17,6 +17,7 @@ enum fault {
 struct build {
     const char *version;
     const char *check_every; /* calendar_parse_interval() reads it */
+    const char *product;     /* on an update server; NULL: none */
     uint8_t slot;            /* 1 user1, 2 user2 */
     uint8_t fault;
 };

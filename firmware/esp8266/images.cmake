@@ -1,11 +1,13 @@
 # The clock's images for the ESP8266: clock-VERSION[-mapN]-userN.bin, composed by the host's `updraft`.
 #
-# A build is VERSION:FAULT:INTERVAL; FAULT is none, or what build.h knows. Each is made for both slots of each map:
+# A build is NAME:FAULT:INTERVAL[:VERSION:PRODUCT]; FAULT is none, or what build.h knows; VERSION is NAME, and PRODUCT, of an
+# update server, none where they are left out. Each is made for both slots of each map:
 # 2 (1 MiB, two slots of 512 KiB, each with a link address of its own) and 6 (4 MiB, two slots of 1024 KiB, one link
 # address). The first map's images have no map in their names.
 set(UPD_CLOCK_BUILDS 1.0.0:none:1w 1.0.1:none:1w 1.0.2:none:1w 1.0.0-often:none:30s
+    "server-1.0.0:none:5s:v1.0.0t45772(a):smart-clock" "server-1.0.1:none:5s:v1.0.1t45772(a):smart-clock"
     1.0.3-crash:crash:1w 1.0.4-hang:hang:1w 1.0.5-mute:mute:1w
-    CACHE STRING "the clock's builds, each VERSION:FAULT:INTERVAL")
+    CACHE STRING "the clock's builds, each NAME:FAULT:INTERVAL[:VERSION:PRODUCT]")
 set(UPD_CLOCK_MAPS 2 6 CACHE STRING "flash maps that the clock is built for")
 
 # The tool of the release preset, as `./dev build` makes it.
@@ -21,8 +23,8 @@ set(script ${CMAKE_CURRENT_LIST_DIR}/clock.ld)
 add_library(updraft_clock_chip OBJECT esp8266/main.c esp8266/chip.c esp8266/chip_flash.c esp8266/radio.c)
 target_link_libraries(updraft_clock_chip PUBLIC updraft_clock)
 
-# upd_clock_image(NAME VERSION FAULT INTERVAL MAP SLOT)
-function(upd_clock_image name version fault interval map slot)
+# upd_clock_image(NAME VERSION FAULT INTERVAL PRODUCT MAP SLOT); PRODUCT may be empty
+function(upd_clock_image name version fault interval product map slot)
     # 0x40200000 + the slot's address modulo 1 MiB + 0x10
     if(slot EQUAL 2 AND map LESS 5)
         set(irom 0x40281010)
@@ -33,6 +35,9 @@ function(upd_clock_image name version fault interval map slot)
     add_executable(${name} esp8266/build.c)
     target_compile_definitions(${name} PRIVATE CLOCK_VERSION="${version}" CLOCK_CHECK_EVERY="${interval}"
         CLOCK_SLOT=${slot} CLOCK_FAULT=FAULT_${fault})
+    if(product)
+        target_compile_definitions(${name} PRIVATE CLOCK_PRODUCT="${product}")
+    endif()
     target_link_libraries(${name} PRIVATE updraft_clock_chip gcc)
     target_link_options(${name} PRIVATE -nostdlib -Wl,--gc-sections -Wl,--fatal-warnings
         -Wl,--defsym=irom_address=${irom} -T ${script})
@@ -48,7 +53,14 @@ endfunction()
 list(GET UPD_CLOCK_MAPS 0 first_map)
 foreach(build IN LISTS UPD_CLOCK_BUILDS)
     string(REPLACE ":" ";" parts ${build})
-    list(GET parts 0 version)
+    list(GET parts 0 build_name)
+    set(version ${build_name})
+    set(product "")
+    list(LENGTH parts count)
+    if(count GREATER 3)
+        list(GET parts 3 version)
+        list(GET parts 4 product)
+    endif()
     list(GET parts 1 fault)
     list(GET parts 2 interval)
     foreach(map IN LISTS UPD_CLOCK_MAPS)
@@ -57,7 +69,8 @@ foreach(build IN LISTS UPD_CLOCK_BUILDS)
             set(flavour -map${map})
         endif()
         foreach(slot IN ITEMS 1 2)
-            upd_clock_image(clock-${version}${flavour}-user${slot} ${version} ${fault} ${interval} ${map} ${slot})
+            upd_clock_image(clock-${build_name}${flavour}-user${slot} "${version}" ${fault} ${interval} "${product}" ${map}
+                ${slot})
         endforeach()
     endforeach()
 endforeach()

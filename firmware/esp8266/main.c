@@ -86,6 +86,7 @@ static void start(struct machine *machine, uint8_t map)
         .version = build.version,
         .check_every = build.check_every,
         .id = machine->id,
+        .product = build.product,
         .slot = build.slot,
         .map = map,
         .mute = build.fault == FAULT_MUTE,
