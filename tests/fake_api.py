@@ -69,7 +69,7 @@ class FakeApi:
     @staticmethod
     def usual(method, path, _):
         last = path.split("?")[0].rsplit("/", 1)[-1]
-        if method == "GET" and last in ("products", "releases", "devices", "users", "tokens", "updates"):
+        if method == "GET" and last in ("products", "releases", "devices", "users", "members", "tokens", "updates"):
             return 200, {"items": [ITEM], "next": None, "total": 1}
         return 200, ITEM
 

@@ -71,6 +71,7 @@ TABLE = {
     "POST " + PRODUCT + "/releases": ("201 201 403 403 404 404 401 401", {"version": "{new}", "images": {"app": "{sha256}"}}),
     "GET " + RELEASE: (SEES, None),
     "GET " + RELEASE + "/compare/{other}": (SEES, None),
+    "GET " + RELEASE + "/images/{part}": (SEES, None),
     "POST " + RELEASE + "/current": (OPERATES, GIVEN, "fresh"),
     "POST " + RELEASE + "/withdraw": (OPERATES, GIVEN, "fresh"),
     "POST " + RELEASE + "/stop": (OPERATES, GIVEN, "fresh"),
@@ -188,11 +189,11 @@ class World:
             self.call.raw("PUT", f"/api/v1/products/{product['id']}/{path}", body)
         user = self.users["other" if other else "somebody"]
         return {"product": product["id"], "version": "1.0", "other": "0.9", "device": device["id"], "file": "app",
-                "device_key": device["device_key"], "update": update["id"], "user": user, "path...": "a", "key": "0" * 36,
+                "device_key": device["device_key"], "update": update["id"], "user": user, "path...": "a", "part": "app", "key": "0" * 36,
                 "call...": "alive", "sha256": sha256, "code": unowned["claim_code"], "token": "t_0000000000000000"}
 
     NONE = {"product": "p_0000000000000000", "version": "1.0", "other": "0.9", "device": "d_0000000000000000", "file": "app",
-            "update": "x_0000000000000000", "user": "u_0000000000000000", "path...": "a", "key": "1" * 36, "call...": "alive",
+            "update": "x_0000000000000000", "user": "u_0000000000000000", "path...": "a", "part": "app", "key": "1" * 36, "call...": "alive",
             "sha256": "0" * 64, "code": "XXXXXXXX", "token": "t_0000000000000000", "device_key": "1" * 40}
 
     def names(self, whose, fresh):

@@ -9,6 +9,7 @@ import conftest
 import pytest
 
 from fake_api import TOKEN, FakeApi
+from fake_device import FakeDevice
 
 COMMANDS = conftest.Program(conftest.find_program())("help", "--json").json["commands"]
 EXAMPLES = [example["line"] for command in COMMANDS for example in command["examples"]]
@@ -34,6 +35,14 @@ def test_example(line, workbench, shell_path, server):
         line += " --count 4"
     if "--user admin" in line:                                      # as one would answer its question
         line = f"echo password | {line}"
+    if "http://192.168.4.1/" in line:
+        server.answers["/products/clock/releases/v1.0.1t45772%28a%29/images/user2"] = 200, (workbench / "user2.bin").read_bytes()
+        with FakeDevice() as device:
+            return run_line(line.replace("http://192.168.4.1/", device.url), workbench, shell_path, server)
+    run_line(line, workbench, shell_path, server)
+
+
+def run_line(line, workbench, shell_path, server):
     run = subprocess.run(["bash", "-e", "-o", "pipefail", "-c", line], cwd=workbench, env={"PATH": shell_path,
                          "HOME": str(workbench), "TERM": "dumb", "UPDRAFT_SERVER": server.url, "UPDRAFT_TOKEN": TOKEN}, capture_output=True, text=True, timeout=120)
     assert run.returncode == 0, run.stderr

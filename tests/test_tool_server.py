@@ -66,6 +66,9 @@ REQUESTS = [
     (["user", "disable", "u_1"], "PATCH", "/users/u_1", {"disabled": True}),
     (["user", "enable", "u_1"], "PATCH", "/users/u_1", {"disabled": False}),
     (["token", "create", "ci", "--days", "90"], "POST", "/tokens", {"name": "ci", "days": 90}),
+    (["member", "list", "clock"], "GET", "/products/clock/members", b""),
+    (["member", "set", "clock", "u_1", "--role", "operator"], "PUT", "/products/clock/members/u_1", {"role": "operator"}),
+    (["member", "remove", "clock", "u_1"], "DELETE", "/products/clock/members/u_1", b""),
     (["token", "list"], "GET", "/tokens?limit=500", b""),
     (["token", "revoke", "t_1"], "DELETE", "/tokens/t_1", b""),
 ]
@@ -82,7 +85,7 @@ def test_each_command_asks_for_what_it_says(call, api, words, method, path, body
 
 def test_every_command_of_a_server_is_asked_for_here():
     covered = {tuple(row[0][:2]) for row in REQUESTS} | {("release", "upload"), ("user", "create")}
-    groups = ("product", "release", "device", "user", "token")
+    groups = ("product", "member", "release", "device", "user", "token")
     assert {(command["group"], command["name"]) for command in COMMANDS if command.get("group") in groups} == covered
 
 

@@ -334,6 +334,54 @@ static void withdraw(struct http_exchange *x)
     answer_changed(x, fleet_release_withdraw);
 }
 
+/* --- Files for upgrades by hand ---------------------------------------------------------------- */
+
+struct wanted {
+    const char *part, *variant;
+    struct image image; /* no is 0 until it is found */
+};
+
+static void find_image(void *ctx, const struct image *image)
+{
+    struct wanted *wanted = ctx;
+
+    if (strcmp(part_word(image->part), wanted->part) == 0 &&
+        strcmp(image->variant, wanted->variant) == 0) {
+        wanted->image = *image;
+    }
+}
+
+static void download(struct http_exchange *x)
+{
+    struct release *release = http_alloc(x, sizeof *release);
+    struct wanted *wanted = http_alloc(x, sizeof *wanted);
+    const char *variant = http_query(x, "variant");
+    struct fleet_error error;
+    int fd;
+
+    *wanted = (struct wanted){http_path(x, "part"), variant != NULL ? variant : "", {0}};
+    if (!find(x, http_path(x, "version"), release) ||
+        api_failed(
+            x,
+            fleet_release_images(api_fleet(x), api_actor(x), release, find_image, wanted, &error),
+            &error)) {
+        return;
+    }
+    if (wanted->image.no == 0) {
+        http_answer_not_found(x);
+        return;
+    }
+    if (!api_failed(x, fleet_image_open(api_fleet(x), api_actor(x), &wanted->image, &fd, &error),
+                    &error)) {
+        const struct http_file file = {.fd = fd,
+                                       .size = (uint64_t)wanted->image.size,
+                                       .type = "application/octet-stream",
+                                       .etag = wanted->image.sha256,
+                                       .filename = wanted->image.file};
+        http_answer_file(x, &file);
+    }
+}
+
 /* --- Comparing -------------------------------------------------------------------------------- */
 
 static void add_row(json_t *rows, const char *what, const char *before, const char *after)
@@ -422,6 +470,9 @@ ABOUT(current, "set a release as current in its channel", NULL, "Release", false
 ABOUT(withdraw, "withdraw a release", NULL, "Release", false);
 ABOUT(stop, "stop updates to a release that have not begun, and withdraw it", NULL, "Release",
       false);
+ABOUT(download,
+      "an image's file, for an upgrade by hand; {part} is app, user1, user2 or filesystem", NULL,
+      "", false);
 ABOUT(compare, "what differs from another release", NULL, "Difference", false);
 
 #define RELEASES "/api/v1/products/{product}/releases"
@@ -435,6 +486,7 @@ const struct http_route api_release_routes[] = {
     {HTTP_POST, RELEASE "/current", HTTP_OPERATOR, 0, 4096, set_current, NULL, &about_current},
     {HTTP_POST, RELEASE "/withdraw", HTTP_OPERATOR, 0, 4096, withdraw, NULL, &about_withdraw},
     {HTTP_POST, RELEASE "/stop", HTTP_OPERATOR, 0, 4096, withdraw, NULL, &about_stop},
+    {HTTP_GET, RELEASE "/images/{part}", HTTP_VIEWER, 0, 0, download, NULL, &about_download},
     {HTTP_GET, RELEASE "/compare/{other}", HTTP_VIEWER, 0, 0, compare, NULL, &about_compare},
 };
 const size_t api_release_count = sizeof api_release_routes / sizeof api_release_routes[0];

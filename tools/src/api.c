@@ -374,30 +374,43 @@ static void fail_refused(struct api *api, long status, const json_t *body)
     }
 }
 
-/* Run what is prepared. @return as api_send() */
-static json_t *perform(struct api *api, struct curl_slist *headers)
+/* Run what is prepared. @return true: `answer` is what came with a success; to be freed in any case */
+static bool perform_bytes(struct api *api, struct curl_slist *headers, struct answer *answer)
 {
-    struct answer answer = {0};
-    json_t *body = NULL;
     long status = 0;
 
     curl_easy_setopt(api->curl, CURLOPT_WRITEFUNCTION, take);
-    curl_easy_setopt(api->curl, CURLOPT_WRITEDATA, &answer);
+    curl_easy_setopt(api->curl, CURLOPT_WRITEDATA, answer);
     CURLcode code = curl_easy_perform(api->curl);
     progress_clear();
     curl_slist_free_all(headers);
     curl_easy_getinfo(api->curl, CURLINFO_RESPONSE_CODE, &status);
-    if (answer.too_large) {
+    if (answer->too_large) {
         fail(api->call, EXIT_NETWORK, "server", "%s: the answer is larger than any of updraftd's",
              api->server);
     } else if (code != CURLE_OK) {
         fail_network(api, code);
+    } else if (status < 200 || status > 299) {
+        json_t *body =
+            answer->size > 0 ? json_loads(answer->data, JSON_DECODE_ANY, NULL) : json_null();
+        fail_refused(api, status, body);
+        json_decref(body);
     } else {
+        return true;
+    }
+    return false;
+}
+
+/* @return as api_send() */
+static json_t *perform(struct api *api, struct curl_slist *headers)
+{
+    struct answer answer = {0};
+    json_t *body = NULL;
+
+    if (perform_bytes(api, headers, &answer)) {
         body = answer.size > 0 ? json_loads(answer.data, JSON_DECODE_ANY, NULL) : json_null();
-        if (status < 200 || status > 299 || body == NULL) {
-            fail_refused(api, status, body);
-            json_decref(body);
-            body = NULL;
+        if (body == NULL) {
+            fail_refused(api, 200, NULL);
         }
     }
     free(answer.data);
@@ -431,6 +444,17 @@ json_t *api_send(struct api *api, const char *method, char *path, json_t *body)
     free(path);
     free(text);
     return answer;
+}
+
+bool api_download(struct api *api, char *path, uint8_t **data, size_t *size)
+{
+    struct answer answer = {0};
+    bool done = has_path(api, path) && perform_bytes(api, prepare(api, path, NULL), &answer);
+
+    *data = (uint8_t *)answer.data;
+    *size = answer.size;
+    free(path);
+    return done;
 }
 
 struct upload {

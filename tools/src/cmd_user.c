@@ -1,4 +1,4 @@
-/* updraft user, token, events. */
+/* updraft user, member, token, events. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +13,7 @@ struct arguments {
     struct server_options server;
     const char *name, *password_file, *product, *device, *after;
     struct number days, count;
+    struct choice role;
     bool administrator;
 };
 
@@ -131,6 +132,64 @@ static enum exit_code enable_user(struct call *call)
     return set_disabled(call, false);
 }
 
+/* --- Members ---------------------------------------------------------------------------------- */
+
+static const char *const roles[] = {"viewer", "operator", "developer", NULL};
+static const struct column member_lines[] = {{"user", "id"}, {0}};
+static const struct column member_columns[] = {
+    {"USER", "user"}, {"NAME", "name"}, {"ROLE", "role"}, {0}};
+static const struct option member_options[] = {
+    {.name = "role",
+     .kind = VALUE_CHOICE,
+     .value = "ROLE",
+     .required = true,
+     .choices = roles,
+     .at = offsetof(struct arguments, role),
+     .help = "what the user may do: see, run the fleet, or also make releases"},
+    SERVER_OPTIONS(struct arguments, server),
+    {0},
+};
+#define PRODUCT_OPERAND                                                                            \
+    {                                                                                              \
+        .name = "PRODUCT", .kind = VALUE_TEXT, .at = offsetof(struct arguments, product),          \
+        .help = "the product: id, name or key"                                                     \
+    }
+static const struct operand product_operands[] = {PRODUCT_OPERAND, {0}};
+static const struct operand member_operands[] = {
+    PRODUCT_OPERAND,
+    {.name = "USER",
+     .kind = VALUE_TEXT,
+     .at = offsetof(struct arguments, name),
+     .help = "the user's id"},
+    {0},
+};
+
+static enum exit_code list_members(struct call *call)
+{
+    const struct arguments *arguments = call->arguments;
+    char *path = api_path("/products/%s/members", arguments->product);
+    enum exit_code code = list(call, path != NULL ? path : "/", "members", member_columns);
+    free(path);
+    return code;
+}
+
+static char *member_path(const struct arguments *arguments)
+{
+    return api_path("/products/%s/members/%s", arguments->product, arguments->name);
+}
+
+static enum exit_code set_member(struct call *call)
+{
+    const struct arguments *arguments = call->arguments;
+    return send(call, "PUT", member_path(arguments),
+                json_pack("{s:s}", "role", arguments->role.word), member_lines);
+}
+
+static enum exit_code remove_member(struct call *call)
+{
+    return send(call, "DELETE", member_path(call->arguments), NULL, member_lines);
+}
+
 /* --- Tokens ----------------------------------------------------------------------------------- */
 
 static const struct column token_lines[] = {
@@ -200,6 +259,7 @@ static const struct option event_options[] = {
 
 struct following {
     uint32_t left; /* 0: without end */
+    bool json;
 };
 
 static bool print_event(void *ctx, const char *id, const char *name, const char *data)
@@ -210,7 +270,16 @@ static bool print_event(void *ctx, const char *id, const char *name, const char 
     if (strcmp(name, "hello") == 0) {
         return true;
     }
-    printf("%s %s\n", id, display(data, strlen(data), text, sizeof text));
+    if (following->json) {
+        json_t *change = json_loads(data, JSON_DECODE_ANY, NULL);
+        json_t *line = json_pack("{s:I, s:s?, s:o?}", "seq", (json_int_t)strtoll(id, NULL, 10),
+                                 "event", name[0] != '\0' ? name : NULL, "data", change);
+        json_dumpf(line, stdout, JSON_COMPACT);
+        putchar('\n');
+        json_decref(line);
+    } else {
+        printf("%s %s\n", id, display(data, strlen(data), text, sizeof text));
+    }
     fflush(stdout);
     return following->left == 0 || --following->left > 0;
 }
@@ -218,7 +287,8 @@ static bool print_event(void *ctx, const char *id, const char *name, const char 
 static enum exit_code follow(struct call *call)
 {
     const struct arguments *arguments = call->arguments;
-    struct following following = {arguments->count.given ? arguments->count.value : 0};
+    struct following following = {arguments->count.given ? arguments->count.value : 0,
+                                  call->json != NULL};
     struct api *api = api_open(call, &arguments->server, false);
 
     if (api == NULL) {
@@ -242,6 +312,12 @@ static const struct example user_disable_examples[] = {
     {"updraft user disable u_0123456789abcdef", "cannot log in any more"}, {0}};
 static const struct example user_enable_examples[] = {
     {"updraft user enable u_0123456789abcdef", "can again"}, {0}};
+static const struct example member_list_examples[] = {{"updraft member list clock", "all of them"},
+                                                      {0}};
+static const struct example member_set_examples[] = {
+    {"updraft member set clock u_0123456789abcdef --role operator", "may run this fleet"}, {0}};
+static const struct example member_remove_examples[] = {
+    {"updraft member remove clock u_0123456789abcdef", "sees nothing of it any more"}, {0}};
 static const struct example token_create_examples[] = {
     {"updraft token create ci --days 90", "for a program that uploads releases"}, {0}};
 static const struct example token_list_examples[] = {{"updraft token list", "your own"}, {0}};
@@ -275,6 +351,15 @@ COMMAND("user", "disable", user_disable, "keep a user out", "Sessions and tokens
         true, options, user_operands, disable_user);
 COMMAND("user", "enable", user_enable, "let a user in again", "With the password that there was.",
         true, options, user_operands, enable_user);
+COMMAND("member", "list", member_list, "list the members of a product", "For its developers.", true,
+        options, product_operands, list_members);
+COMMAND("member", "set", member_set, "make a user a member, or change the role",
+        "A viewer sees; an operator also sets releases as current and orders updates; a developer "
+        "also makes releases and says who is a member.",
+        true, member_options, member_operands, set_member);
+COMMAND("member", "remove", member_remove, "end a membership",
+        "The product does not exist for the user any more.", true, options, member_operands,
+        remove_member);
 COMMAND("token", "create", token_create, "make a token for a program",
         "Its text is shown once, here. It may do what you may do.", true, token_options,
         token_name_operands, create_token);
@@ -284,6 +369,8 @@ COMMAND("token", "revoke", token_revoke, "revoke a token", "At once.", true, opt
         token_operands, revoke_token);
 COMMAND(
     NULL, "events", events, "follow what changes",
-    "A line for each change: its number, and JSON. A connection that is lost is made again, and goes on where it "
-    "ended.",
-    false, event_options, NULL, follow);
+    "A line for each change: its number, and JSON. A connection that is lost is made again, and goes "
+    "on where it ended.\n\n"
+    "With --json a line for each change is an object with seq, event (its name, or null) and data; the "
+    "object that every command ends with comes last.",
+    true, event_options, NULL, follow);

@@ -48,6 +48,10 @@ extern const struct command token_create_command;
 extern const struct command token_list_command;
 extern const struct command token_revoke_command;
 extern const struct command events_command;
+extern const struct command push_command;
+extern const struct command member_list_command;
+extern const struct command member_set_command;
+extern const struct command member_remove_command;
 extern const struct command completion_command;
 extern const struct command help_command;
 
