@@ -66,7 +66,6 @@ int main(int argc, char **argv)
         .rest = rest,
         .buffer = buffer,
         .buffer_size = sizeof buffer,
-        .spi_mode = 0xFF,
     };
     if (upd_esp_init(&esp, &config) != UPD_OK) {
         fprintf(stderr, "example: the application is in no partition\n");

@@ -93,8 +93,7 @@ static struct upd_https_ota_config port(void)
                                          .rest = rest,
                                          .event = event,
                                          .buffer = buffer,
-                                         .buffer_size = sizeof buffer,
-                                         .spi_mode = 0xFF};
+                                         .buffer_size = sizeof buffer};
 }
 
 static void begin_with(enum upd_otadata_loader loader, uint32_t count)
@@ -511,23 +510,21 @@ static void test_images_for_others(void)
         const char *name;
         uint32_t offset;
         uint8_t value;
-        uint8_t spi_mode; /* of the boot loader */
+        uint8_t mode; /* of flash, as the application that runs says */
         esp_err_t err;
     } cases[] = {
-        {"another chip", 12, 5, 0xFF, 0x10A},
-        {"newer revision", 15, 101, 0xFF, 0x10A},
-        {"older revision", 17, 99, 0xFF, 0x10A},
-        {"mode of the flash", 2, 0, 2, 0x1508},
-        {"magic", 0, 0xEA, 0xFF, 0x1503},
-        {"mode that is none", 2, 9, 2, 0x1503},
-        {"mode that is not known", 2, 0, 9, 0x1503},
+        {"another chip", 12, 5, 0, 0x10A},
+        {"newer revision", 15, 101, 0, 0x10A},
+        {"older revision", 17, 99, 0, 0x10A},
+        {"magic", 0, 0xEA, 0, 0x1503},
+        {"another mode of flash", 32 + 181, 1, 3, 0x1508},
+        {"a mode that is not known here", 32 + 181, 1, 0, 0x1503}, /* its digest then is wrong */
+        {"a mode that it does not say", 32 + 181, 0, 3, ESP_OK},
     };
 
     for (uint32_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         begin();
-        struct upd_https_ota_config changed = port();
-        changed.spi_mode = cases[i].spi_mode;
-        upd_https_ota_open(&ota, &changed);
+        sim_flash_load(&sim, START + 32 + 181, &cases[i].mode, 1);
         image[cases[i].offset] = cases[i].value;
         if (cases[i].offset == 17) {
             image[18] = 0;
@@ -537,7 +534,33 @@ static void test_images_for_others(void)
         if (err != cases[i].err) {
             printf("got 0x%x\n", (unsigned)err);
         }
-        CHECK_THAT(cases[i].name, err == cases[i].err && boots(SLOT_0));
+        CHECK_THAT(cases[i].name, err == cases[i].err);
+        CHECK_THAT(cases[i].name, boots(err == ESP_OK ? SLOT_1 : SLOT_0));
+        end();
+    }
+}
+
+/* Written to one place, and meant for another. */
+static void test_a_final_partition(void)
+{
+    static uint8_t cells[sizeof image];
+
+    for (uint32_t copies = 0; copies < 2; copies++) {
+        begin_with(UPD_OTADATA_LOADER_IDF, SLOT_1 + 1);
+        rows[OTADATA].size = 2 * SECTOR;
+        const esp_partition_t unknown = {.type = ESP_PARTITION_TYPE_APP, .address = 0x7000};
+        config.partition.final = &unknown;
+        answer_sized();
+        CHECK(esp_https_ota(&config) == ESP_FAIL);
+        config.partition.staging = &table[SLOT_1];
+        config.partition.final = &table[SLOT_0]; /* the one that runs: nothing asks */
+        config.partition.finalize_with_copy = copies == 1;
+        answer_sized();
+        sim_flash_load(&sim, START, "\x00", 1);
+        const esp_err_t err = esp_https_ota(&config);
+        sim_flash_peek(&sim, START, cells, image_size);
+        CHECK(err == (copies == 1 ? ESP_OK : ESP_ERR_OTA_VALIDATE_FAILED));
+        CHECK((memcmp(cells, image, image_size) == 0) == (copies == 1) && is_written());
         end();
     }
 }
@@ -887,6 +910,7 @@ int main(void)
     CHECK_RUN(test_an_early_end);
     CHECK_RUN(test_a_server_that_stalls);
     CHECK_RUN(test_images_for_others);
+    CHECK_RUN(test_a_final_partition);
     CHECK_RUN(test_erasing);
     CHECK_RUN(test_redirects);
     CHECK_RUN(test_credentials);

@@ -680,6 +680,7 @@ static void test_selecting_without_a_look(void)
 
 static void test_images_are_judged_by_their_header(void)
 {
+    static const uint8_t qio = 1;
     static const struct {
         uint16_t chip, least, most, revision;
         esp_err_t err;
@@ -706,6 +707,130 @@ static void test_images_are_judged_by_their_header(void)
         CHECK_SAME(esp_ota_check_image_validity(ESP_PARTITION_TYPE_BOOTLOADER, &head, NULL),
                    cases[i].err);
     }
+    head.chip_id = 0;
+    esp_app_desc_t desc = {.spi_flash_mode = 3};
+    CHECK_SAME(esp_ota_check_image_validity(ESP_PARTITION_TYPE_APP, &head, &desc), ESP_OK);
+    sim_flash_load(&sim, table[R_SLOT_0].address + 32 + 181, &qio, 1);
+    CHECK_SAME(esp_ota_check_image_validity(ESP_PARTITION_TYPE_APP, &head, &desc), 0x1508);
+    desc.spi_flash_mode = 0;
+    CHECK_SAME(esp_ota_check_image_validity(ESP_PARTITION_TYPE_APP, &head, &desc), ESP_OK);
+    end();
+}
+
+static void test_a_final_partition(void)
+{
+    static const esp_partition_t unknown = {.type = ESP_PARTITION_TYPE_APP, .address = 0x7000};
+    static uint8_t cells[sizeof image];
+    esp_ota_handle_t handle = 0;
+    esp_ota_handle_t other = 0;
+
+    begin(UPD_OTADATA_LOADER_IDF, R_SLOT_0);
+    CHECK(esp_ota_begin(&table[R_SLOT_1], OTA_WITH_SEQUENTIAL_WRITES, &handle) == ESP_OK);
+    CHECK_SAME(esp_ota_set_final_partition(handle, NULL, true), 0x102);
+    CHECK_SAME(esp_ota_set_final_partition(handle + 1, &table[R_SLOT_2], true), 0x105);
+    CHECK_SAME(esp_ota_set_final_partition(handle, &unknown, true), 0x105);
+    CHECK_SAME(esp_ota_set_final_partition(handle, &table[R_SLOT_2], true), ESP_OK);
+    CHECK_SAME(esp_ota_begin(&table[R_SLOT_2], 1, &other), 0x1507);
+    CHECK(esp_ota_write(handle, image, image_size) == ESP_OK);
+    CHECK_SAME(esp_ota_set_final_partition(handle, &table[R_SLOT_1], true), 0x103);
+    CHECK_SAME(esp_ota_end(handle), ESP_OK);
+    sim_flash_peek(&sim, table[R_SLOT_2].address, cells, image_size);
+    CHECK(memcmp(cells, image, image_size) == 0);
+    CHECK(sim_flash_wear(&sim, table[R_SLOT_2].address + ROOM - 1) == 1);
+
+    /* Bytes that are no image suit a data partition, and come to no harm in a slot on their way. */
+    CHECK(esp_ota_begin(&table[R_SLOT_1], OTA_WITH_SEQUENTIAL_WRITES, &handle) == ESP_OK);
+    CHECK(esp_ota_set_final_partition(handle, &table[R_NVS], false) == ESP_OK);
+    CHECK(esp_ota_write(handle, "data", 4) == ESP_OK && esp_ota_end(handle) == ESP_OK);
+    CHECK(esp_ota_resume(&table[R_SLOT_1], 0, 4, &handle) == ESP_OK);
+    CHECK(esp_ota_set_final_partition(handle, &table[R_NVS], true) == ESP_OK);
+    CHECK(esp_ota_end(handle) == ESP_OK);
+    sim_flash_peek(&sim, table[R_NVS].address, cells, 4);
+    CHECK(memcmp(cells, "data", 4) == 0);
+
+    /* A fault of the flash on the way there. */
+    CHECK(esp_ota_begin(&table[R_SLOT_1], OTA_WITH_SEQUENTIAL_WRITES, &handle) == ESP_OK);
+    CHECK(esp_ota_set_final_partition(handle, &table[R_NVS], true) == ESP_OK);
+    CHECK(esp_ota_write(handle, "data", 4) == ESP_OK);
+    sim_flash_fault(&sim, &(struct sim_fault){.kind = SIM_FAULT_FAILS, .count = 1});
+    CHECK_SAME(esp_ota_end(handle), 0x6001);
+    end();
+}
+
+static void test_copies(void)
+{
+    begin(UPD_OTADATA_LOADER_IDF, R_SLOT_0);
+    const esp_partition_t *from = &table[R_SLOT_0];
+    const esp_partition_t *to = &table[R_NVS];
+    CHECK_SAME(esp_partition_copy(NULL, 0, from, 0, 4), 0x102);
+    CHECK_SAME(esp_partition_copy(to, 0, NULL, 0, 4), 0x102);
+    CHECK_SAME(esp_partition_copy(to, 0, to, 4096, 4), 0x102);
+    CHECK_SAME(esp_partition_copy(to, 0, from, 4, ROOM), 0x104);
+    CHECK_SAME(esp_partition_copy(to, 4096, from, 0, ROOM), 0x104);
+    CHECK_SAME(esp_partition_copy(to, 4, from, 0, 4), 0x102);
+    CHECK_SAME(esp_partition_copy(&table[R_READONLY], 0, from, 0, 4), 0x10D);
+    CHECK(sim.counters.erases == 0);
+    CHECK_SAME(esp_partition_copy(to, 4096, from, 0, image_size), ESP_OK);
+    static uint8_t cells[sizeof image];
+    sim_flash_peek(&sim, to->address + 4096, cells, image_size);
+    CHECK(memcmp(cells, image, image_size) == 0);
+    end();
+}
+
+/* Other images than applications are judged by what they are. */
+static void test_tables_and_loaders(void)
+{
+    static uint8_t table_bytes[UPD_PARTITION_TABLE_SIZE];
+    esp_ota_handle_t handle = 0;
+
+    for (uint32_t damage = 0; damage <= 9 * 32; damage++) {
+        begin(UPD_OTADATA_LOADER_IDF, R_SLOT_0);
+        CHECK(upd_partition_build(rows, R_COUNT, true, table_bytes) == UPD_OK);
+        table[R_NVS].type = ESP_PARTITION_TYPE_PARTITION_TABLE;
+        if (damage > 0) {
+            table_bytes[damage - 1] ^= 1;
+        }
+        CHECK(esp_ota_begin(&table[R_NVS], sizeof table_bytes, &handle) == ESP_OK);
+        const esp_err_t err = esp_ota_write(handle, table_bytes, sizeof table_bytes);
+        /* Behind "EB EB", fourteen bytes of the MD5's row are nobody's. */
+        const bool counts = damage > 0 && (damage <= 8 * 32 + 2 || damage > 8 * 32 + 16);
+        CHECK_SAME(err, damage == 1 || damage == 2 ? 0x1503 : ESP_OK);
+        if (err == ESP_OK) {
+            CHECK_SAME(esp_ota_end(handle), counts ? 0x1503 : ESP_OK);
+        }
+        end();
+    }
+
+    esp_bootloader_desc_t desc = {0};
+    static uint8_t loader[512];
+    begin(UPD_OTADATA_LOADER_IDF, R_SLOT_0);
+    table[R_NVS].type = ESP_PARTITION_TYPE_BOOTLOADER;
+    const int32_t size = check_load(UPD_IMAGES "esp32-loader.bin", loader, sizeof loader);
+    CHECK(size > 0 && esp_ota_begin(&table[R_NVS], (size_t)size, &handle) == ESP_OK);
+    CHECK(esp_ota_write(handle, loader, (size_t)size) == ESP_OK);
+    CHECK_SAME(esp_ota_end(handle), ESP_OK);
+    loader[100] ^= 1;
+    CHECK(esp_ota_begin(&table[R_NVS], (size_t)size, &handle) == ESP_OK);
+    CHECK(esp_ota_write(handle, loader, (size_t)size) == ESP_OK);
+    CHECK_SAME(esp_ota_end(handle), 0x1503);
+
+    CHECK_SAME(esp_ota_get_bootloader_description(NULL, NULL), 0x102);
+    CHECK_SAME(esp_ota_get_bootloader_description(NULL, &desc), 0x105);
+    static const uint8_t made[] = {80, 0, 0, 7, 1, 2, 0, 0, '6', '.', '1', 0};
+    sim_flash_load(&sim, 0x1000 + 32, made, sizeof made);
+    CHECK_SAME(esp_ota_get_bootloader_description(NULL, &desc), ESP_OK);
+    CHECK(desc.secure_version == 7 && desc.version == 0x201 && strcmp(desc.idf_ver, "6.1") == 0);
+    CHECK_SAME(esp_ota_get_bootloader_description(&table[R_SLOT_1], &desc), 0x105);
+    sim_flash_load(&sim, table[R_SLOT_1].address + 32, made, sizeof made);
+    CHECK_SAME(esp_ota_get_bootloader_description(&table[R_SLOT_1], &desc), ESP_OK);
+    sim_flash_fault(&sim, &(struct sim_fault){.kind = SIM_FAULT_READ_FAILS, .count = 1});
+    CHECK_SAME(esp_ota_get_bootloader_description(NULL, &desc), 0x6001);
+    for (uint32_t key = 0; key < 3; key++) {
+        CHECK_SAME(
+            esp_ota_revoke_secure_boot_public_key((esp_ota_secure_boot_public_key_index_t)key), -1);
+    }
+    CHECK_SAME(esp_ota_revoke_secure_boot_public_key((esp_ota_secure_boot_public_key_index_t)3),
+               0x102);
     end();
 }
 
@@ -767,6 +892,9 @@ int main(void)
     CHECK_RUN(test_descriptions_are_read);
     CHECK_RUN(test_ranges_are_refused);
     CHECK_RUN(test_the_demos_sequence);
+    CHECK_RUN(test_a_final_partition);
+    CHECK_RUN(test_copies);
+    CHECK_RUN(test_tables_and_loaders);
     CHECK_RUN(test_resume_refuses);
     CHECK_RUN(test_selecting_without_a_look);
     CHECK_RUN(test_images_are_judged_by_their_header);

@@ -372,7 +372,10 @@ static esp_err_t begin(const esp_https_ota_config_t *config)
     self->staging = config->partition.staging != NULL
                         ? esp_partition_verify(config->partition.staging)
                         : esp_ota_get_next_update_partition(NULL);
-    return self->staging != NULL ? ESP_OK : ESP_FAIL;
+    self->final = config->partition.final != NULL ? esp_partition_verify(config->partition.final)
+                                                  : self->staging;
+    self->copies = config->partition.finalize_with_copy;
+    return self->staging != NULL && self->final != NULL ? ESP_OK : ESP_FAIL;
 }
 
 esp_err_t esp_https_ota_begin(const esp_https_ota_config_t *ota_config,
@@ -417,19 +420,16 @@ static esp_err_t read_head(struct upd_https_ota *ota)
 
 static esp_err_t check_head(const struct upd_https_ota *ota)
 {
-    esp_image_header_t head;
-
-    memcpy(&head, ota->piece, sizeof head);
     const uint16_t chip = upd_get_le16(ota->piece + 12);
     const uint16_t revision = upd_get_le16(ota->piece + 15);
+    const void *head = ota->piece;
+    const void *desc = ota->piece + DESCRIPTOR;
+
     tell(ESP_HTTPS_OTA_VERIFY_CHIP_ID, &chip, sizeof chip);
     tell(ESP_HTTPS_OTA_VERIFY_CHIP_REVISION, &revision, sizeof revision);
-    esp_err_t err = esp_ota_check_image_validity(ESP_PARTITION_TYPE_APP, &head, NULL);
-    if (err == ESP_OK && ota->config.spi_mode < 4 && head.spi_mode < 4 &&
-        head.spi_mode != ota->config.spi_mode) {
-        err = ESP_ERR_OTA_SPI_MODE_MISMATCH;
-    }
-    return err;
+    return esp_ota_check_image_validity(
+        ESP_PARTITION_TYPE_APP, head,
+        upd_get_le32(ota->piece + DESCRIPTOR) == ESP_APP_DESC_MAGIC_WORD ? desc : NULL);
 }
 
 static esp_err_t put(struct upd_https_ota *ota)
@@ -459,7 +459,10 @@ static esp_err_t first_piece(struct upd_https_ota *ota)
     }
     ota->is_open = true;
     ota->state = IN_PROGRESS;
-    err = read_head(ota);
+    if (ota->final != ota->staging) {
+        err = esp_ota_set_final_partition(ota->update, ota->final, ota->copies);
+    }
+    err = err == ESP_OK ? read_head(ota) : err;
     if (err == ESP_OK && !upd_esp_is_rtos()) {
         err = check_head(ota);
     }
@@ -504,7 +507,10 @@ esp_err_t esp_https_ota_perform(esp_https_ota_handle_t https_ota_handle)
         }
         ota->is_open = true;
         ota->state = IN_PROGRESS;
-        return next_piece(ota);
+        if (ota->final != ota->staging) {
+            err = esp_ota_set_final_partition(ota->update, ota->final, ota->copies);
+        }
+        return err == ESP_OK ? next_piece(ota) : err;
     case IN_PROGRESS:
         return next_piece(ota);
     case SUCCESS:
@@ -539,11 +545,12 @@ esp_err_t esp_https_ota_finish(esp_https_ota_handle_t https_ota_handle)
         err = esp_ota_end(ota->update);
     }
     release(ota);
-    if (err == ESP_OK && is_whole) {
-        err = esp_ota_set_boot_partition(ota->staging);
+    const esp_partition_t *final = ota->final;
+    if (err == ESP_OK && is_whole && final->type == ESP_PARTITION_TYPE_APP &&
+        final->subtype != ESP_PARTITION_SUBTYPE_APP_FACTORY) {
+        err = esp_ota_set_boot_partition(final);
         if (err == ESP_OK) {
-            tell(ESP_HTTPS_OTA_UPDATE_BOOT_PARTITION, &ota->staging->subtype,
-                 sizeof ota->staging->subtype);
+            tell(ESP_HTTPS_OTA_UPDATE_BOOT_PARTITION, &final->subtype, sizeof final->subtype);
         }
     }
     tell(ESP_HTTPS_OTA_FINISH, NULL, 0);

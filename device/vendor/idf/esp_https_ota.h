@@ -9,8 +9,8 @@
  *   - Ten redirects in a row are followed, then MAX_REDIRECT; the originals follow for ever.
  *   - A part that is not the one that was asked for fails at once; the originals' images then do not
  *     verify. Each part comes over a connection of its own.
- *   - 401 is answered by Basic alone. Decryption, final partitions, and other partitions than app
- *     slots are left out.
+ *   - 401 is answered by Basic alone. Decryption is left out, and so are other images than
+ *     applications.
  */
 #ifndef ESP_HTTPS_OTA_H
 #define ESP_HTTPS_OTA_H
@@ -49,6 +49,8 @@ typedef struct {
     size_t ota_image_bytes_written; /* in flash already; below 1024: begin anew */
     struct {
         const esp_partition_t *staging; /* NULL: the next one */
+        const esp_partition_t *final;   /* NULL: staging */
+        bool finalize_with_copy;
     } partition;
 } esp_https_ota_config_t;
 
@@ -116,7 +118,6 @@ struct upd_https_ota_config {
     char *buffer;         /* must stay valid */
     uint32_t buffer_size; /* at least UPD_EXCHANGE_BUFFER */
     bool allow_http;      /* CONFIG_ESP_HTTPS_OTA_ALLOW_HTTP, CONFIG_OTA_ALLOW_HTTP */
-    uint8_t spi_mode;     /* of the boot loader's header; 0xFF: not known */
 };
 
 /** The caller's memory, 1.6 KiB; its fields are the functions' own. */
@@ -136,6 +137,8 @@ struct upd_https_ota {
     uint32_t offset;       /* that is asked for */
     uint32_t last;         /* byte of it; UINT32_MAX: to the end */
     const esp_partition_t *staging;
+    const esp_partition_t *final;
+    bool copies;
     esp_ota_handle_t update;
     bool is_open; /* the update */
     int image_size;
@@ -143,8 +146,8 @@ struct upd_https_ota {
     const char *field_names[UPD_HTTPS_FIELDS];
     const char *field_values[UPD_HTTPS_FIELDS];
     uint32_t fields;
-    uint32_t have; /* bytes in piece */
-    uint8_t piece[UPD_HTTPS_PIECE];
+    uint32_t have; /* bytes in piece, whose descriptor is read where it lies */
+    _Alignas(4) uint8_t piece[UPD_HTTPS_PIECE];
 };
 
 /** @param ota  must stay where it is. @param config  copied */

@@ -14,7 +14,7 @@
  *   - To select the test partition is refused (INVALID_ARG); the originals then select ota_0.
  *   - Where the originals stop with an assertion, config.assertion() is called; should it return,
  *     the function gives INVALID_STATE or NULL.
- *   - Flash encryption, external flash, signatures and final partitions are left out.
+ *   - Flash encryption, external flash, signatures are left out.
  */
 #ifndef UPDRAFT_ESP_OTA_H
 #define UPDRAFT_ESP_OTA_H
@@ -48,8 +48,11 @@ struct upd_esp_config {
 struct upd_esp_update {
     esp_ota_handle_t handle; /* 0: free */
     const esp_partition_t *partition;
+    const esp_partition_t *final; /* where it belongs; NULL: there */
     uint32_t written;
     bool sequential;
+    bool resumed;
+    bool copies; /* to `final`, at the end */
 };
 
 /** A walk over partitions. */

@@ -1,12 +1,16 @@
 #include "esp_ota_ops.h"
 
 #include <updraft/bytes.h>
+#include <updraft/md5.h>
 
 #include "esp_inner.h"
 #include "flash_verify.h"
 
 enum { IMAGE_MAGIC = 0xE9, TABLE_MAGIC_0 = 0xAA, TABLE_MAGIC_1 = 0x50, RTOS_HEADER = 8 + 8 };
-enum { IDF_HEADER = 24 + 8 }; /* the image's header and that of the first segment */
+enum {
+    TABLE_MD5 = 0xEB,
+    IDF_HEADER = 24 + 8
+}; /* the image's header and that of the first segment */
 
 static bool has_rollback(void)
 {
@@ -80,13 +84,13 @@ uint8_t esp_ota_get_app_partition_count(void)
 }
 
 /* Does a partition hold an image that this chip would start? Reads all of it. */
-static esp_err_t verify(const esp_partition_t *partition)
+static esp_err_t verify_as(const esp_partition_t *partition, enum upd_place place)
 {
     const struct upd_esp_config *config = &upd_esp->config;
     struct upd_device device = {.flash = config->flash};
     const struct upd_image_target target = {
         .chip = config->chip,
-        .place = UPD_PLACE_PARTITION,
+        .place = place,
         .offset = partition->address,
         .size = partition->size,
         .flash_size = UPD_IMAGE_ANY_SIZE,
@@ -97,6 +101,61 @@ static esp_err_t verify(const esp_partition_t *partition)
     };
 
     return upd_flash_verify(&device, &target) == UPD_OK ? ESP_OK : ESP_ERR_OTA_VALIDATE_FAILED;
+}
+
+static esp_err_t verify(const esp_partition_t *partition)
+{
+    return verify_as(partition, UPD_PLACE_PARTITION);
+}
+
+/* A partition table: rows, and behind them their MD5. */
+static esp_err_t verify_table(const esp_partition_t *partition)
+{
+    uint8_t bytes[UPD_PARTITION_ROW_SIZE];
+    uint8_t digest[UPD_MD5_SIZE];
+    struct upd_partition row;
+    struct upd_md5 md5;
+
+    upd_md5_init(&md5);
+    for (uint32_t at = 0; at < UPD_PARTITION_TABLE_SIZE; at += UPD_PARTITION_ROW_SIZE) {
+        if (esp_partition_read(partition, at, bytes, sizeof bytes) != ESP_OK) {
+            break;
+        }
+        if (upd_partition_decode(bytes, &row) == UPD_OK) {
+            upd_md5_update(&md5, bytes, sizeof bytes);
+            continue;
+        }
+        upd_md5_final(&md5, digest);
+        return at > 0 && bytes[0] == TABLE_MD5 && bytes[1] == TABLE_MD5 &&
+                       memcmp(bytes + UPD_PARTITION_ROW_SIZE - UPD_MD5_SIZE, digest,
+                              UPD_MD5_SIZE) == 0
+                   ? ESP_OK
+                   : ESP_ERR_OTA_VALIDATE_FAILED;
+    }
+    return ESP_ERR_OTA_VALIDATE_FAILED;
+}
+
+esp_err_t esp_ota_get_bootloader_description(const esp_partition_t *partition,
+                                             esp_bootloader_desc_t *desc)
+{
+    const struct upd_flash *flash = upd_esp->config.flash;
+    const uint32_t at =
+        (partition != NULL ? partition->address : upd_chip_boot_offset(upd_esp->config.chip)) +
+        IDF_HEADER;
+
+    if (desc == NULL) {
+        return ESP_ERR_INVALID_ARG;
+    }
+    if (!upd_flash_contains(flash, at, sizeof *desc) ||
+        flash->read(flash->ctx, at, desc, sizeof *desc) != UPD_OK) {
+        return upd_esp_flash_failed();
+    }
+    return desc->magic_byte == ESP_BOOTLOADER_DESC_MAGIC_BYTE ? ESP_OK : ESP_ERR_NOT_FOUND;
+}
+
+esp_err_t esp_ota_revoke_secure_boot_public_key(esp_ota_secure_boot_public_key_index_t index)
+{
+    return (uint32_t)index > SECURE_BOOT_PUBLIC_KEY_INDEX_2 ? ESP_ERR_INVALID_ARG : ESP_FAIL;
 }
 
 esp_err_t esp_ota_get_partition_description(const esp_partition_t *partition,
@@ -132,12 +191,28 @@ static uint16_t chip_id(enum upd_chip chip)
     return 0xFFFF;
 }
 
+/* As the descriptor of the application that runs says it; 0: it does not. */
+static uint8_t running_spi_mode(void)
+{
+    const esp_partition_t *running = esp_ota_get_running_partition();
+    uint8_t magic[4];
+    uint8_t mode = 0;
+
+    return running != NULL &&
+                   esp_partition_read(running, IDF_HEADER, magic, sizeof magic) == ESP_OK &&
+                   upd_get_le32(magic) == ESP_APP_DESC_MAGIC_WORD &&
+                   esp_partition_read(running,
+                                      IDF_HEADER + offsetof(esp_app_desc_t, spi_flash_mode), &mode,
+                                      sizeof mode) == ESP_OK
+               ? mode
+               : 0;
+}
+
 esp_err_t esp_ota_check_image_validity(esp_partition_type_t type, const esp_image_header_t *img_hdr,
                                        const esp_app_desc_t *app_desc)
 {
     const uint16_t revision = upd_esp->config.chip_revision;
 
-    (void)app_desc;
     if (img_hdr == NULL ||
         (type != ESP_PARTITION_TYPE_APP && type != ESP_PARTITION_TYPE_BOOTLOADER)) {
         return ESP_ERR_INVALID_ARG;
@@ -151,6 +226,11 @@ esp_err_t esp_ota_check_image_validity(esp_partition_type_t type, const esp_imag
     if (revision != UPD_IMAGE_ANY_REVISION &&
         (revision < least || (most != 0 && most != 0xFFFF && revision > most))) {
         return ESP_ERR_INVALID_VERSION;
+    }
+    if (app_desc != NULL && app_desc->spi_flash_mode != 0) {
+        const uint8_t mode = running_spi_mode();
+        return mode == 0 || mode == app_desc->spi_flash_mode ? ESP_OK
+                                                             : ESP_ERR_OTA_SPI_MODE_MISMATCH;
     }
     return ESP_OK;
 }
@@ -288,7 +368,8 @@ static struct upd_esp_update *find_free(void)
 static bool is_open(const esp_partition_t *partition)
 {
     for (uint32_t i = 0; i < UPD_ESP_HANDLES; i++) {
-        if (upd_esp->updates[i].handle != 0 && upd_esp->updates[i].partition == partition) {
+        const struct upd_esp_update *update = &upd_esp->updates[i];
+        if (update->handle != 0 && (update->partition == partition || update->final == partition)) {
             return true;
         }
     }
@@ -408,9 +489,39 @@ esp_err_t esp_ota_resume(const esp_partition_t *partition, size_t erase_size, si
     *update = (struct upd_esp_update){.handle = ++upd_esp->last_handle,
                                       .partition = partition,
                                       .written = (uint32_t)image_offset,
+                                      .resumed = true,
                                       .sequential = erase_size == OTA_WITH_SEQUENTIAL_WRITES};
     *out_handle = update->handle;
     return ESP_OK;
+}
+
+esp_err_t esp_ota_set_final_partition(esp_ota_handle_t handle, const esp_partition_t *final,
+                                      bool copy)
+{
+    struct upd_esp_update *update = find_update(handle);
+
+    if (final == NULL) {
+        return ESP_ERR_INVALID_ARG;
+    }
+    if (update == NULL) {
+        return ESP_ERR_NOT_FOUND;
+    }
+    if (update->written != 0 && !update->resumed) {
+        return ESP_ERR_INVALID_STATE;
+    }
+    final = esp_partition_verify(final);
+    if (final == NULL) {
+        return ESP_ERR_NOT_FOUND;
+    }
+    update->final = final;
+    update->copies = copy;
+    return ESP_OK;
+}
+
+/* The type that the image is judged by. */
+static esp_partition_type_t type_of(const struct upd_esp_update *update)
+{
+    return update->final != NULL ? update->final->type : update->partition->type;
 }
 
 /* Each sector when its first byte comes. */
@@ -425,13 +536,12 @@ static esp_err_t erase_ahead(const struct upd_esp_update *update, uint32_t size)
                                                     (last - first + 1) * sector);
 }
 
-static bool begins_well(const esp_partition_t *partition, const uint8_t *data, uint32_t size)
+static bool begins_well(esp_partition_type_t type, const uint8_t *data, uint32_t size)
 {
-    if (partition->type == ESP_PARTITION_TYPE_APP ||
-        partition->type == ESP_PARTITION_TYPE_BOOTLOADER) {
+    if (type == ESP_PARTITION_TYPE_APP || type == ESP_PARTITION_TYPE_BOOTLOADER) {
         return data[0] == IMAGE_MAGIC;
     }
-    return partition->type != ESP_PARTITION_TYPE_PARTITION_TABLE ||
+    return type != ESP_PARTITION_TYPE_PARTITION_TABLE ||
            (size >= 2 && data[0] == TABLE_MAGIC_0 && data[1] == TABLE_MAGIC_1);
 }
 
@@ -456,7 +566,7 @@ esp_err_t esp_ota_write(esp_ota_handle_t handle, const void *data, size_t size)
         err = erase_ahead(update, (uint32_t)size);
     }
     if (err == ESP_OK && update->written == 0 && size > 0 &&
-        !begins_well(update->partition, data, (uint32_t)size)) {
+        !begins_well(type_of(update), data, (uint32_t)size)) {
         err = ESP_ERR_OTA_VALIDATE_FAILED;
     }
     if (err == ESP_OK) {
@@ -487,6 +597,20 @@ esp_err_t esp_ota_write_with_offset(esp_ota_handle_t handle, const void *data, s
     return err;
 }
 
+static esp_err_t verify_written(const struct upd_esp_update *update)
+{
+    switch (type_of(update)) {
+    case ESP_PARTITION_TYPE_APP:
+        return verify(update->partition);
+    case ESP_PARTITION_TYPE_BOOTLOADER:
+        return verify_as(update->partition, UPD_PLACE_LOADER);
+    case ESP_PARTITION_TYPE_PARTITION_TABLE:
+        return verify_table(update->partition);
+    default:
+        return ESP_OK;
+    }
+}
+
 esp_err_t esp_ota_end(esp_ota_handle_t handle)
 {
     struct upd_esp_update *update = find_update(handle);
@@ -497,8 +621,11 @@ esp_err_t esp_ota_end(esp_ota_handle_t handle)
     }
     if (update->written == 0) {
         err = ESP_ERR_INVALID_ARG;
-    } else if (update->partition->type == ESP_PARTITION_TYPE_APP) {
-        err = verify(update->partition);
+    } else {
+        err = verify_written(update);
+    }
+    if (err == ESP_OK && update->copies && update->final != update->partition) {
+        err = esp_partition_copy(update->final, 0, update->partition, 0, update->final->size);
     }
     update->handle = 0;
     return err;

@@ -56,6 +56,26 @@ _Static_assert(sizeof(esp_app_desc_t) == 256, "the descriptor's layout is that o
 
 #define ESP_APP_DESC_MAGIC_WORD 0xABCD5432u
 
+/** 80 bytes, as they lie in flash. */
+typedef struct {
+    uint8_t magic_byte;
+    uint8_t reserved[2];
+    uint8_t secure_version;
+    uint32_t version;
+    char idf_ver[32];
+    char date_time[24];
+    uint8_t reserved2[16];
+} esp_bootloader_desc_t;
+_Static_assert(sizeof(esp_bootloader_desc_t) == 80, "the descriptor's layout is that of the image");
+
+#define ESP_BOOTLOADER_DESC_MAGIC_BYTE 80
+
+typedef enum {
+    SECURE_BOOT_PUBLIC_KEY_INDEX_0,
+    SECURE_BOOT_PUBLIC_KEY_INDEX_1,
+    SECURE_BOOT_PUBLIC_KEY_INDEX_2,
+} esp_ota_secure_boot_public_key_index_t;
+
 /** 24 bytes, as they lie in flash. */
 typedef struct {
     uint8_t magic;
@@ -93,12 +113,22 @@ esp_err_t esp_ota_begin(const esp_partition_t *partition, size_t image_size,
  */
 esp_err_t esp_ota_resume(const esp_partition_t *partition, size_t erase_size, size_t image_offset,
                          esp_ota_handle_t *out_handle);
+/**
+ * ESP-IDF: where the image belongs, when it is written to another place first. It is judged as one
+ * of the final partition's type; with `copy`, esp_ota_end() copies it there.
+ *
+ * INVALID_ARG final NULL · NOT_FOUND no such handle · INVALID_STATE something was written · NOT_FOUND
+ * final is not in the table
+ */
+esp_err_t esp_ota_set_final_partition(esp_ota_handle_t handle, const esp_partition_t *final,
+                                      bool copy);
 /** INVALID_ARG NULL or no such handle · VALIDATE_FAILED the first byte · INVALID_SIZE too many. */
 esp_err_t esp_ota_write(esp_ota_handle_t handle, const void *data, size_t size);
 /** INVALID_ARG NULL or no such handle · INVALID_SIZE. The handle must not write in sequence. */
 esp_err_t esp_ota_write_with_offset(esp_ota_handle_t handle, const void *data, size_t size,
                                     uint32_t offset);
-/** NOT_FOUND no such handle · INVALID_ARG nothing was written · VALIDATE_FAILED. It is closed. */
+/** NOT_FOUND no such handle · INVALID_ARG nothing was written · VALIDATE_FAILED · as
+ *  esp_partition_copy(). It is closed. */
 esp_err_t esp_ota_end(esp_ota_handle_t handle);
 /** NOT_FOUND no such handle. Flash stays as it is. */
 esp_err_t esp_ota_abort(esp_ota_handle_t handle);
@@ -127,12 +157,18 @@ esp_err_t esp_ota_mark_app_invalid_rollback(void);
 esp_err_t esp_ota_mark_app_invalid_rollback_and_reboot(void);
 /**
  * Is an image for this chip? INVALID_ARG NULL, or another type than app and boot loader ·
- * INVALID_VERSION another chip, or another revision of it.
+ * INVALID_VERSION another chip, or another revision of it · SPI_MODE_MISMATCH the flash is wired in
+ * another way than for the application that runs.
  *
- * @param app_desc  not looked at; may be NULL
+ * @param app_desc  NULL: the last is not asked
  */
 esp_err_t esp_ota_check_image_validity(esp_partition_type_t type, const esp_image_header_t *img_hdr,
                                        const esp_app_desc_t *app_desc);
+/** INVALID_ARG NULL · NOT_FOUND no descriptor · a flash error. @param partition  NULL: the chip's */
+esp_err_t esp_ota_get_bootloader_description(const esp_partition_t *partition,
+                                             esp_bootloader_desc_t *desc);
+/** INVALID_ARG there is no such key · ESP_FAIL: secure boot is not what updraft's ports have. */
+esp_err_t esp_ota_revoke_secure_boot_public_key(esp_ota_secure_boot_public_key_index_t index);
 bool esp_ota_check_rollback_is_possible(void);
 const esp_partition_t *esp_ota_get_last_invalid_partition(void);
 /** ESP_FAIL there is none, or it runs · a flash error. */

@@ -219,3 +219,28 @@ esp_err_t esp_partition_erase_range(const esp_partition_t *partition, size_t off
     }
     return result_of(done);
 }
+
+esp_err_t esp_partition_copy(const esp_partition_t *dest_part, uint32_t dest_offset,
+                             const esp_partition_t *src_part, uint32_t src_offset, size_t size)
+{
+    uint8_t chunk[CHUNK];
+
+    if (dest_part == NULL || src_part == NULL || dest_part == src_part) {
+        return ESP_ERR_INVALID_ARG;
+    }
+    if (check_range(dest_part, dest_offset, size) != ESP_OK ||
+        check_range(src_part, src_offset, size) != ESP_OK) {
+        return ESP_ERR_INVALID_SIZE;
+    }
+    const uint32_t sector = dest_part->erase_size;
+    esp_err_t err =
+        esp_partition_erase_range(dest_part, dest_offset, (size + sector - 1) / sector * sector);
+    for (size_t at = 0; at < size && err == ESP_OK; at += CHUNK) {
+        const size_t now = size - at < CHUNK ? size - at : CHUNK;
+        err = esp_partition_read(src_part, src_offset + at, chunk, now);
+        if (err == ESP_OK) {
+            err = esp_partition_write(dest_part, dest_offset + at, chunk, now);
+        }
+    }
+    return err;
+}

@@ -84,6 +84,14 @@ esp_err_t esp_partition_read(const esp_partition_t *partition, size_t offset, vo
                              size_t size);
 esp_err_t esp_partition_write(const esp_partition_t *partition, size_t offset, const void *data,
                               size_t size);
+/**
+ * Copy within flash. The range at the target is erased first, so that a cut destroys it.
+ *
+ * INVALID_ARG a NULL, or one partition only · INVALID_SIZE a range leaves its partition · as the
+ * functions above
+ */
+esp_err_t esp_partition_copy(const esp_partition_t *dest_part, uint32_t dest_offset,
+                             const esp_partition_t *src_part, uint32_t src_offset, size_t size);
 esp_err_t esp_partition_erase_range(const esp_partition_t *partition, size_t offset, size_t size);
 
 #endif

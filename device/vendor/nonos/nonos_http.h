@@ -15,7 +15,7 @@
  *     segment, and refuses good files whose last segment is shorter.
  *   - A request of 512 bytes or more is not sent; the SDK's overruns its buffer.
  *
- * Cost: the struct, 2 KiB: a segment and a request; stack below 100 bytes and the port's.
+ * Cost: the struct, 2 KiB: a segment and a request; stack below 350 bytes and the port's.
  */
 #ifndef UPDRAFT_NONOS_HTTP_H
 #define UPDRAFT_NONOS_HTTP_H
