@@ -284,6 +284,55 @@ static void test_every_answer(void)
     end();
 }
 
+/* Heads that are unusual: lines longer than there is room for, several of them, other ends of lines. */
+static void test_heads(void)
+{
+    static char long_field[8600];
+    static const struct {
+        const char *name;
+        const char *before;
+        uint32_t fill; /* characters that are put between */
+        const char *after;
+        esp_err_t err;
+    } cases[] = {
+        {"a long field", "HTTP/1.1 200 OK\r\nSet-Cookie: ", 3000, "\r\n\r\n", ESP_OK},
+        {"almost too long", "HTTP/1.1 200 OK\r\nX: ", 8100, "\r\n\r\n", ESP_OK},
+        {"too long", "HTTP/1.1 200 OK\r\nX: ", 8200, "\r\n\r\n", ESP_ERR_HTTP_FETCH_HEADER},
+        {"a long status line", "HTTP/1.1 200 ", 900, "\r\n\r\n", ESP_ERR_HTTP_FETCH_HEADER},
+        {"a long length", "HTTP/1.1 200 OK\r\nContent-Length: 1", 900, "\r\n\r\n",
+         ESP_ERR_HTTP_FETCH_HEADER},
+        {"a long Location", "HTTP/1.1 302 x\r\nLocation: https://a/", 900, "\r\n\r\n",
+         ESP_ERR_HTTP_FETCH_HEADER},
+        {"an answer in advance", "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 ", 3, "\r\n\r\n",
+         ESP_OK},
+        {"line feeds alone", "HTTP/1.1 200 OK\n", 0, "\n", ESP_ERR_HTTP_FETCH_HEADER},
+        {"a folded line", "HTTP/1.1 200 OK\r\nX: a\r\n ", 1, "\r\n\r\n", ESP_ERR_HTTP_FETCH_HEADER},
+        {"two lengths", "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2", 0, "\r\n\r\n",
+         ESP_ERR_HTTP_FETCH_HEADER},
+    };
+
+    for (uint32_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        for (uint32_t piece = 0; piece < 3; piece++) {
+            begin();
+            const size_t before = strlen(cases[i].before);
+            strcpy(long_field, cases[i].before);
+            memset(long_field + before, 'x', cases[i].fill);
+            strcpy(long_field + before + cases[i].fill, cases[i].after);
+            /* Without a length: all that fits in is the image. */
+            const uint32_t room = (uint32_t)(sizeof texts[0] - strlen(long_field) - 1);
+            answer(long_field, 0, image_size < room ? image_size : 0);
+            wire.piece = piece;
+            const esp_err_t err = esp_https_ota_begin(&config, &handle);
+            CHECK_THAT(cases[i].name, err == cases[i].err);
+            if (err == ESP_OK) {
+                CHECK_THAT(cases[i].name, esp_https_ota_get_status_code(handle) == 200);
+                CHECK_THAT(cases[i].name, esp_https_ota_abort(handle) == ESP_OK);
+            }
+            end();
+        }
+    }
+}
+
 /* However the bytes come: all at once, or one by one. */
 static void test_pieces(void)
 {
@@ -903,6 +952,7 @@ int main(void)
 {
     CHECK_RUN(test_one_call);
     CHECK_RUN(test_every_answer);
+    CHECK_RUN(test_heads);
     CHECK_RUN(test_pieces);
     CHECK_RUN(test_every_cut);
     CHECK_RUN(test_begin_checks_in_order);
