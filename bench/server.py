@@ -307,7 +307,9 @@ def fan_out(stand, links, rows):
     order.start()
     left = set(links)
     while left:
-        for key, _ in selector.select():
+        if not (ready := selector.select(60)):
+            sys.exit(f"{len(left)} of {len(links)} devices were never told of the release")
+        for key, _ in ready:
             said = key.fileobj.recv(4096)
             if b"sys_upgrade" in said:
                 nonce = re.search(rb'"nonce": *(\d+)', said)[1]

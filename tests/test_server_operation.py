@@ -272,7 +272,7 @@ def test_a_stop_finishes_what_is_under_way_and_tells_those_who_wait(tmp_path):
 
 def test_a_request_that_waits_for_a_device_is_told(tmp_path):
     """An order to a device whose link is silent: answered when the server stops, not cut."""
-    stand = Stand(tmp_path / "data", "--stop-seconds", "5")
+    stand = Stand(tmp_path / "data", "--stop-seconds", "3600")
     made = stand.api("POST", f"/api/v1/products/{stand.product['id']}/devices", {"serial": "linked"})
     key = stand.api("GET", f"/api/v1/devices/{made['id']}")["device_key"]
     link = socket.create_connection(("127.0.0.1", stand.daemon.ports["link"]), timeout=60)

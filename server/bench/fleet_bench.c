@@ -66,6 +66,9 @@ static void describe(long long no, struct device *device)
                               .sketch_size = 400000,
                               .last_seen = fleet_now(fleet) - 1000 * (no % 1000000)};
     snprintf(device->version, sizeof device->version, "1.0.%lld", no % 7 == 0 ? no % 5 : 0);
+    if (product.kind == KIND_NONOS) {
+        strcpy(device->version, "v1.0.0t23701(a)");
+    }
     snprintf(device->sdk, sizeof device->sdk, "2.2.2");
     memset(device->sketch_md5, '0', 32);
     snprintf(device->family, sizeof device->family, "house %lld", no % 100);

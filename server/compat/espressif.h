@@ -25,6 +25,8 @@ struct espressif;
  */
 struct espressif *espressif_open(struct fleet *fleet, const struct link_options *options,
                                  char *why);
+/** The server stops: requests that wait for a device are answered now. NULL: nothing. */
+void espressif_stop_waiting(struct espressif *espressif);
 /** NULL: nothing. */
 void espressif_close(struct espressif *espressif);
 /** The port of the link at its address of an index; 0: none. */

@@ -583,6 +583,13 @@ struct espressif *espressif_open(struct fleet *fleet, const struct link_options 
     return espressif;
 }
 
+void espressif_stop_waiting(struct espressif *espressif)
+{
+    if (espressif != NULL && espressif->link != NULL) {
+        link_end_rpcs(espressif->link);
+    }
+}
+
 void espressif_close(struct espressif *espressif)
 {
     if (espressif == NULL) {

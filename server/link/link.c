@@ -115,7 +115,7 @@ struct keys {
     struct keys *older;
 };
 
-enum order_kind { ORDER_RPC, ORDER_ANSWER };
+enum order_kind { ORDER_RPC, ORDER_ANSWER, ORDER_END_RPCS };
 
 /* What another thread wants of this one. */
 struct order {
@@ -140,6 +140,7 @@ struct link_service {
     int epoll, inbox_fd;
     pthread_t thread;
     bool running;
+    bool ending; /* no rpc is sent any more */
 
     pthread_mutex_t inbox_lock;
     struct order *inbox, **inbox_last;
@@ -921,6 +922,16 @@ static struct order *empty_inbox(struct link_service *service, bool *stop)
 }
 
 /* True: stop. */
+static void end_all_rpcs(struct link_service *service)
+{
+    service->ending = true;
+    while (service->oldest_rpc != NULL) {
+        struct rpc *rpc = service->oldest_rpc;
+        forget_rpc(service, rpc);
+        end_rpc(service, rpc, LINK_RPC_STOPPED);
+    }
+}
+
 static bool take_orders(struct link_service *service)
 {
     uint64_t count;
@@ -933,6 +944,10 @@ static bool take_orders(struct link_service *service)
         struct order *next = what->next;
         if (what->kind == ORDER_ANSWER) {
             take_order_answer(service, what);
+        } else if (what->kind == ORDER_END_RPCS) {
+            end_all_rpcs(service);
+        } else if (service->ending) {
+            end_rpc(service, what->rpc, LINK_RPC_STOPPED);
         } else {
             take_order_rpc(service, what);
         }
@@ -1164,7 +1179,7 @@ static void set_options(struct link_service *service, const struct link_options 
         size_t at;
         uint32_t value;
     } defaults[] = {
-        {offsetof(struct link_options, workers), 8},
+        {offsetof(struct link_options, workers), 32},
         {offsetof(struct link_options, links_max), 200000},
         {offsetof(struct link_options, idle_ms), 165000},
         {offsetof(struct link_options, identify_ms), 60000},
@@ -1347,6 +1362,14 @@ void link_rpc(struct link_service *service, int64_t device, const json_t *messag
     what->rpc = rpc;
     what->size = (uint32_t)size;
     memcpy(what->bytes, bytes, size);
+    order(service, what);
+}
+
+void link_end_rpcs(struct link_service *service)
+{
+    struct order *what = must(calloc(1, sizeof *what));
+
+    what->kind = ORDER_END_RPCS;
     order(service, what);
 }
 

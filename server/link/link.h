@@ -59,7 +59,7 @@ struct link_options {
     const char *certificate;  /* PEM files; needed for tls */
     const char *private_key;
     bool old_tls;         /* also TLS 1.0 and 1.1 and RSA key exchange, for SDKs of 2014 to 2018 */
-    uint32_t workers;     /* [8] */
+    uint32_t workers;     /* [32]: they wait for commits, which they share */
     uint32_t links_max;   /* [200,000] more are closed at once */
     uint32_t idle_ms;     /* [165,000] closed when nothing was heard: three beacons of 50 s */
     uint32_t identify_ms; /* [60,000] closed when it has not identified itself by then */
@@ -115,6 +115,9 @@ typedef void link_done(void *ctx, enum link_outcome outcome, int64_t nonce, cons
  */
 void link_rpc(struct link_service *service, int64_t device, const json_t *message, bool answers,
               link_done *done, void *ctx);
+
+/** The server stops: whoever waits for a device's answer is told so now, and who asks later too. */
+void link_end_rpcs(struct link_service *service);
 
 /** Run a function on a worker; those of one device run in order. `done` frees ctx itself; it runs
  *  also while the service stops. From any thread. */

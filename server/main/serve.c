@@ -418,6 +418,7 @@ static void stop(struct service *service)
 {
     if (service->http != NULL) {
         remove_ports(service);
+        espressif_stop_waiting(service->espressif);
         http_server_stop(service->http, (uint32_t)service->config->stop_seconds * 1000);
     }
     espressif_close(service->espressif);

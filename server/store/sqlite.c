@@ -1136,6 +1136,11 @@ static void disconnect(struct store_view *view)
     free(view);
 }
 
+static bool pragma(struct store_view *view, const char *text)
+{
+    return sqlite3_exec(view->db, text, NULL, NULL, NULL) == SQLITE_OK;
+}
+
 static struct store_view *connect_to(struct store *store, int flags)
 {
     struct store_view *view = calloc(1, sizeof *view);
@@ -1148,13 +1153,12 @@ static struct store_view *connect_to(struct store *store, int flags)
         return NULL;
     }
     sqlite3_busy_timeout(view->db, BUSY_MS);
+    /* What a fleet of a hundred thousand has written each second stays in the writer's memory. */
+    if ((flags & SQLITE_OPEN_READWRITE) != 0) {
+        (void)pragma(view, "PRAGMA cache_size=-32768");
+    }
     sqlite3_extended_result_codes(view->db, 1);
     return view;
-}
-
-static bool pragma(struct store_view *view, const char *text)
-{
-    return sqlite3_exec(view->db, text, NULL, NULL, NULL) == SQLITE_OK;
 }
 
 struct store_view *store_read(struct store *store)
