@@ -7,8 +7,8 @@
  *
  * Differences from the cores':
  *   - Memory is the port's: `buffer`, and `http`. Callbacks catch four pointers at most.
- *   - Nothing of HTTP that can be read in two ways is accepted: two lengths, a length beside
- *     chunks, and lines that do not end in CR LF are errors -101, -9 and -7.
+ *   - Nothing of HTTP that can be read in two ways is accepted: two lengths, and a length beside
+ *     chunks, are error -101, lines that do not end in CR LF -7, and a Content-Encoding -9.
  *   - update() takes a client and a URL, or host, port and path; HTTPClient is left out.
  */
 #ifndef UPDRAFT_ARDUINO_H
