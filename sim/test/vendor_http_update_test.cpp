@@ -302,6 +302,12 @@ const Row rows[] = {
     {"no connection", nullptr, 0, -1, "HTTP error: connection failed"},
     {"no answer", "", 0, -5, "HTTP error: connection lost"},
     {"half a head", "HTTP/1.1 200 OK\r\nCont", 0, -5, "HTTP error: connection lost"},
+    {"a length beside chunks", SIZED "Transfer-Encoding: chunked\r\n\r\n", 0, -101,
+     "Server Did Not Report Size"},
+    {"a coding of the content", SIZED "Content-Encoding: gzip\r\n\r\n", 0, -9,
+     "HTTP error: Transfer-Encoding not supported"},
+    {"line feeds alone", "HTTP/1.1 200 OK\nContent-Length: 200000\n\n", 0, -7,
+     "HTTP error: no HTTP server"},
     {"not HTTP", "SSH-2.0-x\r\n\r\n", 0, -7, "HTTP error: no HTTP server"},
 };
 
