@@ -132,6 +132,7 @@ def workbench(tmp_path, updraft, programs):
     (tmp_path / "esp_init_data_default.bin").write_bytes(bytes(range(128)))
     (tmp_path / "bootloader.bin").write_bytes(images.esp32_boot())
     (tmp_path / "app.bin").write_bytes(images.esp32())
+    (tmp_path / "sketch.bin").write_bytes(images.arduino())
     (tmp_path / "partitions.csv").write_text(TABLE)
 
     # What `./dev build` makes, and the emulator, where a reader in the repository has them.
@@ -156,8 +157,10 @@ def workbench(tmp_path, updraft, programs):
 
 @pytest.fixture(scope="session")
 def shell_path(updraft, tmp_path_factory):
-    """A PATH in which `updraft` is the program under test."""
+    """A PATH in which `updraft` and `updraftd` are the programs under test."""
+    from test_server import find_server  # it needs this file itself
     folder = tmp_path_factory.mktemp("path")
+    (folder / "updraftd").symlink_to(find_server())
     (folder / "updraft").symlink_to(updraft.path)
     if clock := find_clock():
         (folder / "updraft-clock").symlink_to(clock)

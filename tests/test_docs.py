@@ -42,10 +42,12 @@ def as_pattern(shown):
     return "".join(map(one, shown))
 
 
-def a_free_port():
-    with socket.socket() as one:
+def free_ports():
+    """Two that are not the same."""
+    with socket.socket() as one, socket.socket() as other:
         one.bind(("127.0.0.1", 0))
-        return str(one.getsockname()[1])
+        other.bind(("127.0.0.1", 0))
+        return str(one.getsockname()[1]), str(other.getsockname()[1])
 
 
 @pytest.fixture()
@@ -63,8 +65,9 @@ def servers(workbench):
 def test_commands_do_what_the_document_shows(document, workbench, shell_path, servers):
     environment = {"PATH": shell_path, "HOME": str(workbench), "TERM": "dumb"}
     ran = 0
-    port = a_free_port()            # 8070 stands for it
+    port, link = free_ports()            # 8070 and 8000 stand for them
     text = document.read_text().replace(":8070", f":{port}").replace(" 8070 ", f" {port} ")
+    text = text.replace("127.0.0.1:8000", f"127.0.0.1:{link}").replace("127.0.0.1/8000", f"127.0.0.1/{link}")
     for number, command, shown in steps(text):
         status = 0
         if shown and (match := re.fullmatch(r"exit status (\d+)", shown[-1])):
