@@ -1025,6 +1025,45 @@ static void test_what_is_too_long_for_the_buffer_is_named(void)
     }
 }
 
+/* Such as 413, or 401: it has not read the request to its end, and need not. */
+static void test_an_answer_before_the_request_was_read_counts(void)
+{
+    const struct wire_line yes = {.answer = TAGGED("a", "16") BODY};
+    const struct wire_line no = {.answer = "HTTP/1.1 401 Who\r\n\r\n"};
+    const struct wire_line nothing = {.answer = ""};
+
+    for (uint32_t piece = 1; piece < 9; piece++) {
+        open_with(&yes, 1, 512);
+        t.wire.early = true;
+        CHECK(run("200", &get, piece) == UPD_FETCH_DONE && t.got_size == 16);
+        open_with(&no, 1, 512);
+        t.wire.early = true;
+        CHECK(run("401", &get, piece) == UPD_FETCH_DONE && t.fetch.status == 401);
+        open_with(&nothing, 1, 512);
+        t.wire.early = true;
+        CHECK(run("nothing", &get, piece) == UPD_FETCH_FAILED);
+        CHECK(t.fetch.trouble == T(CONNECTION_LOST) && t.wire.connections == patience.tries);
+    }
+}
+
+static bool field_that_is_not_told(void *ctx, uint32_t index, struct upd_text *line)
+{
+    (void)ctx;
+    upd_text_add(line, index == 1 ? "X: 1" : index == 4 ? "Y: 2" : "");
+    return index < 6;
+}
+
+static void test_fields_that_are_not_told_leave_no_line(void)
+{
+    const struct upd_request request = {
+        .url = "http://h/", .most = MOST, .field = field_that_is_not_told};
+
+    open_with(&good, 1, 512);
+    CHECK(run("fields", &request, 0) == UPD_FETCH_DONE);
+    CHECK(strcmp(t.wire.request, "GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\nX: 1\r\n"
+                                 "Y: 2\r\n\r\n") == 0);
+}
+
 static void test_downgrades_are_refused(void)
 {
     const struct upd_request request = {.url = "https://host/file", .most = MOST, .field = secret};
@@ -1226,6 +1265,8 @@ int main(void)
     CHECK_RUN(test_requests_are_what_they_should_be);
     CHECK_RUN(test_bad_urls_are_refused_without_a_connection);
     CHECK_RUN(test_what_is_too_long_for_the_buffer_is_named);
+    CHECK_RUN(test_an_answer_before_the_request_was_read_counts);
+    CHECK_RUN(test_fields_that_are_not_told_leave_no_line);
     CHECK_RUN(test_downgrades_are_refused);
     CHECK_RUN(test_fields_are_heard_of_each_answer_but_of_redirects);
     CHECK_RUN(test_slow_servers_are_given_up_and_those_that_are_quick_enough_are_not);

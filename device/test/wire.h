@@ -32,6 +32,7 @@ struct wire {
     uint32_t count;
     uint32_t piece; /* bytes that send() and receive() take at once; 0: all */
     bool muted;     /* nothing comes at the moment */
+    bool early;     /* answers before it has heard all, and is gone; what it said can be received */
     /* What was seen. */
     uint32_t connections;
     char host[64];
@@ -77,8 +78,8 @@ static inline void wire_connect(void *ctx, const char *host, uint16_t port, bool
 
 static inline bool wire_answers(const struct wire *wire)
 {
-    return wire->request_size >= 4 &&
-           memcmp(wire->request + wire->request_size - 4, "\r\n\r\n", 4) == 0;
+    return wire->early || (wire->request_size >= 4 &&
+                           memcmp(wire->request + wire->request_size - 4, "\r\n\r\n", 4) == 0);
 }
 
 static inline enum upd_wire wire_state(void *ctx, enum upd_trouble *why)
@@ -93,6 +94,10 @@ static inline enum upd_wire wire_state(void *ctx, enum upd_trouble *why)
     }
     if (wire->line->refuses != UPD_TROUBLE_NONE) {
         *why = wire->line->refuses;
+        return UPD_WIRE_BROKEN;
+    }
+    if (wire->early && wire->request_size > 0) {
+        *why = UPD_TROUBLE_CONNECTION_LOST;
         return UPD_WIRE_BROKEN;
     }
     if (!wire_answers(wire) || wire->at < wire_size(wire->line) || wire->line->end == WIRE_HANGS) {
@@ -115,7 +120,8 @@ static inline uint32_t wire_send(void *ctx, const void *data, uint32_t size)
     struct wire *wire = ctx;
 
     size = wire_bound(wire, size);
-    if (wire->line == NULL || wire->line->takes_nothing) {
+    if (wire->line == NULL || wire->line->takes_nothing ||
+        (wire->early && wire->request_size > 0)) {
         return 0;
     }
     CHECK(wire->request_size + size < sizeof wire->request);
