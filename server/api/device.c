@@ -628,9 +628,12 @@ static json_t *owned_json(struct http_exchange *x, struct store_view *view,
             json_object_get(whole, "version"), "reason", json_object_get(whole, "reason"));
         json_decref(whole);
         if (asks_download || asks_reboot) {
-            offer = json_pack("{s:s, s:s, s:s, s:s}", "update", update.id, "version",
+            offer = json_pack("{s:s, s:s, s:s, s:s, s:o}", "update", update.id, "version",
                               update.version, "notes", known ? release.notes : "", "question",
-                              asks_reboot ? "reboot" : "download");
+                              asks_reboot ? "reboot" : "download", "postponed",
+                              device->not_before > fleet_now(api_fleet(x))
+                                  ? show_time(device->not_before)
+                                  : json_null());
         }
     }
     object = json_pack("{s:s, s:O, s:O, s:O, s:O, s:o, s:o}", "id", device->id, "name",
