@@ -89,7 +89,8 @@ test('no: the device is left alone, and the operator sees why', async () => {
 test('tonight: not now', async () => {
   const { sketch, device } = await plug('Plug by the bed', '4444444')
   await card('Plug by the bed').getByRole('button', { name: 'Tonight' }).click()
-  await page.getByText('It happens tonight.').waitFor()
+  await card('Plug by the bed').getByRole('status').getByText('It happens tonight.').waitFor()
+  assert.equal(await card('Plug by the bed').getByRole('button', { name: 'Tonight' }).count(), 0)
   assert.equal((await sketch.poll()).status, 304)
   const { reason } = await server.api('GET', `/devices/${device.id}/decision`)
   assert.equal(reason.code, 'postponed')

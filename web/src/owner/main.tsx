@@ -2,8 +2,8 @@
 import { useSignal } from '@preact/signals'
 import { render, type JSX } from 'preact'
 import { useEffect } from 'preact/hooks'
-import { api, path, refreshSession, session } from '../shared/api.ts'
-import { t } from '../shared/i18n.ts'
+import { api, ApiError, path, refreshSession, session } from '../shared/api.ts'
+import { t, time } from '../shared/i18n.ts'
 import { stopListening } from '../shared/live.ts'
 import { Action, Await, Dialog, errorText, Form, Language, Progress, say, Theme, Title, Toasts, useDownload, useServer, When } from '../shared/parts.tsx'
 import { followLinks, query } from '../shared/router.ts'
@@ -24,7 +24,9 @@ function Offer ({ device }: { device: OwnedDevice }): JSX.Element | null {
       <h3>{reboot ? t('own.reboot.ask') : t('own.new', { version: offer.version })}</h3>
       {!reboot && offer.notes !== '' && <><strong>{t('own.changes')}</strong><p style="white-space: pre-wrap">{offer.notes}</p></>}
       <Action class="primary" run={answer('now')} done={t('own.thanks')}>{reboot ? t('own.reboot.now') : t('own.now')}</Action>
-      <Action run={answer('tonight')} done={t('own.thanks.tonight')}>{t('own.tonight')}</Action>
+      {offer.postponed === null
+        ? <Action run={answer('tonight')} done={t('own.thanks.tonight')}>{t('own.tonight')}</Action>
+        : <p role="status">{t('own.thanks.tonight')} <small>{time(offer.postponed)}</small></p>}
       <Action run={answer('no')} done={t('own.thanks.no')}>{t('own.no')}</Action>
     </section>
   )
@@ -46,6 +48,13 @@ function Doing ({ device }: { device: OwnedDevice }): JSX.Element | null {
   )
 }
 
+/** The server says of whatever is not there that it is not there. */
+function wrongCode (error: unknown): never {
+  throw error instanceof ApiError && error.status === 404
+    ? new ApiError(404, { error: { code: 'no_such_code', message: t('error.no_such_code') } })
+    : error
+}
+
 function Claim ({ done }: { done: () => void }): JSX.Element {
   const open = useSignal(query.value.has('claim'))
   return (
@@ -53,7 +62,7 @@ function Claim ({ done }: { done: () => void }): JSX.Element {
       <button type="button" onClick={() => { open.value = true }}>{t('own.claim')}</button>
       <Dialog open={open} title={t('own.claim')}>
         <p>{t('own.claim.text')}</p>
-        <Form label={t('own.claim.go')} then={() => { open.value = false; done() }} submit={async data => await api.post('/devices/claim', { code: data.code })}>
+        <Form label={t('own.claim.go')} then={() => { open.value = false; done() }} submit={async data => await api.post('/devices/claim', { code: data.code }).catch(wrongCode)}>
           <label><span>{t('own.code')}</span><input name="code" required autocomplete="off" autocapitalize="characters" defaultValue={query.value.get('claim') ?? ''} /></label>
         </Form>
       </Dialog>

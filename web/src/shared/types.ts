@@ -167,6 +167,6 @@ export interface OwnedDevice {
   version: string | null
   online: boolean
   last_seen: string | null
-  offer: { update: string, version: string, notes: string, question: 'download' | 'reboot' } | null
+  offer: { update: string, version: string, notes: string, question: 'download' | 'reboot', postponed: string | null } | null
   update: { state: State, bytes: number, size: number, version: string, reason: Reason | null } | null
 }
