@@ -65,7 +65,7 @@ static void tell_version(struct http_exchange *x)
     if (version[0] == '\0') {
         http_answer_not_found(x);
     } else {
-        http_answer_text(x, 200, http_printf(x, "%s\n", version));
+        http_answer_text(x, 200, "%s\n", version);
     }
 }
 
