@@ -15,7 +15,7 @@ before(async () => {
   server = await (await new Server().start()).settle()
   made = await populate(server, images)
   browser = await launch()
-  page = await open(browser, { width: 390, height: 844 })
+  page = await open(browser, { width: 390, height: 844, timezoneId: 'Asia/Ho_Chi_Minh' })
 })
 after(async () => {
   made?.link.close()
@@ -89,7 +89,7 @@ test('no: the device is left alone, and the operator sees why', async () => {
 test('tonight: not now', async () => {
   const { sketch, device } = await plug('Plug by the bed', '4444444')
   await card('Plug by the bed').getByRole('button', { name: 'Tonight' }).click()
-  await card('Plug by the bed').getByRole('status').getByText('It happens tonight.').waitFor()
+  await card('Plug by the bed').getByRole('status').getByText(/It happens tonight\. .*3:00:00\sAM/).waitFor()
   assert.equal(await card('Plug by the bed').getByRole('button', { name: 'Tonight' }).count(), 0)
   assert.equal((await sketch.poll()).status, 304)
   const { reason } = await server.api('GET', `/devices/${device.id}/decision`)
