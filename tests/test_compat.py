@@ -248,6 +248,22 @@ def test_espressif_owner_declines_nothing_happens(fleet, cloud):
     plug.link.close()
 
 
+def test_devices_of_another_server_keep_their_keys(fleet):
+    """Their key lies in their flash since years."""
+    product = fleet.product(kind="nonos", chip="esp8266", map=2, ptype=23701)
+    key = hashlib.sha1(b"made in 2015").hexdigest()
+    device = fleet.device(product, device_key=key)
+    assert device["device_key"] == key
+    plug = Plug(fleet, key)
+    plug.say(IDENTIFY)
+    assert reaction(plug.hear()) == (9, 55)
+    plug.link.close()
+    for wrong, status in ((key, 409), (key.upper(), 422), (key[1:], 422), ("g" * 40, 422), (5, 422)):
+        answer = fleet.call.raw("POST", f"/api/v1/products/{product['id']}/devices", json.dumps({"device_key": wrong}),
+                                {"Content-Type": "application/json"})
+        assert answer[0] == status and json.loads(answer[2])["error"]["field"] == "device_key", answer
+
+
 def test_espressif_answers_of_rpc(fleet, cloud):
     product = fleet.product(kind="nonos", chip="esp8266", map=2, ptype=23701)
     device = fleet.device(product)

@@ -54,6 +54,7 @@ REQUESTS = [
      "/devices?limit=500&product=lamp&state=silent&q=a%26b", b""),
     (["device", "show", "d_1"], "GET", "/devices/d_1", b""),
     (["device", "create", "clock", "--serial", "0001"], "POST", "/products/clock/devices", {"serial": "0001"}),
+    (["device", "create", "clock", "--device-key", "5" * 40], "POST", "/products/clock/devices", {"device_key": "5" * 40}),
     (["device", "update", "d_1"], "POST", "/devices/d_1/update", {"downgrade": False}),
     (["device", "update", "--version", "1.0", "--downgrade", "d_1"], "POST", "/devices/d_1/update",
      {"downgrade": True, "version": "1.0"}),

@@ -329,7 +329,7 @@ static void list(struct http_exchange *x)
 /* --- Changing --------------------------------------------------------------------------------- */
 
 struct fields {
-    const char *name, *serial, *mac, *group, *channel, *variant;
+    const char *name, *serial, *mac, *group, *channel, *variant, *device_key;
     bool has_name, has_serial, has_group, has_channel, has_variant;
 };
 
@@ -347,6 +347,12 @@ static const struct http_field create_fields[] = {
      .max = MAC_SIZE - 1,
      .at = offsetof(struct fields, mac),
      .help = "18:fe:34:00:00:01"},
+    {.name = "device_key",
+     .kind = HTTP_TEXT,
+     .min = 40,
+     .max = 40,
+     .at = offsetof(struct fields, device_key),
+     .help = "the key that it has in its flash already, 40 hexadecimal digits; else one is made"},
     TEXT_FIELD(group, 100, "group of devices"),
     TEXT_FIELD(channel, WORD_SIZE - 1, "channel of releases; else the product's first"),
     TEXT_FIELD(variant, WORD_SIZE - 1, "hardware variant"),
@@ -388,6 +394,8 @@ static void create(struct http_exchange *x)
     }
     apply(&fields, device);
     snprintf(device->mac, sizeof device->mac, "%s", fields.mac != NULL ? fields.mac : "");
+    snprintf(device->device_key, sizeof device->device_key, "%s",
+             fields.device_key != NULL ? fields.device_key : "");
     if (!api_failed(x,
                     fleet_device_create(api_fleet(x), api_actor(x), http_path(x, "product"), device,
                                         &error),

@@ -1,7 +1,7 @@
 /*
  * ESPhttpUpdate (ESP8266) and HTTPUpdate (ESP32) of the Arduino cores.
  *
- *     GET /update/<product key>        with the headers of docs/formats/esphttpupdate.md
+ *     GET /update/<product key>        with the headers of those libraries: docs/guides/arduino.md
  *
  * 200 with the image; 304 when there is nothing to do, whatever the reason is: any other status
  * makes a stock sketch try again, up to a hundred times in a row. `mode: version` is answered with

@@ -353,8 +353,8 @@ enum fleet_status fleet_device_linked(struct fleet *fleet, const char *device_id
 
 /* --- Devices: what people do --------------------------------------------------------------- */
 
-/** *device in: name, serial, mac, family, channel, variant. Out: as stored, with id, device_key and
- *  claim_code. */
+/** *device in: name, serial, mac, family, channel, variant, and device_key when it has one already.
+ *  Out: as stored, with id, device_key and claim_code. */
 enum fleet_status fleet_device_create(struct fleet *fleet, const struct actor *actor,
                                       const char *product, struct device *device,
                                       struct fleet_error *error);

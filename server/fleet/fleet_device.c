@@ -117,6 +117,27 @@ static enum fleet_status serial_free(struct store_view *view, const struct devic
     return FLEET_OK;
 }
 
+/** A device that was made for another server keeps the key that lies in its flash. */
+static enum fleet_status own_key(struct store_view *view, const char *key, struct device *device,
+                                 struct fleet_error *error)
+{
+    struct device other;
+
+    if (key[0] == '\0') {
+        return FLEET_OK;
+    }
+    if (strlen(key) != 40 || strspn(key, "0123456789abcdef") != 40) {
+        return fleet_fail(error, FLEET_INVALID, "bad_key", "device_key",
+                          "A device key has 40 hexadecimal digits, in lower case.");
+    }
+    if (store_get_text(view, STORE_DEVICE, "device_key", key, &other) == STORE_OK) {
+        return fleet_fail(error, FLEET_CONFLICT, "key_taken", "device_key",
+                          "A device has this key already.");
+    }
+    memcpy(device->device_key, key, 41);
+    return FLEET_OK;
+}
+
 static enum store_result create(struct store_view *view, void *ctx)
 {
     struct device_work *work = ctx;
@@ -142,6 +163,9 @@ static enum store_result create(struct store_view *view, void *ctx)
     fleet_random_id('d', device->id);
     fleet_random_hex(device->device_key, 40);
     fleet_random_text(device->claim_code, 8);
+    if (own_key(view, work->device->device_key, device, work->base.error) != FLEET_OK) {
+        return STORE_UNDONE;
+    }
     if (check(device, &product, work->base.error) != FLEET_OK ||
         serial_free(view, device, work->base.error) != FLEET_OK) {
         return STORE_UNDONE;

@@ -12,7 +12,7 @@
 struct arguments {
     struct server_options server;
     const char *product, *device;
-    const char *serial, *name, *group, *mac, *output;
+    const char *serial, *name, *group, *mac, *key, *output;
     const char *version, *state, *text, *action;
     struct words parameters;
     bool downgrade;
@@ -83,6 +83,12 @@ static const struct option create_options[] = {
      .value = "MAC",
      .at = offsetof(struct arguments, mac),
      .help = "such as 18:fe:34:00:00:01"},
+    {.name = "device-key",
+     .kind = VALUE_TEXT,
+     .value = "KEY",
+     .at = offsetof(struct arguments, key),
+     .help =
+         "the key that the device has already, 40 hexadecimal digits; else the server makes one"},
     {.name = "group",
      .kind = VALUE_TEXT,
      .value = "TEXT",
@@ -140,6 +146,7 @@ static enum exit_code create(struct call *call)
         return api_failure(call);
     }
     set_text(body, "serial", arguments->serial);
+    set_text(body, "device_key", arguments->key);
     set_text(body, "name", arguments->name);
     set_text(body, "mac", arguments->mac);
     set_text(body, "group", arguments->group);
