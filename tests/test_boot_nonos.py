@@ -468,12 +468,16 @@ def test_what_the_journal_says(bench, loader, marks, good, report, mark):
     assert mark is None or is_set(flash, mark)
 
 
-def test_the_highest_sound_frame_counts_and_only_with_a_cover(bench, loader):
+def test_the_highest_sound_frame_counts_with_or_without_a_cover(bench, loader):
+    """The library does not ask for the journal's cover either: a torn one must not hide a trial from one of the two."""
     flash = on_trial(loader)
     flash.put(USER2[2] - SECTOR, journal((1, "ARMED START_1 START_2 START_3"), (1, "ARMED")))
     assert outcome(bench.run(flash)) == SECOND and is_set(flash, "START_1", 1)
     flash = on_trial(loader, "ARMED START_1 START_2 START_3")
     flash.data[USER2[2] - SECTOR + 128] ^= 1
+    assert outcome(bench.run(flash)) == FIRST and is_set(flash, "EXHAUSTED")
+    flash = on_trial(loader, "ARMED START_1 START_2 START_3")
+    flash.data[USER2[2] - SECTOR + 256] ^= 1                            # no sound frame
     run = bench.run(flash)
     assert (outcome(run), run.ops) == (SECOND, 0)
     flash = on_trial(loader, "ARMED START_1 START_2 START_3", slot=0)   # about the other slot

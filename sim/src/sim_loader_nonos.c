@@ -228,16 +228,11 @@ static bool read_frame(struct nonos *nonos)
 {
     struct upd_nonos_state *state = &nonos->state;
     struct upd_journal_head head;
-    uint8_t bytes[UPD_JOURNAL_BODY_SIZE], cover[UPD_JOURNAL_COVER_SIZE];
+    uint8_t bytes[UPD_JOURNAL_BODY_SIZE];
 
     state->framed = false;
     state->marks = 0;
-    if (!sim_loader_read(nonos->machine, nonos->journal + UPD_JOURNAL_COVER_OFFSET, cover,
-                         sizeof cover)) {
-        return false;
-    }
-    bool sound = upd_journal_cover_is_valid(cover);
-    for (uint32_t i = UPD_JOURNAL_FRAMES; i > 0 && sound && !state->framed; i--) {
+    for (uint32_t i = UPD_JOURNAL_FRAMES; i > 0 && !state->framed; i--) {
         nonos->frame = nonos->journal + upd_journal_frame_offset(i - 1);
         if (!sim_loader_read(nonos->machine, nonos->frame, bytes, sizeof bytes)) {
             return false;
