@@ -94,6 +94,7 @@ static void path_of_product(const struct update *update, const char *file, struc
     text_add(path, update->config.id);
     text_add(path, "&version=");
     text_add(path, update->config.version);
+    text_add(path, update->config.slot == 1 ? "&slot=user2" : "&slot=user1");
 }
 
 static void path_of_release(const struct update *update, char path[UPDATE_PATH_SIZE])

@@ -7,7 +7,8 @@
  *     clock-1.0.1-user2.bin            and for slot user2 (the middle may hold the flash map)
  *
  * A clock that knows its product on an update server asks there for /PRODUCT/release.txt and
- * /PRODUCT/userN.bin, and says who it is and what it runs: ?serial=ID&version=VERSION.
+ * /PRODUCT/userN.bin, and says who it is and what it runs:
+ * ?serial=ID&version=VERSION&slot=userN.
  *
  * A step does a bounded piece of work and never waits, so that the clock goes on meanwhile. What
  * breaks off is resumed, also after a power cut, when the server still has the same version; with a

@@ -9,7 +9,7 @@
  *                                          the offer, else its own, else that of the current release
  *
  * With Range, If-Range, ETag and exact lengths. Such a device does not say who it is, unless its
- * URL does: ?serial=…, ?version=… The client takes any status from 400 on, and 304, for "no
+ * URL does: ?serial=…, ?version=…, ?slot=user1 The client takes any status from 400 on, and 304, for "no
  * update".
  */
 #include <string.h>
@@ -23,6 +23,7 @@ static void read_facts(struct http_exchange *x, struct device_facts *facts)
     facts->serial = http_query(x, "serial");
     facts->mac = http_query(x, "mac");
     facts->version = http_query_plus(x, "version");
+    facts->slot = http_query(x, "slot");
     facts->address = http_peer(x)->address;
     compat_read_report(x, facts);
 }
