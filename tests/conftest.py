@@ -32,6 +32,14 @@ def find_program():
     pytest.exit("no program to test: run ./dev build, or set UPDRAFT_BIN", 1)
 
 
+def find_simulation():
+    """updraft-sim: $UPDRAFT_SIM, else that of the newest build; None."""
+    if "UPDRAFT_SIM" in os.environ:
+        return Path(os.environ["UPDRAFT_SIM"]).resolve()
+    found = sorted(ROOT.glob("build/*/sim/updraft-sim"), key=lambda path: path.stat().st_mtime)
+    return found[-1] if found else None
+
+
 def find_clock():
     """updraft-clock: $UPDRAFT_CLOCK, else that of out/ or of the dev build, else None."""
     named = os.environ.get("UPDRAFT_CLOCK")
@@ -164,4 +172,6 @@ def shell_path(updraft, tmp_path_factory):
     (folder / "updraft").symlink_to(updraft.path)
     if clock := find_clock():
         (folder / "updraft-clock").symlink_to(clock)
+    if simulation := find_simulation():
+        (folder / "updraft-sim").symlink_to(simulation)
     return f"{folder}:{Path(sys.executable).parent}:{os.environ['PATH']}"
