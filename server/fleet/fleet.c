@@ -212,7 +212,7 @@ enum fleet_status fleet_open(const char *data, struct fleet **opened, struct fle
         return fleet_fail(error, FLEET_FAILED, "memory", NULL, "There is no memory.");
     }
     fleet->clock = wall_clock;
-    pthread_mutex_init(&fleet->lock, NULL);
+    store_mutex_init(&fleet->lock);
     if (mkdir(data, 0750) != 0 && errno != EEXIST) {
         (void)fleet_fail(error, FLEET_FAILED, "data", "data", "%s: cannot be made: %s", data,
                          strerror(errno));

@@ -101,6 +101,15 @@ static const char *const results[] = {
 #undef X
 };
 
+void store_mutex_init(pthread_mutex_t *mutex)
+{
+    pthread_mutexattr_t attributes;
+    pthread_mutexattr_init(&attributes);
+    pthread_mutexattr_settype(&attributes, PTHREAD_MUTEX_ADAPTIVE_NP);
+    pthread_mutex_init(mutex, &attributes);
+    pthread_mutexattr_destroy(&attributes);
+}
+
 const char *store_result_text(enum store_result result)
 {
     return (size_t)result < sizeof results / sizeof results[0] ? results[result] : "unknown";
@@ -852,23 +861,27 @@ static void merge(struct telemetry *into, const struct telemetry *from)
 
 void store_note(struct store *store, const struct telemetry *telemetry)
 {
+    struct note *fresh = malloc(sizeof *fresh);
+    bool first = false;
+    if (fresh != NULL) {
+        *fresh = (struct note){.what = *telemetry};
+    }
     pthread_mutex_lock(&store->lock);
     struct note **at = find_note(store->pending, telemetry->device);
     if (*at != NULL) {
         merge(&(*at)->what, telemetry);
+    } else if (fresh == NULL) {
+        store->stats.notes_lost++;
     } else {
-        *at = calloc(1, sizeof **at);
-        if (*at == NULL) {
-            store->stats.notes_lost++;
-        } else {
-            (*at)->what = *telemetry;
-            store->pending->count++;
-            if (store->pending->count == 1) {
-                pthread_cond_signal(&store->wake);
-            }
-        }
+        *at = fresh;
+        fresh = NULL;
+        first = ++store->pending->count == 1;
     }
     pthread_mutex_unlock(&store->lock);
+    free(fresh);
+    if (first) {
+        pthread_cond_signal(&store->wake);
+    }
 }
 
 bool store_noted(struct store *store, int64_t device, struct telemetry *telemetry)
@@ -1281,19 +1294,27 @@ static void release(struct store *store)
     free(store);
 }
 
+/* SQLite's own counting of memory, which nobody reads, has one lock for all threads. */
+static void configure_once(void)
+{
+    (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+}
+
 enum store_result store_open(const char *path, const struct store_options *options,
                              struct store **opened, char *why)
 {
+    static pthread_once_t configured = PTHREAD_ONCE_INIT;
     struct store *store = calloc(1, sizeof *store);
     *opened = NULL;
     why[0] = '\0';
+    pthread_once(&configured, configure_once);
     if (store == NULL) {
         return STORE_FAILED;
     }
     pthread_condattr_t clock;
     pthread_condattr_init(&clock);
     pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
-    pthread_mutex_init(&store->lock, NULL);
+    store_mutex_init(&store->lock);
     pthread_cond_init(&store->wake, &clock);
     pthread_condattr_destroy(&clock);
     store->path = strdup(path);

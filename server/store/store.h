@@ -16,6 +16,8 @@
 #ifndef UPDRAFT_SERVER_STORE_H
 #define UPDRAFT_SERVER_STORE_H
 
+#include <pthread.h>
+
 #include "fleet/model.h"
 
 /* X(NAME, "sentence") */
@@ -85,6 +87,10 @@ enum store_result store_write(struct store *store, store_work *work, void *ctx);
  *  a view held open keeps the log from being reused. */
 struct store_view *store_read(struct store *store);
 void store_end(struct store_view *view);
+
+/** A mutex for sections of a few instructions, which threads that serve devices meet at: whoever
+ *  comes second waits a moment before he sleeps. */
+void store_mutex_init(pthread_mutex_t *mutex);
 
 /* --- Records ------------------------------------------------------------------------------- */
 
