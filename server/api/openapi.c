@@ -104,10 +104,12 @@ static json_t *answer_json(const struct api_about *about)
     }
     schema = ref(about->answer);
     if (about->list) {
-        schema = json_pack("{s:s, s:{s:{s:s, s:o}, s:{s:[s, s]}, s:{s:s}}, s:[s, s, s], s:b}",
-                           "type", "object", "properties", "items", "type", "array", "items",
-                           schema, "next", "type", "string", "null", "total", "type", "integer",
-                           "required", "items", "next", "total", "additionalProperties", 0);
+        schema = json_pack(
+            "{s:s, s:{s:{s:s, s:o}, s:{s:[s, s]}, s:{s:s}, s:{s:s, s:s}}, s:[s, s, s], s:b}",
+            "type", "object", "properties", "items", "type", "array", "items", schema, "next",
+            "type", "string", "null", "total", "type", "integer", "more", "type", "boolean",
+            "description", "there are more than total: a search counts no further", "required",
+            "items", "next", "total", "additionalProperties", 0);
     }
     return json_pack("{s:{s:s, s:{s:{s:o}}}}", "2XX", "description", about->summary, "content",
                      "application/json", "schema", schema);

@@ -90,7 +90,7 @@ export function Devices (): JSX.Element {
         }}><input name="view" aria-label={t('view.name')} placeholder={t('view.name')} required size={14} /><button>{t('view.keep')}</button></form>}
       </div>
       <Await from={devices}>{list => <>
-        <p class="soft" role="status">{t('devices.count', { count: list.total })}</p>
+        <p class="soft" role="status">{list.more === true ? '≥ ' : ''}{t('devices.count', { count: list.total })}</p>
         <Scroll label={t('nav.devices')}>
           <table>
             <thead><tr><th scope="col">{t('name')}</th><th scope="col">{t('product')}</th><th scope="col">{t('version')}</th><th scope="col">{t('slot')}</th><th scope="col">{t('last.seen')}</th><th scope="col">{t('update')}</th></tr></thead>

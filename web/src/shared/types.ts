@@ -2,7 +2,7 @@
 
 export interface Session { user: string, name: string, role: 'administrator' | 'none', csrf: string, language?: string }
 
-export interface List<T> { items: T[], next: string | null, total: number }
+export interface List<T> { items: T[], next: string | null, total: number, more?: boolean }
 
 export interface ImageProblem { reason: string, text: string, offset: number }
 
