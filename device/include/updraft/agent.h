@@ -29,7 +29,7 @@
  * piece of work: at most one sector of flash is erased, or what upd_writer_resume(), upd_writer_end()
  * and upd_writer_activate() do, which read the slot.
  *
- * Cost: the struct, about 2.2 KiB on lx106, and the buffer of the fetch (512 bytes or more); stack
+ * Cost: the struct, about 1.7 KiB on lx106, and the buffer of the fetch (512 bytes or more); stack
  * below 900 bytes with what the flash port takes on top.
  */
 #ifndef UPDRAFT_AGENT_H

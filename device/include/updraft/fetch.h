@@ -29,7 +29,7 @@
  *      was stated, an orderly end of the connection.
  * (F3) Every state ends in bounded time, by itself.
  *
- * Cost: the struct, 240 bytes on lx106, and the buffer; stack below 300 bytes and what the port takes.
+ * Cost: the struct, 320 bytes on lx106, and the buffer; stack below 300 bytes and what the port takes.
  */
 #ifndef UPDRAFT_FETCH_H
 #define UPDRAFT_FETCH_H
