@@ -204,7 +204,10 @@ export function Dialog ({ open, title, children }: { open: Signal<boolean>, titl
     if (!open.value) box.current?.close()
   }, [open.value])
   return (
-    <dialog ref={box} aria-labelledby={label} onClose={() => { open.value = false }}>
+    // Escape closes it as everything else does, so that it can be opened again at once. What closes it by itself is told
+    // a moment later: by then it may be open again.
+    <dialog ref={box} aria-labelledby={label} onCancel={event => { event.preventDefault(); open.value = false }}
+      onClose={() => { if (box.current?.open === false) open.value = false }}>
       <h2 id={label}>{title}</h2>
       {open.value && children}
     </dialog>
