@@ -111,6 +111,7 @@ TABLE = {
     "GET /update/{key}": ("401 " * 8, None),  # no key
     **{f"{method} /{base}/{{call...}}": ("401 " * 8, GIVEN if method == "POST" else None)  # alive, without a key
        for method in ("GET", "POST") for base in ("DeviceApi", "deviceapi", "DeviceAPI", "deviceApi", "DEVICEAPI")},
+    "GET /{product}/release.txt": ("200 " * 8, None),
     "GET /{product}/{file}.bin": ("200 " * 8, None),  # released files are for everybody
     "GET /v1/ping/": ("200 " * 8, None),
     "POST /v1/user/join/": ("403 " * 8, GIVEN),
@@ -294,7 +295,7 @@ def test_route_by_role(world, route):
 
 
 NAMED = [route for route in TABLE if re.search(r"{(product|device|update|user|token)}", route) or "{update}" in str(TABLE[route][1])
-         if not route.endswith(".bin")] + ["GET /v1/device/", "GET /v1/device/rpc/"]
+         if not route.endswith((".bin", "release.txt"))] + ["GET /v1/device/", "GET /v1/device/rpc/"]
 
 
 @pytest.mark.parametrize("route", NAMED)

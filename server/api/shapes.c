@@ -49,7 +49,7 @@ static const struct {
     {"Told", "told:b"},
     {"OwnedDevice",
      "id:s name:s version:s? online:b last_seen:t? offer:@Offer? update:@OwnedUpdate?"},
-    {"Offer", "update:s version:s notes:s question:s"},
+    {"Offer", "update:s version:s notes:s question:s postponed:t?"},
     {"OwnedUpdate", "state:s bytes:i size:i version:s reason:@Reason?"},
     {"User", "id:s name:s role:s language:s created:t last_login:t? disabled:b"},
     {"Token", "id:s name:s kind:s created:t last_used:t? expires:t? token?:s"},

@@ -215,7 +215,8 @@ static void rpc(struct http_exchange *x)
         refuse(x, 422, "deliver_to_device=true and action= are needed");
         return;
     }
-    if (!device->linked) {
+    struct link_service *link = espressif_link(espressif_of(x));
+    if (link == NULL || !link_has(link, device->no)) {
         answer_outcome(x, &outcome);
         return;
     }

@@ -629,13 +629,12 @@ struct http_table espressif_table(struct espressif *espressif)
 static bool find_linked(struct espressif *espressif, const char *id, struct device *device)
 {
     struct store_view *view = store_read(fleet_store(espressif->fleet));
-    bool found = view != NULL && store_get_text(view, STORE_DEVICE, "id", id, device) == STORE_OK &&
-                 device->linked;
+    bool found = view != NULL && store_get_text(view, STORE_DEVICE, "id", id, device) == STORE_OK;
 
     if (view != NULL) {
         store_end(view);
     }
-    return found && espressif->link != NULL;
+    return found && espressif->link != NULL && link_has(espressif->link, device->no);
 }
 
 static bool api_notify(void *ctx, const char *id)

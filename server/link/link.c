@@ -1382,6 +1382,14 @@ void link_work(struct link_service *service, int64_t device, void (*work)(void *
     }
 }
 
+bool link_has(struct link_service *service, int64_t device)
+{
+    pthread_mutex_lock(&service->table_lock);
+    bool has = find_device(service, device) != NULL;
+    pthread_mutex_unlock(&service->table_lock);
+    return has;
+}
+
 void link_each(struct link_service *service, void (*each)(void *ctx, int64_t device), void *ctx)
 {
     pthread_mutex_lock(&service->table_lock);

@@ -123,6 +123,9 @@ void link_end_rpcs(struct link_service *service);
  *  also while the service stops. From any thread. */
 void link_work(struct link_service *service, int64_t device, void (*work)(void *ctx), void *ctx);
 
+/** Whether the device is linked now; from any thread. The fleet's record follows a moment later. */
+bool link_has(struct link_service *service, int64_t device);
+
 /** The devices that are linked now, each a call under a lock: the function only takes notes. */
 void link_each(struct link_service *service, void (*each)(void *ctx, int64_t device), void *ctx);
 
