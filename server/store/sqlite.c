@@ -272,6 +272,12 @@ static const char *const numbers[] = {"0", "1", "2", "3", "4", "5", "6", "7", "8
 static bool add_condition(struct sql *sql, enum store_kind kind, const struct store_where *where,
                           size_t parameter, bool no_index)
 {
+    if (where->op == STORE_SEEN_BY) {
+        add(sql, "product IN (SELECT product FROM member WHERE user = ?%s AND role > %d) ",
+            numbers[parameter], ROLE_NONE);
+        add(sql, "OR owner = ?%s", numbers[parameter]);
+        return kind == STORE_DEVICE;
+    }
     for (const char *name = where->field; *name != '\0';) {
         size_t size = strcspn(name, "|");
         const struct schema_field *field = schema_field(kind, name, size);

@@ -94,7 +94,16 @@ void store_mutex_init(pthread_mutex_t *mutex);
 
 /* --- Records ------------------------------------------------------------------------------- */
 
-enum store_op { STORE_EQ, STORE_NE, STORE_LT, STORE_GT, STORE_LE, STORE_GE, STORE_LIKE };
+enum store_op {
+    STORE_EQ,
+    STORE_NE,
+    STORE_LT,
+    STORE_GT,
+    STORE_LE,
+    STORE_GE,
+    STORE_LIKE,
+    STORE_SEEN_BY, /* devices of products in which user `number` has a role, and his own */
+};
 
 /** A condition. `text` NULL: `number` counts. LIKE: holds `text` anywhere, letter case ignored.
  *  `field` may name alternatives, "name|serial|mac": then one of them has to satisfy it.

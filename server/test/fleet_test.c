@@ -818,6 +818,66 @@ static void test_what_is_another_s_does_not_exist(void **state)
     assert_int_equal(fleet_device_show(fleet, &eve, device.id, &seen, &one), FLEET_NOT_FOUND);
 }
 
+static void collect_devices(void *ctx, const struct device *device)
+{
+    strcat(ctx, device->name);
+    strcat(ctx, " ");
+}
+
+static void test_a_list_has_what_its_reader_may_see(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"a", "b", "c"};
+    struct product products[3];
+    struct user user;
+    struct device device, claimed;
+    GOOD(fleet_user_create(fleet, &root, "vic", "vic's password", false, &user, &error));
+    struct actor vic = {.kind = ACTOR_USER, .user = user.no, .name = "vic"};
+    for (int i = 0; i < 3; i++) {
+        make_product(&products[i], names[i], KIND_ARDUINO, CONSENT_AUTOMATIC);
+        for (int k = 0; k < 3; k++) {
+            device = (struct device){.map = -1};
+            snprintf(device.name, sizeof device.name, "%s%d", names[i], k);
+            GOOD(fleet_device_create(fleet, &root, products[i].id, &device, &error));
+        }
+    }
+    /* The last one is his own; of the first product he is a viewer, of the second he was. */
+    GOOD(fleet_device_claim(fleet, &vic, device.claim_code, &claimed, &error));
+    GOOD(fleet_member_set(fleet, &root, products[0].id, "vic", ROLE_VIEWER, &error));
+    GOOD(fleet_member_set(fleet, &root, products[1].id, "vic", ROLE_OPERATOR, &error));
+    GOOD(fleet_member_set(fleet, &root, products[1].id, "vic", ROLE_NONE, &error));
+    static const struct {
+        struct fleet_query query;
+        const char *devices;
+        int64_t total;
+    } rows[] = {
+        {{.sort = "name"}, "a0 a1 a2 c2 ", 4},
+        {{.sort = "-name", .limit = 3}, "c2 a2 a1 ", 4},
+        {{.sort = "name", .limit = 2, .after = "2"}, "a2 c2 ", 4},
+        {{.text = "2"}, "a2 c2 ", 2},
+        {{.product = "a"}, "a0 a1 a2 ", 3},
+        {{.online = -1}, "a0 a1 a2 c2 ", 4},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char found[64] = "";
+        struct fleet_page page;
+        GOOD(fleet_device_list(fleet, &vic, &rows[i].query, collect_devices, found, &page, &error));
+        assert_string_equal(found, rows[i].devices);
+        assert_int_equal(page.total, rows[i].total);
+    }
+    /* A key of one device opens that one alone, and nobody sees anything. */
+    struct actor narrow = vic, nobody = {.kind = ACTOR_NOBODY};
+    char found[64] = "";
+    struct fleet_page page;
+    struct fleet_query query = {0};
+    narrow.device = claimed.no;
+    GOOD(fleet_device_list(fleet, &narrow, &query, collect_devices, found, &page, &error));
+    assert_string_equal(found, "c2 ");
+    found[0] = '\0';
+    (void)fleet_device_list(fleet, &nobody, &query, collect_devices, found, &page, &error);
+    assert_string_equal(found, "");
+}
+
 static void test_the_first_start_and_log_in(void **state)
 {
     (void)state;
@@ -1015,6 +1075,7 @@ int main(void)
         CASE(test_an_update_of_a_device_that_is_heard_lasts_longer),
         CASE(test_withdrawing_cancels_what_has_not_begun),
         CASE(test_what_is_another_s_does_not_exist),
+        CASE(test_a_list_has_what_its_reader_may_see),
         CASE(test_the_first_start_and_log_in),
         CASE(test_the_audit_log_shows_tampering),
         CASE(test_events_resume_and_are_for_those_who_may),
