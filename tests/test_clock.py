@@ -178,7 +178,7 @@ def test_there_and_back_again(tmp_path, loader, map_number):
 
 
 def test_seven_seconds_of_the_mode_button_update_now(tmp_path):
-    flash = device(tmp_path, "1.0.0", "v1.7")
+    flash = device(tmp_path, "1.0.0", "updraft")
     # Pressed for six seconds first, which is not enough.
     with Server("1.0.0", "1.0.1") as server, chip_with(flash, server) as chip:
         chip.start("pin 0 0 at 20000 pin 0 1 at 26000 pin 0 0 at 30000 pin 0 1 at 37500")
@@ -192,7 +192,7 @@ def test_seven_seconds_of_the_mode_button_update_now(tmp_path):
 
 
 def test_it_checks_at_its_interval(tmp_path):
-    flash = device(tmp_path, "1.0.0-often", "v1.7")
+    flash = device(tmp_path, "1.0.0-often", "updraft")
     with Server("1.0.0-often", "1.0.0-often", "1.0.0-often", "1.0.1") as server, chip_with(flash, server) as chip:
         chip.start("id 0x1a2b3c")
         chip.wait_for("Update confirmed")
@@ -234,7 +234,7 @@ def test_a_bad_image_is_given_up_by_itself(tmp_path, loader, version):
 
 
 def test_the_button_installs_again_what_was_given_up(tmp_path):
-    flash = device(tmp_path, "1.0.0", "v1.7")
+    flash = device(tmp_path, "1.0.0", "updraft")
     with Server("1.0.5-mute") as server, chip_with(flash, server) as chip:
         chip.start()
         chip.wait_for("Check in 7d")
@@ -247,7 +247,7 @@ def test_the_button_installs_again_what_was_given_up(tmp_path):
 
 
 def test_a_power_cut_in_the_download_is_no_loss(tmp_path):
-    flash = device(tmp_path, "1.0.0", "v1.7")
+    flash = device(tmp_path, "1.0.0", "updraft")
     with Server("1.0.1") as server, chip_with(flash, server) as chip:
         chip.start("cut 100 BITS seed 1")
         run = chip.end()
@@ -289,7 +289,7 @@ def test_cuts_of_erases_and_programs_again_and_again_end_confirmed(tmp_path, loa
 
 
 def test_no_server_is_waited_for_and_then_skipped(tmp_path):
-    flash = device(tmp_path, "1.0.0", "v1.7")
+    flash = device(tmp_path, "1.0.0", "updraft")
     with Server("1.0.1") as server:
         pass
     with chip_with(flash, server) as chip:
@@ -306,7 +306,7 @@ def test_no_server_is_waited_for_and_then_skipped(tmp_path):
     ("Image is too large", lambda data: data + bytes(500_000)),
 ])
 def test_an_image_that_must_not_start_is_skipped(tmp_path, trouble, spoil):
-    flash = device(tmp_path, "1.0.0", "v1.7")
+    flash = device(tmp_path, "1.0.0", "updraft")
     with Server("1.0.1", spoil=lambda name, data: spoil(data)) as server, chip_with(flash, server) as chip:
         chip.start()
         chip.wait_for("Check in 7d")
@@ -319,7 +319,7 @@ def test_an_image_that_must_not_start_is_skipped(tmp_path, trouble, spoil):
 
 
 def test_the_time_is_the_servers_and_outlives_a_restart(tmp_path):
-    flash = device(tmp_path, "1.0.0", "v1.7")
+    flash = device(tmp_path, "1.0.0", "updraft")
     with Server("1.0.1", "1.0.1", "1.0.1") as server, chip_with(flash, server) as chip:
         chip.start()
         chip.wait_for("Check in 7d")
