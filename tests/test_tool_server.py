@@ -231,3 +231,10 @@ def test_events_go_on_where_a_connection_ended(call, api):
 def test_a_refused_event_stream_ends(call, api):
     api.answers["/events"] = 401, {"error": {"code": "login", "message": "log in"}}
     assert "401" in call("events", code=1).err
+
+
+def test_events_as_json_are_a_line_each(call):
+    lines = call("events", "--json", "--count", "4").out.split("\n", 4)
+    assert [json.loads(line) for line in lines[:4]] == [
+        {"seq": n, "event": None, "data": {"kind": "device.changed", "n": n}} for n in (1, 2, 3, 4)]
+    assert json.loads(lines[4]) == {"schema": 1, "ok": True}
