@@ -10,6 +10,8 @@ import type { Reason, State } from './types.ts'
 /** What a request came to: nothing yet, a value, or the error in place of it. */
 export interface Loaded<T> { value?: T, error?: ApiError, reload: () => void }
 
+const telemetry = 10_000
+
 /**
  * Ask the server, and ask again when something changes that matters, however slow its answers are: one request at a
  * time. The last value stays until the new one is there.
@@ -45,7 +47,13 @@ export function useServer<T> (url: string | null, matters?: (change: Change) => 
   }
   useEffect(() => {
     reload()
-    return matters === undefined ? undefined : onChanges(matters, reload)
+    if (matters === undefined) {
+      return undefined
+    }
+    const stop = onChanges(matters, reload)
+    // Who is online, and when a device was heard of, changes without an event.
+    const timer = setInterval(() => { if (!document.hidden) reload() }, telemetry)
+    return () => { stop(); clearInterval(timer) }
   }, [url])
   return { ...state.value, reload }
 }
@@ -199,15 +207,17 @@ export function Form ({ submit, label, children, then }: {
 export function Dialog ({ open, title, children }: { open: Signal<boolean>, title: string, children: ComponentChildren }): JSX.Element {
   const box = useRef<HTMLDialogElement>(null)
   const label = useId()
+  const shown = useRef(false)
   useEffect(() => {
     if (open.value && box.current?.open === false) box.current.showModal()
+    shown.current = open.value
     if (!open.value) box.current?.close()
   }, [open.value])
   return (
-    // Escape closes it as everything else does, so that it can be opened again at once. What closes it by itself is told
-    // a moment later: by then it may be open again.
+    // Escape closes it as everything else does, so that it can be opened again at once: that it was closed is told a
+    // moment later, when it may be about to open.
     <dialog ref={box} aria-labelledby={label} onCancel={event => { event.preventDefault(); open.value = false }}
-      onClose={() => { if (box.current?.open === false) open.value = false }}>
+      onClose={() => { if (shown.current) open.value = false }}>
       <h2 id={label}>{title}</h2>
       {open.value && children}
     </dialog>
