@@ -412,6 +412,7 @@ static void download(struct http_exchange *x)
         .ctx = it,
     };
     http_answer_file(x, &file);
+    http_answer_aligned(x);
 }
 
 static void rom(struct http_exchange *x)

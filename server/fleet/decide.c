@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include <updraft/rom_version.h>
 
@@ -249,13 +250,13 @@ static bool owner_agreed(const struct question *question)
            (question->device->owner == 0 && question->ordered);
 }
 
-/** Two MD5s that say that the very same bytes run; both have to be told. */
+/** Two MD5s that say that the very same bytes run; both have to be told. Some write capitals. */
 static bool same_image(const struct question *question)
 {
     const char *md5 = question->device->sketch_md5;
     return question->image != NULL && md5[0] != '\0' && question->part == PART_APP &&
-           (strcmp(md5, question->image->payload_md5) == 0 ||
-            strcmp(md5, question->image->md5) == 0);
+           (strcasecmp(md5, question->image->payload_md5) == 0 ||
+            strcasecmp(md5, question->image->md5) == 0);
 }
 
 /** Does a rule hold? Only asked when all before it held, except by the list of rules. */

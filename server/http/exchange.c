@@ -564,6 +564,11 @@ void http_answer_close(struct http_exchange *x)
     x->answer.close = true;
 }
 
+void http_answer_aligned(struct http_exchange *x)
+{
+    x->answer.aligned = true;
+}
+
 /* Names beyond ASCII go in the extended form (RFC 8187), which those who know only the plain one
  * skip. */
 static void add_disposition(struct http_exchange *x, const struct http_file *file)

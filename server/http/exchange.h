@@ -31,6 +31,7 @@ struct http_answer {
     struct http_events events;
     struct http_events_handle *stream;
     bool close;
+    bool aligned; /* the header's length is a multiple of 4 */
     bool session_set;
     const char *session; /* NULL: the cookie is deleted */
     uint32_t session_s;

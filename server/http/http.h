@@ -263,6 +263,12 @@ void http_answer_header(struct http_exchange *x, const char *name, const char *v
 void http_answer_session(struct http_exchange *x, const char *value, uint32_t lifetime_s);
 /** The connection is closed after this answer. */
 void http_answer_close(struct http_exchange *x);
+/**
+ * The header of this answer to GET is a multiple of 4 bytes long, by a header that nobody reads. So is
+ * then what the last segment of a body of such a length carries: stock NONOS firmware reads the last
+ * 4 bytes from one segment.
+ */
+void http_answer_aligned(struct http_exchange *x);
 /** Whether an answer has been given. */
 bool http_answered(const struct http_exchange *x);
 

@@ -719,6 +719,39 @@ static struct MHD_Response *make_response(struct live *live)
                                            MHD_RESPMEM_PERSISTENT);
 }
 
+/* Bytes of the header as the library writes it: with its own Date, Content-Length, and Connection as
+ * the client wants it. */
+static size_t header_size(const struct live *live)
+{
+    const struct http_exchange *x = live->x;
+    const struct http_answer *answer = &x->answer;
+    const char *connection = http_header(x, "Connection");
+    char length[48];
+    size_t size = strlen("HTTP/1.1 200 \r\n") + strlen(MHD_get_reason_phrase_for(answer->status)) +
+                  strlen("Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n") + strlen("\r\n");
+
+    for (size_t i = 0; i < answer->header_count; i++) {
+        size += strlen(answer->headers[i].name) + strlen(answer->headers[i].value) + 4;
+    }
+    size += (size_t)snprintf(length, sizeof length, "Content-Length: %llu\r\n",
+                             (unsigned long long)answer->count);
+    bool kept = connection != NULL && strcasecmp(connection, "keep-alive") == 0;
+    if (answer->close || (connection != NULL && strcasecmp(connection, "close") == 0) ||
+        (x->minor == 0 && !kept)) {
+        size += strlen("Connection: close\r\n");
+    } else if (x->minor == 0) {
+        size += strlen("Connection: Keep-Alive\r\n");
+    }
+    return size;
+}
+
+static void align_header(const struct live *live, struct MHD_Response *response)
+{
+    size_t over = (header_size(live) + strlen("X-Pad: \r\n")) % 4;
+
+    MHD_add_response_header(response, "X-Pad", &"----"[over]);
+}
+
 static enum MHD_Result respond(struct live *live)
 {
     struct http_exchange *x = live->x;
@@ -738,6 +771,9 @@ static enum MHD_Result respond(struct live *live)
     }
     for (size_t i = 0; i < answer->header_count; i++) {
         MHD_add_response_header(response, answer->headers[i].name, answer->headers[i].value);
+    }
+    if (answer->aligned) {
+        align_header(live, response);
     }
     if (answer->close || atomic_load(&live->server->stopping) || x->framing.chunked) {
         /* The library reads chunks more generously than a proxy may: nothing may come behind them.
