@@ -58,7 +58,7 @@ test('a code that is nobody\'s is refused in place', async () => {
   await page.getByRole('button', { name: 'Add', exact: true }).click()
   await page.getByRole('dialog').getByRole('alert').waitFor()
   await page.keyboard.press('Escape')
-  assert.equal(await page.getByRole('dialog').count(), 0)
+  await page.getByRole('dialog').waitFor({ state: 'hidden' })
 })
 
 test('yes: the device gets it, and each step is told', async () => {
