@@ -25,6 +25,7 @@
 #include <updraft/image.h>
 
 #include <updraft/bytes.h>
+#include <updraft/config.h>
 #include <updraft/crc32.h>
 
 /* Constant, so that the compiler drops what a build leaves out. */
@@ -65,12 +66,10 @@ enum step {
     STEPS,
 };
 
-/* What a step reads, and what is done when it has: see the table behind the steps. */
-struct row {
-    uint8_t size; /* bytes of a field; 0 for a run, whose length is found while it is begun */
-    void (*take)(struct upd_image_checker *checker);
-};
-static const struct row rows[STEPS];
+/* What a step reads, and what is done when it has: see the tables behind the steps. Bytes of a
+ * field; 0 for a run, whose length is found while it is begun. */
+static const uint8_t field_sizes[STEPS];
+static void (*const takes[STEPS])(struct upd_image_checker *checker);
 
 /* The digest that runs over the bytes. */
 enum digest { NO_DIGEST, ZLIB_CRC, MPEG2_CRC, SHA256 };
@@ -375,14 +374,14 @@ static void run(struct upd_image_checker *checker, enum step step, uint32_t size
 
 static void read(struct upd_image_checker *checker, enum step step)
 {
-    run(checker, step, rows[step].size);
+    run(checker, step, field_sizes[step]);
 }
 
 /* The first fields of a header are kept together: offsets in `field` are those in the header. */
 static void read_on(struct upd_image_checker *checker, enum step step)
 {
     checker->step = (uint8_t)step;
-    checker->left = rows[step].size;
+    checker->left = field_sizes[step];
 }
 
 static void fill(struct upd_image_checker *checker, uint8_t filler, uint32_t size, enum step then)
@@ -1159,49 +1158,57 @@ static void end_held(struct upd_image_checker *checker)
     refuse(checker, UPD_IMAGE_TRAILING, checker->info.image_size);
 }
 
+static const uint8_t field_sizes[STEPS] = {
+    [MAGIC] = 1,   [COUNT] = 1,        [FLASH] = 2, [ENTRY] = 4,      [FORK] = 4,
+    [CHIP_ID] = 2, [REVISION] = 5,     [HASH] = 5,  [ADDRESS] = 4,    [SIZE] = 4,
+    [WORDS] = 8,   [CHECKSUM] = 1,     [CRC] = 4,   [SHA] = 32,       [NEXT_V1] = 1,
+    [NEXT] = 1,    [V1_SIGNATURE] = 3, [MARK] = 1,  [BLOCK_HEAD] = 3, [BLOCK_CRC] = 4,
+    [END] = 1,
+};
+
 /* What a build leaves out is NULL, and is never begun. */
 #define IF(kinds, take) ((kinds) ? (take) : NULL)
 
-static const struct row rows[STEPS] = {
-    [MAGIC] = {1, take_magic},
-    [COUNT] = {1, take_count},
-    [FLASH] = {2, take_flash},
-    [ENTRY] = {4, take_entry},
-    [FORK] = {4, take_fork},
-    [CHIP_ID] = {2, IF(WITH(ESP32), take_chip_id)},
-    [REVISION] = {5, IF(WITH(ESP32), take_revision)},
-    [HASH] = {5, IF(WITH(ESP32), take_hash)},
-    [ADDRESS] = {4, take_address},
-    [SIZE] = {4, take_size},
-    [WORDS] = {8, IF(WITH(ARDUINO), take_words)},
-    [DESCRIPTOR] = {0, IF(WITH(ESP32) || WITH(RTOS), take_descriptor)},
-    [DATA] = {0, end_segment},
-    [PAD] = {0, end_pad},
-    [CHECKSUM] = {1, take_checksum},
-    [CRC] = {4, IF(WITH(NONOS), take_crc)},
-    [SHA] = {32, IF(WITH(ESP32) || WITH(RTOS), take_sha256)},
-    [NEXT_V1] = {1, IF(WITH(NONOS), take_next_v1)},
-    [FILL] = {0, IF(WITH(NONOS) || WITH(ARDUINO) || WITH(SIGNATURE), end_filler)},
-    [HELD] = {0, end_held},
-    [NEXT] = {1, IF(WITH(SIGNATURE), take_next)},
-    [V1_SIGNATURE] = {3, IF(WITH(SIGNATURE), take_v1_signature)},
-    [SIGNATURE] = {0, IF(WITH(SIGNATURE), end_signature)},
-    [MARK] = {1, IF(WITH(SIGNATURE), take_mark)},
-    [BLOCK_HEAD] = {3, IF(WITH(SIGNATURE), take_block_head)},
-    [BLOCK_DIGEST] = {0, IF(WITH(SIGNATURE), end_block_digest)},
-    [BLOCK_REST] = {0, IF(WITH(SIGNATURE), end_block_rest)},
-    [BLOCK_CRC] = {4, IF(WITH(SIGNATURE), take_block_crc)},
-    [END] = {1, refuse_trailing},
+static void (*const takes[STEPS])(struct upd_image_checker *checker) = {
+    [MAGIC] = take_magic,
+    [COUNT] = take_count,
+    [FLASH] = take_flash,
+    [ENTRY] = take_entry,
+    [FORK] = take_fork,
+    [CHIP_ID] = IF(WITH(ESP32), take_chip_id),
+    [REVISION] = IF(WITH(ESP32), take_revision),
+    [HASH] = IF(WITH(ESP32), take_hash),
+    [ADDRESS] = take_address,
+    [SIZE] = take_size,
+    [WORDS] = IF(WITH(ARDUINO), take_words),
+    [DESCRIPTOR] = IF(WITH(ESP32) || WITH(RTOS), take_descriptor),
+    [DATA] = end_segment,
+    [PAD] = end_pad,
+    [CHECKSUM] = take_checksum,
+    [CRC] = IF(WITH(NONOS), take_crc),
+    [SHA] = IF(WITH(ESP32) || WITH(RTOS), take_sha256),
+    [NEXT_V1] = IF(WITH(NONOS), take_next_v1),
+    [FILL] = IF(WITH(NONOS) || WITH(ARDUINO) || WITH(SIGNATURE), end_filler),
+    [HELD] = end_held,
+    [NEXT] = IF(WITH(SIGNATURE), take_next),
+    [V1_SIGNATURE] = IF(WITH(SIGNATURE), take_v1_signature),
+    [SIGNATURE] = IF(WITH(SIGNATURE), end_signature),
+    [MARK] = IF(WITH(SIGNATURE), take_mark),
+    [BLOCK_HEAD] = IF(WITH(SIGNATURE), take_block_head),
+    [BLOCK_DIGEST] = IF(WITH(SIGNATURE), end_block_digest),
+    [BLOCK_REST] = IF(WITH(SIGNATURE), end_block_rest),
+    [BLOCK_CRC] = IF(WITH(SIGNATURE), take_block_crc),
+    [END] = refuse_trailing,
 };
 
 static uint8_t xor_bytes(uint8_t sum, const uint8_t *bytes, uint32_t size)
 {
     uint32_t words = 0;
 
-    for (; size > 0 && ((uintptr_t)bytes & 3) != 0; size--) {
+    for (; !UPD_SMALL && size > 0 && ((uintptr_t)bytes & 3) != 0; size--) {
         sum ^= *bytes++;
     }
-    for (; size >= 4; size -= 4, bytes += 4) {
+    for (; !UPD_SMALL && size >= 4; size -= 4, bytes += 4) {
         uint32_t word;
         /* By its builtin name, which is one load also where the standard one would be a call. */
         __builtin_memcpy(&word, __builtin_assume_aligned(bytes, 4), 4);
@@ -1330,7 +1337,7 @@ enum upd_err upd_image_feed(struct upd_image_checker *checker, const void *data,
         checker->at += piece;
         checker->left -= piece;
         while (checker->left == 0 && checker->info.problem == UPD_IMAGE_OK) {
-            rows[checker->step].take(checker);
+            takes[checker->step](checker);
             ask_target(checker);
         }
     }

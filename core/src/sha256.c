@@ -81,47 +81,41 @@ void upd_sha256_init(struct upd_sha256 *sha)
 void upd_sha256_update(struct upd_sha256 *sha, const void *data, uint32_t size)
 {
     const uint8_t *at = data;
-    uint32_t held = (uint32_t)sha->size % BLOCK;
 
-    sha->size += size;
-    if (held != 0) {
+    while (size > 0) {
+        uint32_t held = (uint32_t)sha->size % BLOCK;
         uint32_t part = size < BLOCK - held ? size : BLOCK - held;
 
-        for (uint32_t i = 0; i < part; i++) {
-            sha->block[held + i] = at[i];
+        if (!UPD_SMALL && part == BLOCK) {
+            /* Whole blocks are digested where they lie. */
+            part = size / BLOCK * BLOCK;
+            digest_blocks(sha, at, size / BLOCK);
+        } else {
+            memcpy(sha->block + held, at, part);
+            if (held + part == BLOCK) {
+                digest_blocks(sha, sha->block, 1);
+            }
         }
+        sha->size += part;
         at += part;
         size -= part;
-        if (held + part < BLOCK) {
-            return;
-        }
-        digest_blocks(sha, sha->block, 1);
-    }
-    if (size >= BLOCK) {
-        digest_blocks(sha, at, size / BLOCK);
-        at += size / BLOCK * BLOCK;
-        size %= BLOCK;
-    }
-    for (uint32_t i = 0; i < size; i++) {
-        sha->block[i] = at[i];
     }
 }
 
 void upd_sha256_final(struct upd_sha256 *sha, uint8_t digest[UPD_SHA256_SIZE])
 {
     uint64_t bits = sha->size * 8;
-    uint32_t held = (uint32_t)sha->size % BLOCK;
+    uint8_t length[BLOCK - SIZE_AT];
+    uint8_t byte = 0x80;
 
-    sha->block[held++] = 0x80;
-    if (held > SIZE_AT) {
-        memset(sha->block + held, 0, BLOCK - held);
-        digest_blocks(sha, sha->block, 1);
-        held = 0;
-    }
-    memset(sha->block + held, 0, SIZE_AT - held);
-    upd_put_be32(sha->block + SIZE_AT, (uint32_t)(bits >> 32));
-    upd_put_be32(sha->block + SIZE_AT + 4, (uint32_t)bits);
-    digest_blocks(sha, sha->block, 1);
+    /* One bit that is 1, and zeros up to where the length is the end of a block. */
+    do {
+        upd_sha256_update(sha, &byte, 1);
+        byte = 0;
+    } while (sha->size % BLOCK != SIZE_AT);
+    upd_put_be32(length, (uint32_t)(bits >> 32));
+    upd_put_be32(length + 4, (uint32_t)bits);
+    upd_sha256_update(sha, length, sizeof length);
     for (uint32_t i = 0; i < 8; i++) {
         upd_put_be32(digest + 4 * i, sha->state[i]);
     }

@@ -7,7 +7,7 @@ enum { CHUNK = 32, ZEROS = 64 };
 static enum upd_err noted(struct upd_device *device, uint32_t offset, enum upd_err err)
 {
     if (err != UPD_OK) {
-        device->trouble = offset - offset % device->flash->sector_size;
+        device->trouble = offset - offset % UPD_JOURNAL_SIZE;
     }
     return err;
 }
@@ -68,20 +68,20 @@ enum upd_err upd_flash_clear(struct upd_device *device, uint32_t offset, uint32_
                              uint32_t most_ones)
 {
     const struct upd_flash *flash = device->flash;
-    static const uint8_t zeros[ZEROS];
-    uint8_t found[ZEROS];
+    uint8_t bytes[ZEROS];
     uint32_t left = 0;
 
     for (uint32_t done = 0; done < size; done += ZEROS) {
         uint32_t now = smaller(size - done, ZEROS);
-        enum upd_err err = flash->write(flash->ctx, offset + done, zeros, now);
+        memset(bytes, 0, sizeof bytes);
+        enum upd_err err = flash->write(flash->ctx, offset + done, bytes, now);
         if (err == UPD_OK) {
-            err = flash->read(flash->ctx, offset + done, found, now);
+            err = flash->read(flash->ctx, offset + done, bytes, now);
         }
         if (err != UPD_OK) {
             return noted(device, offset, err);
         }
-        left += ones(found, now);
+        left += ones(bytes, now);
     }
     return noted(device, offset, left <= most_ones ? UPD_OK : UPD_E_VERIFY);
 }

@@ -90,7 +90,7 @@ static uint32_t find_backup(const struct upd_device *device, uint32_t source, ui
 static uint32_t room_for_any(const struct upd_device *device)
 {
     uint32_t own = running_end(device), limit = limit_of(device);
-    uint32_t sector = device->flash->sector_size;
+    uint32_t sector = UPD_JOURNAL_SIZE;
     uint32_t alone = own < limit ? smaller(limit - own, limit / 2) : 0;
     uint32_t kept = limit >= 2 * own ? smaller((limit - own) / 2, limit - 2 * own) : 0;
 
@@ -183,7 +183,7 @@ static enum upd_err crc_of(struct upd_device *device, uint32_t offset, uint32_t 
  */
 static enum upd_err copy(struct upd_device *device, uint32_t from, uint32_t end, uint32_t target)
 {
-    uint32_t sector = device->flash->sector_size;
+    uint32_t sector = UPD_JOURNAL_SIZE;
     uint8_t page[UPD_JOURNAL_PAGE_SIZE];
     enum upd_err err = UPD_OK;
 
@@ -201,7 +201,7 @@ static enum upd_err copy(struct upd_device *device, uint32_t from, uint32_t end,
 
 static uint32_t piece_end(const struct upd_device *device, uint32_t piece)
 {
-    return smaller(LOADER + (piece + 1) * PIECE * device->flash->sector_size, running_end(device));
+    return smaller(LOADER + (piece + 1) * PIECE * UPD_JOURNAL_SIZE, running_end(device));
 }
 
 static uint32_t piece_begin(const struct upd_device *device, uint32_t piece)
@@ -348,7 +348,7 @@ static enum upd_err eboot_prepare(struct upd_device *device, uint32_t size, bool
 static uint32_t find_log(const struct upd_device *device, const struct upd_install *install,
                          uint32_t backup)
 {
-    uint32_t sector = device->flash->sector_size, source = install->area.offset;
+    uint32_t sector = UPD_JOURNAL_SIZE, source = install->area.offset;
     uint32_t used = larger(running_end(device), whole_sectors(device, install->size));
 
     return backup != 0 ? backup : source >= used + sector ? source - sector : UPD_NO_LOG;

@@ -47,7 +47,7 @@ static enum upd_err give_up(struct upd_writer *writer, enum upd_err err)
 /* Bytes of a unit, of which the journal knows one by one whether they are complete. */
 static uint32_t unit_size(const struct upd_writer *writer)
 {
-    return writer->device->frame.head.stride * writer->device->flash->sector_size;
+    return writer->device->frame.head.stride * UPD_JOURNAL_SIZE;
 }
 
 /* --- Begin, resume ---------------------------------------------------------------------------- */
@@ -110,8 +110,7 @@ static enum upd_err open(struct upd_writer *writer, struct upd_device *device,
 static struct upd_journal_head make_head(const struct upd_writer *writer,
                                          const struct upd_update *update, uint8_t slot)
 {
-    const struct upd_device *device = writer->device;
-    uint32_t sectors = writer->area.size / device->flash->sector_size;
+    uint32_t sectors = writer->area.size / UPD_JOURNAL_SIZE;
     struct upd_journal_head head = {
         .offset = writer->area.offset,
         .room = writer->area.size,
@@ -314,7 +313,7 @@ static enum upd_err program_page(struct upd_writer *writer, uint32_t size)
     enum upd_err err = UPD_OK;
 
     memset(&writer->work.page[size], 0xFF, UPD_JOURNAL_PAGE_SIZE - size);
-    if (first % device->flash->sector_size == 0) {
+    if (first % UPD_JOURNAL_SIZE == 0) {
         err = upd_flash_erase(device, offset);
     }
     if (err == UPD_OK) {

@@ -50,7 +50,7 @@ MISTAKES = [
     Mistake("marks are not read back", "otadata", OPS,
             "left <= most_ones ? UPD_OK", "left <= UINT32_MAX ? UPD_OK"),
     Mistake("only the first sector is erased", "writer", WRITER,
-            "first % device->flash->sector_size == 0", "first == 0"),
+            "first % UPD_JOURNAL_SIZE == 0", "first == 0"),
     Mistake("the flash is not verified at the end", "writer", WRITER,
             "is_protected(writer) ? verify(writer)", "is_protected(writer) ? UPD_OK"),
     Mistake("what no digest protects is taken", "writer", WRITER,
