@@ -62,6 +62,19 @@ CALLS = ["upd_device_view", "upd_device_start", "upd_device_confirm", "upd_devic
          "upd_writer_activate", "upd_writer_abort"]
 
 
+# Agents: name, scheme, kind of image, what is named beside the agent's own functions, and the bytes that it may have with -flto.
+AGENT_CALLS = ["upd_agent_init", "upd_agent_poll", "upd_agent_check", "upd_agent_allow", "upd_agent_decline",
+               "upd_agent_percent", "upd_agent_due_in_s", "upd_device_start"]
+AGENTS = [
+    ("the smallest: plain files", "nonos", "NONOS", ["upd_protocol_plain"], 29300),
+    ("Arduino's protocol, over eboot", "eboot", "ARDUINO", ["upd_protocol_arduino"], 27800),
+    ("all protocols, link, gzip, button", "nonos", "NONOS",
+     ["upd_protocol_plain", "upd_protocol_arduino", "upd_protocol_otadrive", "upd_protocol_espressif", "upd_link_init",
+      "upd_link_orders", "upd_inflate_gzip", "upd_agent_button", "upd_agent_state_text", "upd_trouble_text",
+      "upd_agent_event_name", "upd_fall_text"], 41800),
+]
+
+
 class Module:
     """One object: its code and constants in bytes, its functions, and what is wrong with it."""
 
@@ -214,11 +227,31 @@ def linked(build):
     return problems
 
 
+def agents(build):
+    """Print what devices link that update themselves, transport and flash port aside; return what is too large."""
+    problems = []
+    folder = Path(build, "linked-lto")
+    for name, scheme, kind, more, most in AGENTS:
+        objects = [path for path in folder.glob("*.o")]
+        checker = folder / kind / "image.o"
+        program = folder / "agent.elf"
+        roots = [f"-Wl,--undefined={root}" for root in (f"upd_{scheme}_open", *AGENT_CALLS, *more)]
+        run(CC, "-Os", "-flto", "-nostdlib", "-Wl,--gc-sections", "-Wl,--entry=upd_agent_poll", *roots,
+            "-Wl,--unresolved-symbols=ignore-all", checker, *objects, "-lgcc", "-o", program)
+        sections = [line.split() for line in run(SIZE, "-A", program).splitlines()]
+        size = sum(int(words[1]) for words in sections if words and words[0].startswith((".text", ".rodata")))
+        print(f"agent:  {name + ', ' + scheme + ':':44} {size:6} bytes with -flto")
+        if size > most:
+            problems.append(f"agent, {name}: the limit is {most} bytes")
+    return problems
+
+
 def main():
     modules, stacks = measure(sys.argv[1], sys.argv[2:])
     print("\n".join(report(modules, stacks)))
     problems = [f"{module.name}: {problem}" for module in modules for problem in module.problems]
     problems += linked(sys.argv[1])
+    problems += agents(sys.argv[1])
     print("\n".join([*problems, f"{len(modules)} modules, {len(problems)} problems"]))
     return 1 if problems or not any(module.frame for module in modules) else 0
 

@@ -4,7 +4,12 @@
 
 enum { DEPTH = 8 };
 
-/* Where the walk is. `wanted`: the rest of the path at this level; NULL: not on the way. */
+/* An object or a list that the walk is in. */
+struct level {
+    const char *wanted; /* object: the rest of the path from here on; NULL: not on the way */
+    bool is_object;
+};
+
 struct walk {
     const char *at;
     const char *end;
@@ -12,9 +17,10 @@ struct walk {
     uint32_t room;
     bool found;
     bool fits;
+    const char *wanted; /* of the next value: "" means that it is the one; NULL: not on the way */
+    uint32_t depth;
+    struct level levels[DEPTH];
 };
-
-static bool walk_value(struct walk *walk, const char *wanted, uint32_t depth);
 
 static void skip_blanks(struct walk *walk)
 {
@@ -128,41 +134,19 @@ static uint32_t size_of_name(const char *path)
     return size;
 }
 
-static bool walk_object(struct walk *walk, const char *wanted, uint32_t depth)
+/* The name of a member, and its colon: what is wanted of its value. Of two with one name the first counts. */
+static bool take_name(struct walk *walk)
 {
+    const char *wanted = walk->levels[walk->depth - 1].wanted;
     const uint32_t size = wanted != NULL ? size_of_name(wanted) : 0;
+    bool same = false;
 
-    if (take(walk, '}')) {
-        return true;
+    if (!take(walk, '"') || !take_text(walk, false, wanted, size, &same) || !take(walk, ':')) {
+        return false;
     }
-    do {
-        bool same = false;
-        if (!take(walk, '"') || !take_text(walk, false, wanted, size, &same) || !take(walk, ':')) {
-            return false;
-        }
-        /* Of two members with one name the first one counts. */
-        const char *rest = NULL;
-        if (same && wanted != NULL && !walk->found) {
-            rest = wanted + size + (wanted[size] == '.');
-        }
-        if (!walk_value(walk, rest, depth + 1)) {
-            return false;
-        }
-    } while (take(walk, ','));
-    return take(walk, '}');
-}
-
-static bool walk_list(struct walk *walk, uint32_t depth)
-{
-    if (take(walk, ']')) {
-        return true;
-    }
-    do {
-        if (!walk_value(walk, NULL, depth + 1)) {
-            return false;
-        }
-    } while (take(walk, ','));
-    return take(walk, ']');
+    walk->wanted =
+        same && wanted != NULL && !walk->found ? wanted + size + (wanted[size] == '.') : NULL;
+    return true;
 }
 
 static bool is_of_number(char c)
@@ -205,18 +189,33 @@ static bool walk_word(struct walk *walk, bool wanted)
     return number || is_word(start, (uint32_t)(walk->at - start));
 }
 
-static bool walk_value(struct walk *walk, const char *wanted, uint32_t depth)
+/* Behind the bracket that opens an object or a list which is not empty. */
+static bool enter(struct walk *walk, bool is_object)
 {
-    const bool is_it = wanted != NULL && *wanted == '\0';
+    const bool is_it = walk->wanted != NULL && *walk->wanted == '\0';
 
-    if (depth >= DEPTH) {
+    if (walk->depth == DEPTH) {
         return false;
     }
+    walk->levels[walk->depth++] =
+        (struct level){is_it || !is_object ? NULL : walk->wanted, is_object};
+    walk->wanted = NULL;
+    return !is_object || take_name(walk);
+}
+
+/* A value without what it contains. *open: it is an object or a list, in which the next one lies. */
+static bool take_value(struct walk *walk, bool *open)
+{
+    const bool is_it = walk->wanted != NULL && *walk->wanted == '\0';
+
+    *open = false;
     if (take(walk, '{')) {
-        return walk_object(walk, is_it ? NULL : wanted, depth);
+        *open = !take(walk, '}');
+        return !*open || enter(walk, true);
     }
     if (take(walk, '[')) {
-        return walk_list(walk, depth);
+        *open = !take(walk, ']');
+        return !*open || enter(walk, false);
     }
     if (take(walk, '"')) {
         return take_text(walk, is_it, "", 0, NULL);
@@ -224,11 +223,41 @@ static bool walk_value(struct walk *walk, const char *wanted, uint32_t depth)
     return walk_word(walk, is_it);
 }
 
+/* From the end of a value to the next one, out of what ends there. *more: false: it was the last one */
+static bool go_on(struct walk *walk, bool *more)
+{
+    for (*more = true; walk->depth > 0; walk->depth--) {
+        const bool is_object = walk->levels[walk->depth - 1].is_object;
+        walk->wanted = NULL;
+        if (take(walk, ',')) {
+            return !is_object || take_name(walk);
+        }
+        if (!take(walk, is_object ? '}' : ']')) {
+            return false;
+        }
+    }
+    *more = false;
+    return true;
+}
+
+static bool walk_all(struct walk *walk)
+{
+    bool more = true;
+
+    while (more) {
+        bool open = false;
+        if (!take_value(walk, &open) || (!open && !go_on(walk, &more))) {
+            return false;
+        }
+    }
+    return true;
+}
+
 bool json_is_whole(const char *text, uint32_t size)
 {
     struct walk walk = {.at = text, .end = text + size};
 
-    if (!walk_value(&walk, NULL, 0)) {
+    if (!walk_all(&walk)) {
         return false;
     }
     skip_blanks(&walk);
@@ -237,8 +266,9 @@ bool json_is_whole(const char *text, uint32_t size)
 
 bool json_find(const char *text, uint32_t size, const char *path, char *value, uint32_t room)
 {
-    struct walk walk = {.at = text, .end = text + size, .value = value, .room = room, .fits = true};
+    struct walk walk = {
+        .at = text, .end = text + size, .value = value, .room = room, .fits = true, .wanted = path};
 
     value[0] = '\0';
-    return walk_value(&walk, path, 0) && walk.found && walk.fits;
+    return walk_all(&walk) && walk.found && walk.fits;
 }
