@@ -449,6 +449,7 @@ struct result {
     uint32_t confirmed, failed, rolled_back, bricked, liars, worn, cuts, pending;
     uint32_t failures[UPD_TROUBLE_COUNT];
     uint64_t bytes, sent;
+    uint32_t connections;
     double seconds;
     uint32_t memory; /* bytes for each device */
 };
@@ -475,6 +476,7 @@ static void add_up(const struct fleet *fleet, struct result *result)
         const struct sim_device *device = &member->device;
         result->bytes += member->net.received + member->link.received;
         result->sent += member->net.sent + member->link.sent;
+        result->connections += member->net.connections + member->link.connections;
         result->cuts += device->cuts;
         result->liars += member->lies;
         result->worn += member->is_worn;
@@ -522,6 +524,7 @@ static void print_json(const struct fleet *fleet, const struct result *result)
     upd_json_number(&json, "checks", fleet->checks);
     upd_json_number(&json, "bytes", (int64_t)result->bytes);
     upd_json_number(&json, "bytes_sent", (int64_t)result->sent);
+    upd_json_number(&json, "connections", result->connections);
     upd_json_number(&json, "milliseconds", (int64_t)(result->seconds * 1000));
     upd_json_number(&json, "memory_per_device", result->memory);
     upd_json_close(&json, '}');
