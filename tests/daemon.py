@@ -2,6 +2,7 @@
 
 Servers listen on 127.0.0.1, on ports that the system picks, and are ended by their process id.
 """
+import atexit
 import http.client
 import json
 import os
@@ -60,6 +61,8 @@ class Daemon:
             [program, "serve", "--data", data, "--listen", "127.0.0.1:0", "--link", "127.0.0.1:0", "--link-tls",
              "127.0.0.1:0", *map(str, words)], stdout=subprocess.PIPE, stderr=self.log, preexec_fn=before,
             env={k: v for k, v in os.environ.items() if not k.startswith("UPDRAFT_")})
+        # What a failed test leaves ends with its run; nothing happens to one that has ended.
+        atexit.register(self.process.kill)
         self.ports = None
         self.began = began
 
