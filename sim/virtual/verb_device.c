@@ -18,12 +18,13 @@
 #include <updraft/sim_net.h>
 
 #include "options.h"
+#include "qemu.h"
 
 enum { EXIT_DEAD = 3, URL_SIZE = 512, BAR = 20 };
 
 struct values {
     const char *flash, *as, *image, *server, *protocol, *product, *product_key, *device_key,
-        *serial, *mac, *link, *link_tls, *token, *ca_file, *consent, *until;
+        *serial, *mac, *link, *link_tls, *token, *ca_file, *consent, *until, *qemu;
     uint32_t every, cut, seconds, off_ms;
     bool json;
 };
@@ -61,6 +62,8 @@ static const struct option_row rows[] = {
     NUMBER_ROW("--off", off_ms, "MS", "after a cut, until power comes back (500)", 0, 3600000),
     NUMBER_ROW("--seconds", seconds, "N", "end after so long, with status 1", 1, 100000000),
     TEXT_ROW("--until", until, "EVENT", "end after it: current, confirmed, fell, failed, ..."),
+    TEXT_ROW("--qemu", qemu, "ROM",
+             "emulate the chip with this stand-in for its ROM (build/lx106/sim/rom/rom.elf)"),
     {"--json", OPTION_FLAG, offsetof(struct values, json), NULL, "events as JSON, one a line", 0,
      0},
     {NULL, OPTION_FLAG, 0, NULL, NULL, 0, 0},
@@ -71,6 +74,8 @@ static const char usage[] =
     "\n"
     "A device with updraft's library and boot loader. Keys: y yes, n no, c check now, p pulls the\n"
     "plug for a moment, q ends. Exit status 3: nothing starts any more.\n"
+    "With --qemu the flash itself runs, loader and firmware, on an emulated lx106; its connections\n"
+    "lead to the server, its console is shown, and --until is a text on it.\n"
     "\n";
 
 struct host {
@@ -439,6 +444,27 @@ static int run(struct host *host)
     return host->done && stopped == 0 ? EXIT_SUCCESS : 130;
 }
 
+/* The server's address without what a chip has no use for. */
+static int emulate(const struct values *values)
+{
+    const char *peer = values->server;
+
+    if (strncmp(peer, "http://", 7) == 0) {
+        peer += 7;
+    }
+    if (strchr(peer, '/') != NULL || strchr(peer, ':') == NULL) {
+        misuse("device", "--server: http://HOST:PORT, for an emulated chip");
+    }
+    const struct qemu_options options = {.rom = values->qemu,
+                                         .flash = values->flash,
+                                         .peer = peer,
+                                         .until = values->until,
+                                         .seconds = values->seconds};
+    signal(SIGINT, stop);
+    signal(SIGTERM, stop);
+    return qemu_run(&options, &stopped);
+}
+
 int verb_device(int argc, char **argv)
 {
     static struct host host;
@@ -458,6 +484,9 @@ int verb_device(int argc, char **argv)
     }
     if (!sim_kind_find(values->as, &kind)) {
         misuse("device", "--as: there is no kind '%s'", values->as);
+    }
+    if (values->qemu != NULL) {
+        return emulate(values);
     }
     const bool fresh = stat(values->flash, &about) != 0;
     if (fresh && values->image == NULL) {
