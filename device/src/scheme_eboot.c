@@ -328,7 +328,7 @@ static enum upd_err eboot_prepare(struct upd_device *device, uint32_t size, bool
     /* The last frame is over, for sure, before another one takes its place: (J4). One with a note
      * may be ARMED, which a cut may have torn. */
     enum upd_err err = look(device, &now);
-    if (err == UPD_OK && fresh && now.state.noted) {
+    if (err == UPD_OK && now.state.noted) {
         err = upd_frame_mark(device, UPD_MARK_CLOSED);
     }
     device->backed_up = 0;

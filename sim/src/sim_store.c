@@ -49,7 +49,7 @@ static struct sim_sector *sector_copy(struct sim_store *store, const struct sim_
     return sector;
 }
 
-static void sector_release(struct sim_store *store, struct sim_sector *sector)
+void sim_sector_release(struct sim_store *store, struct sim_sector *sector)
 {
     if (--sector->refs == 0) {
         store->sectors_alive--;
@@ -114,7 +114,7 @@ static void chunk_release(struct sim_store *store, struct sim_chunk *chunk)
 {
     if (--chunk->refs == 0) {
         for (uint32_t i = 0; i < store->chunk_width; i++) {
-            sector_release(store, chunk->sectors[i]);
+            sim_sector_release(store, chunk->sectors[i]);
         }
         free(chunk);
     }
@@ -203,22 +203,27 @@ struct sim_sector *sim_sector_own(struct sim_snapshot **root, uint32_t index)
 
     if ((*sector)->refs > 1) {
         struct sim_sector *copy = sector_copy(store, *sector);
-        sector_release(store, *sector);
+        sim_sector_release(store, *sector);
         *sector = copy;
     }
     (*sector)->hashed = false;
     return *sector;
 }
 
-void sim_sector_blank(struct sim_snapshot **root, uint32_t index)
+void sim_sector_put(struct sim_snapshot **root, uint32_t index, struct sim_sector *node)
 {
     struct sim_chunk *chunk = own_chunk(root, index);
     struct sim_store *store = (*root)->store;
     struct sim_sector **sector = &chunk->sectors[index % store->chunk_width];
 
-    sector_release(store, *sector);
-    *sector = store->blank;
-    store->blank->refs++;
+    node->refs++;
+    sim_sector_release(store, *sector);
+    *sector = node;
+}
+
+void sim_sector_blank(struct sim_snapshot **root, uint32_t index)
+{
+    sim_sector_put(root, index, (*root)->store->blank);
 }
 
 /* Stores. */
@@ -246,7 +251,7 @@ struct sim_store *sim_store_share(struct sim_store *store)
 void sim_store_release(struct sim_store *store)
 {
     if (--store->refs == 0) {
-        sector_release(store, store->blank);
+        sim_sector_release(store, store->blank);
         free(store);
     }
 }
@@ -279,7 +284,7 @@ static uint64_t hash_bytes(uint64_t hash, const uint8_t *data, uint32_t size)
     return sim_random_mix(hash);
 }
 
-static uint64_t sector_hash(const struct sim_store *store, struct sim_sector *sector)
+uint64_t sim_sector_hash(const struct sim_store *store, struct sim_sector *sector)
 {
     if (!sector->hashed) {
         sector->hash = hash_bytes(1, sector->bits, store->geometry.sector_size);
@@ -296,7 +301,7 @@ static uint64_t chunk_hash(const struct sim_store *store, struct sim_chunk *chun
     if (!chunk->hashed) {
         chunk->hash = 2;
         for (uint32_t i = 0; i < store->chunk_width; i++) {
-            chunk->hash = hash_step(chunk->hash, sector_hash(store, chunk->sectors[i]));
+            chunk->hash = hash_step(chunk->hash, sim_sector_hash(store, chunk->sectors[i]));
         }
         chunk->hashed = true;
     }

@@ -83,7 +83,10 @@ static inline const struct sim_sector *sim_sector_at(const struct sim_snapshot *
 /** The sector to change. Copies what is shared on the way down; *root may become another node. */
 struct sim_sector *sim_sector_own(struct sim_snapshot **root, uint32_t index);
 
-/** Put the blank sector in place of another one. *root may become another node. */
+/** Put a sector of the same store in place of another one. *root may become another node. */
+void sim_sector_put(struct sim_snapshot **root, uint32_t index, struct sim_sector *node);
+
+/** Put the blank sector in place of another one. */
 void sim_sector_blank(struct sim_snapshot **root, uint32_t index);
 
 /** The cells of an owned sector, with a mask of unstable cells; end with sim_sector_close(). */
@@ -91,5 +94,11 @@ struct sim_cells sim_sector_open(struct sim_store *store, struct sim_sector *sec
 
 /** Drop a mask in which no cell is left. */
 void sim_sector_close(struct sim_store *store, struct sim_sector *sector);
+
+/** Give one reference to a sector back. */
+void sim_sector_release(struct sim_store *store, struct sim_sector *sector);
+
+/** A hash of the cells of a sector, unstable ones included. Remembered. */
+uint64_t sim_sector_hash(const struct sim_store *store, struct sim_sector *sector);
 
 #endif

@@ -5,13 +5,15 @@
  * operations power is cut in every way, and what each cut leaves is a state to look at; so is what
  * the session leaves when it is not cut. The search ends when no new state appears.
  *
- * Two states are the same when the device cannot tell them apart: lived on without a cut, they make
- * the same operations with the same data in the same order, with the same images started, under
- * each reading. (The garbage that a cut leaves in a sector is different each time; what counts is
- * what the device makes of it. Counters that only grow are left out.) That two states which are the
- * same now stay the same under further cuts is not proven by this, so it is tried: random lives
- * with many cuts, torn at random, must not lead to any state that the search has not seen. One that
- * does is added, and the search goes on from there.
+ * Two things make it end. A state is first brought into its normal form (fold.h), which leaves out
+ * what nobody reads. Then two states are the same when the device cannot tell them apart: lived on
+ * without a cut, they make the same operations with the same data in the same order, with the same
+ * images started, under each reading. Counters that only grow are left out.
+ *
+ * That two states which are the same now stay the same under further cuts is not proven by this, so
+ * it is tried: random lives with many cuts, torn at random and never folded, must not lead to any
+ * state whose normal form the search has not seen. One that does is added, and the search goes on
+ * from there.
  */
 #include "verbs.h"
 
@@ -24,70 +26,19 @@
 #include <updraft/copy_log.h>
 #include <updraft/sim_random.h>
 
+#include "fold.h"
 #include "life.h"
+#include "map.h"
 #include "pool.h"
 
 enum { READINGS = 3, STATES_MAX = 400000 };
-
-/* --- A set of numbers, each with one more ----------------------------------------------------- */
-
-struct map {
-    uint64_t *keys;
-    uint64_t *values;
-    uint32_t size; /* power of two */
-    uint32_t count;
-};
-
-static uint64_t *map_at(struct map *map, uint64_t key);
-
-static void map_grow(struct map *map)
-{
-    struct map old = *map;
-
-    map->size = old.size == 0 ? 4096 : old.size * 2;
-    map->count = 0;
-    map->keys = take(map->size * sizeof *map->keys);
-    map->values = take(map->size * sizeof *map->values);
-    memset(map->keys, 0, map->size * sizeof *map->keys);
-    for (uint32_t i = 0; i < old.size; i++) {
-        if (old.keys[i] != 0) {
-            *map_at(map, old.keys[i]) = old.values[i];
-        }
-    }
-    free(old.keys);
-    free(old.values);
-}
-
-/* The value of a key, 0 when it is new. Key 0 is none. */
-static uint64_t *map_at(struct map *map, uint64_t key)
-{
-    if (map->count * 2 >= map->size) {
-        map_grow(map);
-    }
-    uint32_t at = (uint32_t)sim_random_mix(key) & (map->size - 1);
-    while (map->keys[at] != 0 && map->keys[at] != key) {
-        at = (at + 1) & (map->size - 1);
-    }
-    if (map->keys[at] == 0) {
-        map->keys[at] = key;
-        map->values[at] = 0;
-        map->count++;
-    }
-    return &map->values[at];
-}
-
-static void map_free(struct map *map)
-{
-    free(map->keys);
-    free(map->values);
-}
 
 /* --- What a device does from a state on ------------------------------------------------------- */
 
 struct search {
     struct life life;   /* lives sessions whose operations are cut */
     struct life probe;  /* finds out what a state is */
-    struct map exact;   /* hash of the cells, RTC memory and fuse -> hash of what happens */
+    struct map exact;   /* hash of a normal form, with RTC memory and fuse -> 1 */
     struct map futures; /* the same, each reading by itself */
     struct map known;   /* hash of what happens -> 1 */
     struct state *queue;
@@ -96,7 +47,8 @@ struct search {
     uint64_t trace; /* of the probe's session */
     uint64_t transitions;
     uint64_t dead;
-    uint64_t late; /* states that random lives found and the search had not */
+    uint64_t late;  /* states that random lives found and the search had not */
+    uint64_t spent; /* states that are not gone on from: see fold_is_spent() */
     uint64_t seed;
     char first[300];
 };
@@ -153,6 +105,7 @@ static void note(void *ctx, struct life *life, const struct sim_op *op, const vo
 
     search->trace = mix(search->trace, op->offset * 2u + (op->kind == SIM_ERASE));
     if (op->kind == SIM_PROGRAM) {
+        fold_learn(data, op->size);
         search->trace = mix_data(life->setup, search->trace, op, data);
     }
 }
@@ -217,6 +170,7 @@ static uint64_t live_on(struct search *search, uint32_t reading)
             search->trace = 1;
             set_reading(&probe->sim, reading);
             end = life_session(probe);
+            fold(probe);
             happens[count++] =
                 mix(search->trace, (uint64_t)end * 1000 + probe->place * 10 + probe->runs);
         }
@@ -234,33 +188,45 @@ static uint64_t live_on(struct search *search, uint32_t reading)
     return hash;
 }
 
-/* Look at a state: known already, or one to go on from. Takes the state over. */
-static bool look(struct search *search, struct state *state)
+/* What happens from the probe's state on, for all readings: what a state is known by. */
+static uint64_t find_out(struct search *search, struct state *state)
 {
-    uint64_t hash = hash_of(state);
-    uint64_t *happens = map_at(&search->exact, hash);
-
-    if (*happens != 0) {
-        state_free(state);
-        return false;
-    }
-    life_restore(&search->probe, state);
     uint32_t readings = is_unstable(&search->probe) ? READINGS : 1;
-    uint64_t all = 0, sum = 1;
+    uint64_t first = 0, sum = 1;
     bool differ = false;
+
     for (uint32_t i = 0; i < readings; i++) {
         life_restore(&search->probe, state);
         uint64_t future = live_on(search, i);
-        differ |= i > 0 && future != all;
-        sum = mix(sum, future) | 1;
-        all = i == 0 ? future : all;
+        differ |= i > 0 && future != first;
+        first = i == 0 ? future : first;
+        sum = mix(sum, future);
     }
     /* Unstable cells that change nothing are as good as none. */
-    all = differ ? sum : all | 1;
-    *map_at(&search->exact, hash) = all;
-    uint64_t *known = map_at(&search->known, all);
+    return (differ ? sum : first) | 1;
+}
+
+/* Look at a state: known already, or one to go on from. Takes the state over. */
+static bool look(struct search *search, struct state *raw)
+{
+    life_restore(&search->probe, raw);
+    state_free(raw);
+    fold(&search->probe);
+    struct state state = life_save(&search->probe);
+    uint64_t *seen = map_at(&search->exact, hash_of(&state));
+    if (*seen != 0) {
+        state_free(&state);
+        return false;
+    }
+    *seen = 1;
+    if (fold_is_spent(&search->probe)) {
+        search->spent++;
+        state_free(&state);
+        return false;
+    }
+    uint64_t *known = map_at(&search->known, find_out(search, &state));
     if (*known != 0) {
-        state_free(state);
+        state_free(&state);
         return false;
     }
     if (search->count == STATES_MAX) {
@@ -268,7 +234,7 @@ static bool look(struct search *search, struct state *state)
             STATES_MAX);
     }
     *known = 1;
-    search->queue[search->count++] = *state;
+    search->queue[search->count++] = state;
     return true;
 }
 
@@ -279,6 +245,9 @@ static void cut_everywhere(void *ctx, struct life *life, const struct sim_op *op
     struct search *search = ctx;
     struct state before = life_save(life);
 
+    if (data != NULL) {
+        fold_learn(data, op->size);
+    }
     for (uint32_t kind = 1; kind < SIM_TEAR_COUNT; kind++) {
         struct sim_tear tear = {(enum sim_tear_kind)kind, SIM_TEAR_SEEDED,
                                 sim_random_at(search->seed, kind * 2u + op->kind)};
@@ -303,7 +272,10 @@ static void step(struct search *search, struct state *state)
     for (uint32_t i = 0; i < readings; i++) {
         life_restore(&search->life, state);
         set_reading(&search->life.sim, i);
-        (void)life_session(&search->life);
+        enum end end = life_session(&search->life);
+        if (end == END_DEAD || end == END_FAILED) {
+            complain(search, &search->life, "dead");
+        }
         struct state after = life_save(&search->life);
         search->transitions++;
         (void)look(search, &after);
@@ -361,6 +333,7 @@ static const struct {
 struct found {
     uint64_t states, transitions, dead, exact, late, walks;
     uint64_t open; /* states that were found and not gone on from */
+    uint64_t spent;
     char first[300];
 };
 
@@ -391,6 +364,7 @@ static void work(uint32_t index, void *ctx, void *result)
     setup_make(&setup, setup_find(searched[row].setup),
                kind == KIND_RESUMED ? SIZES_TINY : SIZES_MINI);
     life_begin(&search.life, &setup, kind, outcome, 1);
+    fold_begin(&search.life);
     life_fork(&search.probe, &search.life);
     search.life.hook = cut_everywhere;
     search.life.hook_ctx = &search;
@@ -411,6 +385,7 @@ static void work(uint32_t index, void *ctx, void *result)
     found->dead = search.dead;
     found->exact = search.exact.count;
     found->late = search.late;
+    found->spent = search.spent;
     found->walks = open ? 0 : job->walks;
     found->open = search.count - search.next;
     memcpy(found->first, search.first, sizeof found->first);
@@ -421,6 +396,7 @@ static void work(uint32_t index, void *ctx, void *result)
     map_free(&search.exact);
     map_free(&search.futures);
     map_free(&search.known);
+    fold_end(&search.life);
     life_end(&search.probe);
     life_end(&search.life);
     setup_free(&setup);
@@ -448,6 +424,7 @@ int verb_closure(int argc, char **argv)
             sum.dead += found[k].dead;
             sum.open += found[k].open;
             sum.late += found[k].late;
+            sum.spent += found[k].spent;
             good &= found[k].dead == 0;
         }
         if (sum.states == 0) {
@@ -457,10 +434,14 @@ int verb_closure(int argc, char **argv)
                searched[i / OUTCOME_COUNT / KIND_COUNT].name,
                kind_names[i / OUTCOME_COUNT % KIND_COUNT], sum.states, sum.transitions, sum.dead);
         if (sum.open > 0) {
-            printf("; open: %" PRIu64 " of them not gone on from\n", sum.open);
+            printf("; open: %" PRIu64 " of them not gone on from", sum.open);
         } else {
-            printf("; closed; random lives added %" PRIu64 "\n", sum.late);
+            printf("; closed; random lives added %" PRIu64, sum.late);
         }
+        if (sum.spent > 0) {
+            printf("; not gone on from: %" PRIu64 " whose places are used up", sum.spent);
+        }
+        putchar('\n');
     }
     free(found);
     return good ? 0 : 1;
