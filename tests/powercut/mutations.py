@@ -18,7 +18,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 COPY = ROOT / "build" / "mutations" / "tree"
 BUILD = ROOT / "build" / "mutations" / "build"
-FOLDERS = ("CMakeLists.txt", "cmake", "core", "device", "sim", "tests/powercut")
+FOLDERS = ("CMakeLists.txt", "cmake", "core", "device", "sim", "firmware/examples", "tests/powercut")
 
 PATIENCE = 300  # seconds for a command that takes some
 
