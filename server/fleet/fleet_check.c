@@ -299,9 +299,24 @@ static bool was_started(const char *fall)
     return false;
 }
 
+/** A NONOS device that runs the new version runs from the other slot, whether it says so or not. */
+static void change_slot(const struct update *update, enum update_event event, const char *slot,
+                        struct device *device)
+{
+    if (event != UPDATE_ON_RUNS_NEW || update->state == UPDATE_RUNNING || told(slot)) {
+        return;
+    }
+    if (strcmp(device->slot, "user1") == 0) {
+        strcpy(device->slot, "user2");
+    } else if (strcmp(device->slot, "user2") == 0) {
+        strcpy(device->slot, "user1");
+    }
+}
+
 static void move(struct store_view *view, struct check *check, struct update *update,
                  enum update_event event, const char *cause, enum store_result *result)
 {
+    change_slot(update, event, check->facts->slot, &check->answer->device);
     if (*result == STORE_OK) {
         (void)fleet_move(view, check->base.fleet, update, &check->answer->device, event, false,
                          cause, result);
@@ -408,6 +423,7 @@ static enum store_result hear(struct store_view *view, struct check *check, stru
             (void)put_text(check->answer->device.version, sizeof check->answer->device.version,
                            update->version);
             check->answer->device.version_since = check->input.now;
+            change_slot(update, UPDATE_ON_RUNS_NEW, check->facts->slot, &check->answer->device);
             (void)fleet_move(view, check->base.fleet, update, &check->answer->device,
                              UPDATE_ON_RUNS_NEW, true, "it came back after the reboot", &result);
         }
@@ -427,6 +443,7 @@ static enum store_result hear(struct store_view *view, struct check *check, stru
                  update->state == UPDATE_DOWNLOADED ? "not_installed" : "rolled_back");
         snprintf(update->text, sizeof update->text, "came back with version %.60s", version);
     }
+    change_slot(update, event, check->facts->slot, &check->answer->device);
     (void)fleet_move(view, check->base.fleet, update, &check->answer->device, event, inferred,
                      cause_of(event), &result);
     return result;
@@ -854,6 +871,7 @@ static enum store_result hear_running(struct store_view *view, struct said *said
     }
     if (result == STORE_OK && going &&
         version_event(&product, update, said->version, fleet_now(fleet), &event, &inferred)) {
+        change_slot(update, event, NULL, device);
         (void)fleet_move(view, fleet, update, device, event, inferred, cause_of(event), &result);
     }
     return result;
