@@ -307,9 +307,9 @@ def test_all_files_of_a_split_appear_or_none(updraft, workbench):
     """The last file cannot be made: those before it must not appear either."""
     parts = updraft("image", "split", "--json", "-d", "trial", "user1.bin", cwd=workbench).json["parts"]
     last = os.path.basename(parts[-1]["path"])
-    (workbench / "out" / last).mkdir(parents=True)
-    updraft("image", "split", "-d", "out", "user1.bin", cwd=workbench, code=1)
-    assert listing(workbench / "out") == [last]
+    (workbench / "parts" / last).mkdir(parents=True)
+    updraft("image", "split", "-d", "parts", "user1.bin", cwd=workbench, code=1)
+    assert listing(workbench / "parts") == [last]
 
 
 def test_json_says_what_failed(updraft, workbench):
