@@ -2,8 +2,8 @@
 """Sum up JUnit reports, as ctest and pytest write them, in the line that ends each test run of updraft.
 
 Usage: summary.py REPORT...   Prints the names of what failed and what was skipped, then
-"N passed, N failed, N skipped". A program under ctest ends with such a line itself and counts by it;
-without one, or failing without a failed test, it has crashed and counts as a failure.
+"N passed, N failed, N skipped". A program under ctest ends with such a line itself and counts by it, or is one of
+cmocka's and counts by what that prints of each test; without, or failing without a failed test, it has crashed and counts as a failure.
 """
 import collections
 import re
@@ -12,12 +12,30 @@ import xml.etree.ElementTree as ElementTree
 
 TOTALS = re.compile(r"^(\d+) passed, (\d+) failed, (\d+) skipped$", re.MULTILINE)
 FAILED = re.compile(r"^FAILED (.+)$", re.MULTILINE)
+CMOCKA_BEGUN = re.compile(r"^\[={10}\] (?:\S+: )?Running (\d+) test\(s\)\.$", re.MULTILINE)
+CMOCKA_RUN = re.compile(r"^\[={10}\] (?:\S+: )?(\d+) test\(s\) run\.$", re.MULTILINE)
+CMOCKA_TEST = re.compile(r"^\[ *(OK|FAILED|SKIPPED) *\] ([A-Za-z_]\w*)$", re.MULTILINE)
 SKIPPED = re.compile(r"(?:^skipped: (.*)\n)?^skipped (.+)$", re.MULTILINE)
+
+
+def sum_cmocka(output):
+    """Return (passed, failed, skipped) and the names of what failed; None: not cmocka's, or not run to its end."""
+    begun, run = CMOCKA_BEGUN.findall(output), CMOCKA_RUN.findall(output)
+    ended = {test: result for result, test in CMOCKA_TEST.findall(output)}
+    if not run or begun != run or len(ended) != sum(map(int, run)):
+        return None
+    results = list(ended.values())
+    return ([results.count(result) for result in ("OK", "FAILED", "SKIPPED")],
+            [test for test, result in ended.items() if result == "FAILED"])
 
 
 def sum_program(name, output, broken):
     """Return ([passed, failed, skipped], lines to print) of one program that ctest ran."""
     totals = TOTALS.findall(output)
+    cmocka = None if totals else sum_cmocka(output)
+    if cmocka:
+        totals, failed = [cmocka[0]], cmocka[1]
+        output = "".join(f"FAILED {test}\n" for test in failed)
     counts = [int(number) for number in totals[-1]] if totals else [0, 0, 0]
     lines = [f"FAILED {name}: {test}" for test in FAILED.findall(output)]
     lines += [f"skipped {name}: {test}: {reason or 'no reason given'}" for reason, test in SKIPPED.findall(output)]

@@ -43,6 +43,19 @@ def test_a_program_counts_by_its_last_line(ctest, script, totals, lines):
     assert summarise(ctest(f'sh "-c" "{script}"')) == (lines, totals, int(" 0 failed" not in totals))
 
 
+CMOCKA = "printf '[==========] Running 3 test(s).\\\\n[ RUN      ] a\\\\n[       OK ] a\\\\n{}[==========] 3 test(s) run.\\\\n'"
+
+
+@pytest.mark.parametrize("rest, totals, lines", [
+    ("[       OK ] b\\\\n[  SKIPPED ] c\\\\n", "2 passed, 0 failed, 1 skipped", []),
+    ("[  FAILED  ] b\\\\n[       OK ] c\\\\n", "2 passed, 1 failed, 0 skipped", ["FAILED core/x: b"]),
+    ("[       OK ] b\\\\n", "0 passed, 1 failed, 0 skipped",
+     ["FAILED core/x: it ended before its time, or failed without a failed test"]),
+])
+def test_a_program_of_cmocka_counts_by_its_tests(ctest, rest, totals, lines):
+    assert summarise(ctest(f'sh "-c" "{CMOCKA.format(rest)}"')) == (lines, totals, int(" 0 failed" not in totals))
+
+
 @pytest.mark.parametrize("command, failed", [
     ('sh "-c" "echo passed a; kill -SEGV $$"', "0 passed, 1 failed, 0 skipped"),
     ('sh "-c" "echo 2 passed, 0 failed, 0 skipped; exit 99"', "2 passed, 1 failed, 0 skipped"),
