@@ -460,7 +460,7 @@ static void add_head(struct peer *peer, const char *template, uint32_t count)
             snprintf(text, sizeof text, "//127.0.0.1:%u", peer->port);
             break;
         default:
-            CHECK(!"a letter that templates know");
+            CHECK_THAT("a letter that templates know", false);
             break;
         }
         add_text(&peer->answer, text);
