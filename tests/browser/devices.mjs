@@ -4,6 +4,15 @@ import { once } from 'node:events'
 import http from 'node:http'
 import net from 'node:net'
 
+/** Wait until it holds; what the server does in the background takes a moment. */
+export async function until (holds) {
+  for (let i = 0; i < 300; i++) {
+    if (await holds()) return
+    await new Promise(resolve => setTimeout(resolve, 50))
+  }
+  throw new Error(`it does not become true: ${holds}`)
+}
+
 /** A sketch that asks by ESP8266HTTPUpdate, or by HTTPUpdate of the ESP32. */
 export class Sketch {
   /** @param key  of the product, as in the address that the page tells to paste */
@@ -49,10 +58,11 @@ export class Sketch {
     return { status: response.statusCode, body, md5 }
   }
 
-  /** Take an update, restart with it, and ask again. */
+  /** Take an update, restart with it, and ask again: not before the server has seen its last byte go, as no real device does. */
   async update (version) {
     const { status } = await this.poll()
     if (status !== 200) throw new Error(`no update: ${status}`)
+    await until(async () => (await this.server.api('GET', `/devices?q=${this.chip}`)).items[0].update?.state !== 'downloading')
     this.version = version
     return await this.poll()
   }

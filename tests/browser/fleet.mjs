@@ -1,19 +1,10 @@
 // A fleet with something of everything, made over the API and by devices that ask.
-import { Linked, Sketch } from './devices.mjs'
+import { Linked, Sketch, until } from './devices.mjs'
 
 export const password = 'correct horse'
 
 /** Names that are no markup, wherever they are shown. */
 export const hostile = '"><img src=x onerror=document.title=1> <b>&amp;</b> {{7*7}} ${7*7}'
-
-/** Wait until it holds; what the server does in the background takes a moment. */
-export async function until (holds) {
-  for (let i = 0; i < 300; i++) {
-    if (await holds()) return
-    await new Promise(resolve => setTimeout(resolve, 50))
-  }
-  throw new Error(`it does not become true: ${holds}`)
-}
 
 /** @return the objects that pages are about */
 export async function populate (server, images) {

@@ -140,7 +140,6 @@ test('who logs out hears nothing more', async () => {
   await page.getByRole('button', { name: 'Log out' }).click()
   await page.getByRole('heading', { name: 'Log in' }).waitFor()
   assert.equal(await page.getByText('live', { exact: true }).count(), 0)
-  // The other pages of the same session learn it with what they ask next.
-  await opened.device.getByRole('button', { name: 'Block', exact: true }).click()
-  await opened.device.getByRole('heading', { name: 'Log in' }).waitFor()
+  // The other pages of the same session learn it with what they ask next, be it by themselves.
+  await opened.device.getByRole('heading', { name: 'Log in' }).waitFor({ timeout: 60_000 })
 })

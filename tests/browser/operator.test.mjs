@@ -3,8 +3,8 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { after, before, test } from 'node:test'
-import { password, populate, until } from './fleet.mjs'
-import { Sketch } from './devices.mjs'
+import { password, populate } from './fleet.mjs'
+import { Sketch, until } from './devices.mjs'
 import { writeImages } from './images.mjs'
 import { launch, login, open, Server, settled, temporary } from './stand.mjs'
 

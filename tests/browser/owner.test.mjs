@@ -3,8 +3,8 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { after, before, test } from 'node:test'
-import { password, populate, until } from './fleet.mjs'
-import { Linked, Sketch } from './devices.mjs'
+import { password, populate } from './fleet.mjs'
+import { Linked, Sketch, until } from './devices.mjs'
 import { writeImages } from './images.mjs'
 import { launch, login, open, picture, Server, settled, temporary } from './stand.mjs'
 

@@ -2,7 +2,8 @@
 // Method: first start, "show me", set the newer release as current; the devices run updraft's own library.
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import { password, until } from './fleet.mjs'
+import { until } from './devices.mjs'
+import { password } from './fleet.mjs'
 import { launch, open, picture, Server } from './stand.mjs'
 
 let browser, server, page
