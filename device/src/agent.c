@@ -180,6 +180,27 @@ static void due_after(struct upd_agent *agent, enum upd_remedy remedy)
     due_in(agent, upd_pause_ms(first, most, agent->memo.failures, random_of(agent)) / 1000 + 1);
 }
 
+static bool is_known_bad(const struct upd_agent *agent, uint32_t tag)
+{
+    for (uint32_t i = 0; i < UPD_MEMO_BAD; i++) {
+        if (agent->memo.bad[i] == tag) {
+            return tag != 0;
+        }
+    }
+    return false;
+}
+
+/* Of more than there is room for, the oldest one is forgotten. */
+static void avoid(struct upd_agent *agent, uint32_t tag)
+{
+    uint32_t *bad = agent->memo.bad;
+
+    if (tag != 0 && !is_known_bad(agent, tag)) {
+        memmove(bad + 1, bad, sizeof agent->memo.bad - sizeof *bad);
+        bad[0] = tag;
+    }
+}
+
 /* Nobody but the device knows of these. */
 static bool is_of_flash(enum upd_trouble trouble)
 {
@@ -190,12 +211,12 @@ static bool is_of_flash(enum upd_trouble trouble)
  * The server hears of it before the next interval. One that goes on offering what is bad, by another
  * name or by none, is asked less and less, and once a day in the end: each time costs erases.
  */
-static void due_after_bad(struct upd_agent *agent)
+static void due_after_bad(struct upd_agent *agent, uint32_t times)
 {
     uint32_t in_ms = SOON_MS;
 
-    if (agent->memo.failures > 1) {
-        in_ms = upd_pause_ms(AGAIN_MS, AGAIN_MOST_MS, agent->memo.failures, random_of(agent));
+    if (times > 1) {
+        in_ms = upd_pause_ms(AGAIN_MS, AGAIN_MOST_MS, times, random_of(agent));
     }
     due_in(agent, in_ms / 1000 + 1);
 }
@@ -216,7 +237,7 @@ static void end_badly(struct upd_agent *agent, enum upd_trouble trouble)
     }
     due_after(agent, remedy);
     if (remedy == UPD_REMEDY_AVOID) {
-        agent->memo.bad = agent->tag;
+        avoid(agent, agent->tag);
     }
     if (!ordered && (remedy == UPD_REMEDY_AVOID || is_of_flash(trouble))) {
         agent->asking.report = UPD_REPORT_FELL;
@@ -224,7 +245,7 @@ static void end_badly(struct upd_agent *agent, enum upd_trouble trouble)
         memcpy(agent->fell, agent->asking.version, sizeof agent->fell);
     }
     if (!ordered && remedy == UPD_REMEDY_AVOID) {
-        due_after_bad(agent);
+        due_after_bad(agent, agent->memo.failures);
     }
     if (ordered) {
         agent->asking.report_why = upd_trouble_name(trouble);
@@ -259,6 +280,7 @@ static bool confirm(struct upd_agent *agent)
     look(agent);
     memcpy(agent->memo.etag, agent->memo.tried_etag, sizeof agent->memo.etag);
     agent->memo.current = agent->memo.tried;
+    agent->memo.trials = 0;
     agent->asking.report = UPD_REPORT_CONFIRMED;
     tell(agent, UPD_AGENT_ON_CONFIRMED);
     return true;
@@ -412,7 +434,7 @@ static void consider_offer(struct upd_agent *agent)
         end_well(agent, UPD_AGENT_ON_CURRENT);
         return;
     }
-    if (agent->tag != 0 && agent->tag == agent->memo.bad) {
+    if (is_known_bad(agent, agent->tag)) {
         end_badly(agent, UPD_TROUBLE_KNOWN_BAD);
         return;
     }
@@ -536,6 +558,9 @@ static void activate(struct upd_agent *agent)
     memcpy(agent->memo.version, version, sizeof agent->memo.version);
     memcpy(agent->memo.tried_etag, agent->fetch.etag, sizeof agent->memo.tried_etag);
     agent->memo.failures = 0;
+    if (agent->memo.trials < UINT8_MAX) {
+        agent->memo.trials++;
+    }
     save(agent);
     const enum upd_err err = upd_writer_activate(&agent->writer);
     if (err != UPD_OK) {
@@ -777,6 +802,8 @@ static void plan_first(struct upd_agent *agent)
 
     if (!agent->config.protocol->asks) {
         agent->due_s = UINT32_MAX;
+    } else if (agent->asking.report == UPD_REPORT_FELL && agent->memo.trials > 1) {
+        due_after_bad(agent, agent->memo.trials);
     } else if (agent->config.at_start || agent->view.on_trial ||
                agent->asking.report == UPD_REPORT_FELL) {
         agent->due_s = 0;
@@ -812,7 +839,7 @@ void upd_agent_init(struct upd_agent *agent, const struct upd_agent_config *conf
     agent->asking.report_why = "";
     look(agent);
     if (agent->view.fall != UPD_FALL_NONE) {
-        agent->memo.bad = agent->memo.tried != 0 ? agent->memo.tried : agent->memo.bad;
+        avoid(agent, agent->memo.tried);
         agent->asking.report = UPD_REPORT_FELL;
         agent->asking.report_why = name_of_fall(agent->view.fall);
         memcpy(agent->fell, agent->memo.version, sizeof agent->fell);

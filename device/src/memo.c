@@ -7,12 +7,22 @@ enum {
     MAGIC = 0x314D4455,
     CRC_AT = 4,
     DUE_AT = 8,
+    BAD_AT = 16,
     FAILURES_AT = 24,
+    TRIALS_AT,
     TEXTS_AT = 28,
-    CURRENT_AT = 220
+    CURRENT_AT = 220,
+    MORE_BAD_AT = 224
 };
 
 _Static_assert(TEXTS_AT + UPD_VERSION_SIZE + 2 * UPD_ETAG_SIZE == CURRENT_AT, "as on the page");
+_Static_assert(MORE_BAD_AT + 4 * (UPD_MEMO_BAD - 1) == UPD_MEMO_SIZE, "as on the page");
+
+/* The last one has the place of the only one that there was room for once; the others are at the end. */
+static uint32_t bad_at(uint32_t i)
+{
+    return i == 0 ? BAD_AT : MORE_BAD_AT + 4 * (i - 1);
+}
 
 static uint32_t crc_of(const uint8_t *bytes)
 {
@@ -25,9 +35,12 @@ void upd_memo_encode(const struct upd_memo *memo, uint8_t bytes[UPD_MEMO_SIZE])
     upd_put_le32(bytes, MAGIC);
     upd_put_le32(bytes + DUE_AT, memo->due_s);
     upd_put_le32(bytes + DUE_AT + 4, memo->tried);
-    upd_put_le32(bytes + DUE_AT + 8, memo->bad);
+    for (uint32_t i = 0; i < UPD_MEMO_BAD; i++) {
+        upd_put_le32(bytes + bad_at(i), memo->bad[i]);
+    }
     upd_put_le32(bytes + DUE_AT + 12, memo->declined);
     bytes[FAILURES_AT] = memo->failures;
+    bytes[TRIALS_AT] = memo->trials;
     memcpy(bytes + TEXTS_AT, memo->version, UPD_VERSION_SIZE);
     memcpy(bytes + TEXTS_AT + UPD_VERSION_SIZE, memo->etag, UPD_ETAG_SIZE);
     memcpy(bytes + TEXTS_AT + UPD_VERSION_SIZE + UPD_ETAG_SIZE, memo->tried_etag, UPD_ETAG_SIZE);
@@ -53,10 +66,13 @@ enum upd_err upd_memo_decode(const uint8_t bytes[UPD_MEMO_SIZE], struct upd_memo
     }
     memo->due_s = upd_get_le32(bytes + DUE_AT);
     memo->tried = upd_get_le32(bytes + DUE_AT + 4);
-    memo->bad = upd_get_le32(bytes + DUE_AT + 8);
+    for (uint32_t i = 0; i < UPD_MEMO_BAD; i++) {
+        memo->bad[i] = upd_get_le32(bytes + bad_at(i));
+    }
     memo->declined = upd_get_le32(bytes + DUE_AT + 12);
     memo->current = upd_get_le32(bytes + CURRENT_AT);
     memo->failures = bytes[FAILURES_AT];
+    memo->trials = bytes[TRIALS_AT];
     take_text(memo->version, bytes + TEXTS_AT, UPD_VERSION_SIZE);
     take_text(memo->etag, bytes + TEXTS_AT + UPD_VERSION_SIZE, UPD_ETAG_SIZE);
     take_text(memo->tried_etag, bytes + TEXTS_AT + UPD_VERSION_SIZE + UPD_ETAG_SIZE, UPD_ETAG_SIZE);

@@ -11,11 +11,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <updraft/bytes.h>
+#include <updraft/crc32.h>
 #include <updraft/sim_device.h>
 
 #include "check.h"
 
-enum { REQUEST = 2048, ANSWER = 1 << 16, LOG = 4096 };
+enum { REQUEST = 2048, ANSWER = 1 << 16, LOG = 1 << 16 };
 
 /* --- A server in memory -------------------------------------------------------------------------- */
 
@@ -29,7 +31,8 @@ struct server {
     int status;                    /* instead of all that; 0: not */
     uint32_t cut_at;               /* bytes of an answer, then the connection breaks; 0: never */
     bool is_down;
-    bool is_naive; /* offers what it has, whatever runs */
+    bool is_naive;                       /* offers what it has, whatever runs */
+    void (*turn)(struct server *server); /* before each answer; NULL: nothing changes */
     /* Seen. */
     uint32_t requests, connections;
     char request[REQUEST]; /* the last one */
@@ -68,6 +71,9 @@ static void make_answer(struct server *server)
     int status = server->status;
 
     server->requests++;
+    if (server->turn != NULL) {
+        server->turn(server);
+    }
     if (status == 0) {
         status = server->version == NULL || (!server->is_naive && runs_it(server)) ? 304 : 200;
     }
@@ -465,6 +471,83 @@ static void test_a_bad_image_is_reported_once_and_left_alone(void)
     end();
 }
 
+/* A version in four, of which each is another file: the odd ones crash, the others are damaged. */
+enum { OFFERS = 4 };
+static struct sim_image offers[OFFERS];
+static char offer_name[24];
+static uint32_t offer_now;
+
+static void make_offers(void)
+{
+    for (uint32_t i = 0; i < OFFERS; i++) {
+        snprintf(offer_name, sizeof offer_name, "1.1.%u", (unsigned)i);
+        offers[i] = sim_kind_image(SIM_KIND_IDF, 0, offer_name,
+                                   i % 2 != 0 ? SIM_PLAN_CRASHES : SIM_PLAN_WORKS, 14000, 20 + i);
+        offers[i].data[9000] ^= i % 2 == 0;
+    }
+}
+
+static void free_offers(void)
+{
+    for (uint32_t i = 0; i < OFFERS; i++) {
+        free(offers[i].data);
+    }
+}
+
+static void offer_in_turn(struct server *server)
+{
+    offer_now = (offer_now + 1) % OFFERS;
+    snprintf(offer_name, sizeof offer_name, "1.1.%u", (unsigned)offer_now);
+    server->version = offer_name;
+    server->image = &offers[offer_now];
+}
+
+/* What is offered has a new name each time, and crashes. */
+static void offer_anew(struct server *server)
+{
+    snprintf(offer_name, sizeof offer_name, "2.%u", (unsigned)server->requests);
+    server->version = offer_name;
+    server->image = &offers[1];
+}
+
+static void test_bad_releases_that_are_offered_in_turn_are_tried_once_each(void)
+{
+    make_offers();
+    begin(SIM_PLAN_WORKS, UPD_CONSENT_NONE);
+    stand.server.turn = offer_in_turn;
+    live(3 * 24 * 3600 * 1000ull);
+    sim_device_power_off(&stand.device);
+    sim_device_power_on(&stand.device, (uint32_t)stand.now_ms);
+    live(24 * 3600 * 1000ull);
+    CHECK(count("download ") == OFFERS);
+    CHECK(count("verified") == OFFERS / 2 && count("fell") == OFFERS / 2);
+    CHECK(runs("1.0.0") && stand.device.agent.trouble == UPD_TROUBLE_KNOWN_BAD);
+    CHECK(count("check ") > 60 && count("check ") < 3 * 24 + 24 + 40);
+    end();
+    free_offers();
+}
+
+static void test_releases_that_crash_by_ever_new_names_are_tried_less_and_less(void)
+{
+    uint64_t erases = 0;
+
+    make_offers();
+    begin(SIM_PLAN_WORKS, UPD_CONSENT_NONE);
+    stand.server.turn = offer_anew;
+    for (uint32_t day = 0; day < 28; day++) {
+        const uint32_t trials = count("verified");
+        live(24 * 3600 * 1000ull);
+        CHECK(day < 2 || count("verified") <= trials + 2);
+        if (day == 27) {
+            erases = stand.device.flash.counters.erases;
+        }
+    }
+    CHECK(runs("1.0.0") && count("verified") >= 28 && count("verified") <= 2 * 28 + 12);
+    CHECK(erases < count("verified") * 20);
+    end();
+    free_offers();
+}
+
 static void test_what_breaks_off_goes_on_from_there(void)
 {
     begin(SIM_PLAN_WORKS, UPD_CONSENT_NONE);
@@ -578,7 +661,8 @@ static void test_a_memo_is_what_was_remembered_or_nothing(void)
 {
     struct upd_memo memo = {.due_s = 1,
                             .tried = 2,
-                            .bad = 3,
+                            .bad = {3, 31, 32, 33, 34, 35, 36, 37, 38},
+                            .trials = 7,
                             .declined = 4,
                             .current = 6,
                             .failures = 5,
@@ -590,15 +674,33 @@ static void test_a_memo_is_what_was_remembered_or_nothing(void)
 
     upd_memo_encode(&memo, bytes);
     CHECK(upd_memo_decode(bytes, &read) == UPD_OK);
-    CHECK(read.due_s == 1 && read.tried == 2 && read.bad == 3 && read.declined == 4 &&
-          read.current == 6 && read.failures == 5 && strcmp(read.version, "1.0.1") == 0 &&
-          strcmp(read.etag, "\"a\"") == 0 && strcmp(read.tried_etag, "\"b\"") == 0);
+    CHECK(read.due_s == 1 && read.tried == 2 && memcmp(read.bad, memo.bad, sizeof memo.bad) == 0 &&
+          read.declined == 4 && read.current == 6 && read.failures == 5 && read.trials == 7 &&
+          strcmp(read.version, "1.0.1") == 0 && strcmp(read.etag, "\"a\"") == 0 &&
+          strcmp(read.tried_etag, "\"b\"") == 0);
     for (uint32_t i = 0; i < UPD_MEMO_SIZE; i++) {
         bytes[i] ^= 0x40;
         CHECK(upd_memo_decode(bytes, &read) == (i < 4 ? UPD_E_FORMAT : UPD_E_AUTH));
-        CHECK(read.bad == 0 && read.version[0] == '\0');
+        CHECK(read.bad[0] == 0 && read.bad[8] == 0 && read.version[0] == '\0');
         bytes[i] ^= 0x40;
     }
+}
+
+/* Bytes 25 and 224 to 255 were 0 once, and nobody read them. */
+static void test_a_memo_of_before_is_read(void)
+{
+    static const uint8_t head[28] = {'U', 'D', 'M', '1', 0, 0, 0, 0, 1, 0, 0, 0, 2, 0,
+                                     0,   0,   3,   0,   0, 0, 4, 0, 0, 0, 5, 0, 0, 0};
+    uint8_t bytes[UPD_MEMO_SIZE] = {0};
+    struct upd_memo read;
+
+    memcpy(bytes, head, sizeof head);
+    memcpy(bytes + 28, "1.0.1", 5);
+    bytes[220] = 6;
+    upd_put_le32(bytes + 4, upd_crc32(UPD_CRC32_INIT, bytes + 8, sizeof bytes - 8));
+    CHECK(upd_memo_decode(bytes, &read) == UPD_OK);
+    CHECK(read.bad[0] == 3 && read.bad[1] == 0 && read.trials == 0 && read.failures == 5);
+    CHECK(read.current == 6 && read.declined == 4 && strcmp(read.version, "1.0.1") == 0);
 }
 
 int main(void)
@@ -610,6 +712,8 @@ int main(void)
     CHECK_RUN(test_an_image_without_a_server_goes_back);
     CHECK_RUN(test_a_trial_is_not_ended_by_just_any_answer);
     CHECK_RUN(test_a_bad_image_is_reported_once_and_left_alone);
+    CHECK_RUN(test_bad_releases_that_are_offered_in_turn_are_tried_once_each);
+    CHECK_RUN(test_releases_that_crash_by_ever_new_names_are_tried_less_and_less);
     CHECK_RUN(test_what_breaks_off_goes_on_from_there);
     CHECK_RUN(test_plain_downloads_end_when_they_are_what_runs);
     CHECK_RUN(test_the_same_release_is_not_installed_over_and_over);
@@ -617,5 +721,6 @@ int main(void)
     CHECK_RUN(test_the_button_asks_when_it_was_held_long_enough);
     CHECK_RUN(test_names);
     CHECK_RUN(test_a_memo_is_what_was_remembered_or_nothing);
+    CHECK_RUN(test_a_memo_of_before_is_read);
     check_end();
 }

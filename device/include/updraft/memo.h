@@ -13,6 +13,8 @@
 #include <updraft/protocol.h>
 
 #define UPD_MEMO_SIZE 256u
+/** Releases that are known to be bad, at most: a server that offers several in turn has each tried once. */
+#define UPD_MEMO_BAD 9u
 
 /**
  * All zero: nothing is remembered. A "tag" is the CRC-32 of whatever names content: its ETag, MD5 or
@@ -21,10 +23,12 @@
 struct upd_memo {
     uint32_t due_s; /* the next check, in seconds since 1970; 0: not known */
     uint32_t tried; /* tag of the image that was activated last */
-    uint32_t bad;   /* tag of an image that was refused, or given up: never to be fetched again */
+    /* Tags of images that were refused or given up, the last one first, 0 behind them: never to be fetched again. */
+    uint32_t bad[UPD_MEMO_BAD];
     uint32_t declined; /* tag of an image that somebody declined */
     uint32_t current;  /* tag of the image that runs, where the agent has installed it */
     uint8_t failures;  /* checks in a row that failed */
+    uint8_t trials;    /* images in a row that were activated, and none was confirmed */
     char version[UPD_VERSION_SIZE]; /* of the image that was activated last */
     char etag[UPD_ETAG_SIZE];       /* of the content that runs */
     char tried_etag[UPD_ETAG_SIZE]; /* of the image that was activated last */
