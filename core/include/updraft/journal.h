@@ -40,7 +40,9 @@
 
 #define UPD_JOURNAL_SIZE 4096u
 #define UPD_JOURNAL_PAGE_SIZE 256u
+#ifndef UPD_JOURNAL_FRAMES /* a proof that looks at every state takes fewer */
 #define UPD_JOURNAL_FRAMES 3u
+#endif
 #define UPD_JOURNAL_FRAME_SIZE (5u * UPD_JOURNAL_PAGE_SIZE)
 
 /** Where the cover's record lies, and its size; bytes 0..31 of the sector are the scheme's own. */
