@@ -268,7 +268,7 @@ def test_espressif_answers_of_rpc(fleet, cloud):
     product = fleet.product(kind="nonos", chip="esp8266", map=2, ptype=23701)
     device = fleet.device(product)
     unknown = outcome(cloud(REBOOT, "0" * 40))
-    assert unknown == {"message": "devicekey not exists", "status": 401}
+    assert unknown == {"message": "devicekey not exists", "status": 500}
     fleet.call("POST", "/api/v1/devices/claim", {"code": device["claim_code"]})
     owner = fleet.call("POST", "/api/v1/tokens", {"name": "o", "kind": "owner_key", "device": device["id"]})["token"]
     assert outcome(cloud(REBOOT, owner)) == {"message": "remote peer is disconnected", "status": 404}
@@ -287,6 +287,41 @@ def test_espressif_answers_of_rpc(fleet, cloud):
     refused = outcome(cloud(UPGRADE, owner))
     assert refused["status"] in (404, 409, 422) and refused["message"]
     plug.link.close()
+
+
+def test_espressif_answers_as_the_cloud_did(fleet):
+    """Status and body of every route that people and apps use, for keys that open nothing and for bodies without sense."""
+    product = fleet.product(kind="nonos", chip="esp8266", map=2, ptype=23701)
+    device = fleet.device(product)
+    unknown = {"message": "devicekey not exists", "status": 500}
+    for key in ("", "0" * 40, device["device_key"].upper(), device["device_key"][:-1]):
+        for path in ("/v1/device/rpc/?deliver_to_device=true&action=sys_reboot", "/v1/device/", "/v1/device/?query_device_mesh=true",
+                     "/v1/device/rom/", "/v1/device/rom/?is_format_simple=true"):
+            assert rest(fleet, "GET", path, key) == unknown, path
+        for method, path, body in (("GET", "/v1/user/devices/", None), ("POST", "/v1/key/authorize/", b'{"token": "x"}')):
+            assert rest(fleet, method, path, key, body) == {"message": "this key is not known", "status": 401}
+    assert rest(fleet, "GET", "/v1/device/rpc/?deliver_to_device=true&action=sys_reboot", device["device_key"]) == unknown
+    for method, body in (("GET", None), ("POST", b"{}")):
+        assert rest(fleet, method, "/v1/ping/", "", body) == {"message": "ping success", "status": 200}
+    user = rest(fleet, "POST", "/v1/user/login/", "", b'{"email": "ada", "password": "correct horse battery"}')
+    assert user["status"] == 200 and user["user"]["username"] == "ada"
+    user = user["key"]["token"]
+    for body, status in ((b"", 400), (b"[]", 400), (b'{"token": 5}', 422), (b"{}", 422), (b'{"token": "unheard"}', 404)):
+        assert rest(fleet, "POST", "/v1/key/authorize/", user, body)["status"] == status, body
+    for body, status in ((b"{", 400), (b'{"email": "ada"}', 422), (b'{"email": "ada", "password": 1}', 422)):
+        assert rest(fleet, "POST", "/v1/user/login/", "", body)["status"] == status, body
+    assert rest(fleet, "GET", "/v1/device/", user)["status"] == 422  # a user's key has to say which device
+    for path in ("/v1/user/join/", "/v1/key/share/", "/v1/key/?method=DELETE"):
+        assert rest(fleet, "POST", path, user, b"{}")["status"] == 403
+    owner = fleet.call("POST", "/api/v1/devices/claim", {"code": device["claim_code"]})
+    assert owner["id"] == device["id"]
+    owner = fleet.call("POST", "/api/v1/tokens", {"name": "o", "kind": "owner_key", "device": device["id"]})["token"]
+    for query in ("", "?action=sys_reboot", "?deliver_to_device=true", "?deliver_to_device=false&action=sys_reboot"):
+        assert rest(fleet, "GET", f"/v1/device/rpc/{query}", owner)["status"] == 422, query
+    # A download is refused without a body: stock firmware takes any length for the file's.
+    for query in ("?action=download_rom", "?action=download_rom&version=v1.0.0t23701(a)", "?action=other"):
+        answer = fleet.daemon.client().raw("GET", f"/v1/device/rom/{query}", None, {"Authorization": f"token {device['device_key']}"})
+        assert (answer[0], answer[1]["Content-Length"], answer[2]) == (400, "0", b""), query
 
 
 def ordered(fleet, product, version):

@@ -48,6 +48,12 @@ static const char *key_of(struct http_exchange *x)
     return http_credentials(x)->token;
 }
 
+/* The cloud's answer for a key that opens nothing, its status included: the apps know it by both. */
+static void unknown_key(struct http_exchange *x)
+{
+    refuse(x, 500, "devicekey not exists");
+}
+
 /* --- Who asks --------------------------------------------------------------------------------- */
 
 /* The device of a device key, recorded as heard of. */
@@ -78,8 +84,8 @@ static bool by_user_key(struct http_exchange *x, struct actor *actor)
     return true;
 }
 
-/* The device that the key opens: an owner key one, a user key the one that device_id names. The
- * words of the refusal are the cloud's. False: answered. */
+/* The device that the key opens: an owner key one, a user key the one that device_id names. A
+ * device of somebody else is answered like one that does not exist. False: answered. */
 static bool by_owner_key(struct http_exchange *x, struct actor *actor, struct device *device)
 {
     struct fleet *fleet = espressif_fleet(espressif_of(x));
@@ -88,12 +94,12 @@ static bool by_owner_key(struct http_exchange *x, struct actor *actor, struct de
 
     if (key_of(x) == NULL ||
         fleet_authenticate(fleet, key_of(x), false, actor, &error) != FLEET_OK) {
-        refuse(x, 401, "devicekey not exists");
+        unknown_key(x);
         return false;
     }
     if (actor->device != 0) {
         if (!espressif_device_at(espressif_of(x), actor->device, device)) {
-            refuse(x, 404, "devicekey not exists");
+            unknown_key(x);
             return false;
         }
         id = http_printf(x, "%s", device->id);
@@ -103,7 +109,11 @@ static bool by_owner_key(struct http_exchange *x, struct actor *actor, struct de
         return false;
     }
     if (fleet_device_show(fleet, actor, id, device, &error) != FLEET_OK) {
-        refuse(x, 404, "devicekey not exists");
+        if (actor->device != 0) {
+            unknown_key(x);
+        } else {
+            refuse(x, 404, "there is no such device");
+        }
         return false;
     }
     return true;
@@ -181,7 +191,7 @@ static bool may_upgrade(struct http_exchange *x, const struct actor *actor,
     facts.wanted_file =
         "user2.bin"; /* either is part of the release; which one, the device knows */
     if (!espressif_device_at(espressif_of(x), device->no, whole)) {
-        refuse(x, 404, "devicekey not exists");
+        unknown_key(x);
         return false;
     }
     facts.device_key = whole->device_key;
@@ -302,7 +312,7 @@ static void list_roms(struct http_exchange *x)
     facts.asked = ASKED_VERSION;
     if (!by_device_key(x, &facts, found)) {
         json_decref(roms.list);
-        refuse(x, 401, "devicekey not exists");
+        unknown_key(x);
         return;
     }
     query.product = found->product.id;
@@ -546,7 +556,8 @@ static void ping(struct http_exchange *x)
     answer(x, 200, json_pack("{s:s}", "message", "ping success"));
 }
 
-/* Accounts are made by an administrator, and devices are shared by roles: both in the web page. */
+/* Accounts are made by an administrator, devices are shared by roles, and given up and passed on in
+ * the web page. */
 static void not_here(struct http_exchange *x)
 {
     refuse(x, 403, "this is done by an administrator of this server");
@@ -559,10 +570,12 @@ const struct http_route espressif_routes[] = {
     {HTTP_GET, "/v1/device/rom/", HTTP_DEVICE, HTTP_PLAIN, 0, rom, NULL, NULL},
     {HTTP_GET, "/v1/device/", HTTP_DEVICE, HTTP_PLAIN, 0, show_device, NULL, NULL},
     {HTTP_POST, "/v1/key/authorize/", HTTP_DEVICE, HTTP_PLAIN, BODY, authorize, NULL, NULL},
+    {HTTP_POST, "/v1/key/", HTTP_DEVICE, HTTP_PLAIN, BODY, not_here, NULL, NULL},
     {HTTP_POST, "/v1/key/share/", HTTP_DEVICE, HTTP_PLAIN, BODY, not_here, NULL, NULL},
     {HTTP_POST, "/v1/user/login/", HTTP_PUBLIC, HTTP_PLAIN, BODY, login, NULL, NULL},
     {HTTP_POST, "/v1/user/join/", HTTP_PUBLIC, HTTP_PLAIN, BODY, not_here, NULL, NULL},
     {HTTP_GET, "/v1/user/devices/", HTTP_DEVICE, HTTP_PLAIN, 0, user_devices, NULL, NULL},
     {HTTP_GET, "/v1/ping/", HTTP_PUBLIC, HTTP_PLAIN, 0, ping, NULL, NULL},
+    {HTTP_POST, "/v1/ping/", HTTP_PUBLIC, HTTP_PLAIN, BODY, ping, NULL, NULL},
 };
 const size_t espressif_route_count = sizeof espressif_routes / sizeof espressif_routes[0];

