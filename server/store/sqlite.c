@@ -8,7 +8,9 @@
  *   (1) Only the writer's thread touches the writer's connection once store_open() returned.
  *   (2) A write's caller is woken after the commit, or the roll-back, of the transaction that holds
  *       it; never before.
- *   (3) Notes are in `pending` or `flushing` until the transaction that writes them is committed,
+ *   (3) A change's stripes have the number of its transaction after the commit and before (2); who
+ *       takes the newest number as his moment reads at least what it committed.
+ *   (4) Notes are in `pending` or `flushing` until the transaction that writes them is committed,
  *       so that store_noted() overlooks none.
  */
 #include "store.h"
@@ -17,6 +19,7 @@
 #include <pthread.h>
 #include <semaphore.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,13 +34,14 @@ enum {
     STATEMENTS = 64, /* kept per connection */
     SQL_SIZE = 4096, /* of the longest statement that is put together here */
     LISTENERS = 16,
-    /* Notes are written half a second after the first, and a transaction that is under way may take
-     * as long again. When there are so many that it takes its time, then later: most of the writer
-     * is for those who wait for it. */
+    /* Notes are written half a second after the first. When there are many, piece by piece, and
+     * after each the writer rests for so many times as long as it took: it is for those who wait. */
     FLUSH_MS = 500,
     FLUSH_REST = 8,
-    SLICE = 4096,    /* notes in one transaction */
+    SLICE = 1024,    /* notes in one transaction */
     BUCKETS = 65536, /* of notes */
+    STRIPES = 16384, /* of devices and of their names */
+    TOUCHED = 4096,  /* stripes of one transaction that are counted one by one */
     BUSY_MS = 10000, /* a backup or another program holds the file so long at most */
 };
 
@@ -55,7 +59,9 @@ struct store_view {
     bool writing;
     enum store_result failed; /* a failure that no roll-back to a savepoint mends */
     int64_t newest;           /* event of this transaction */
-    struct store_view *idle;  /* next in the pool */
+    size_t touched;           /* stripes that it changed; more than TOUCHED: everything */
+    uint16_t stripes[TOUCHED];
+    struct store_view *idle; /* next in the pool */
 };
 
 struct job {
@@ -76,11 +82,22 @@ struct notes {
     int64_t count;
 };
 
+/** How far the writing of notes is. */
+struct flush {
+    size_t bucket;
+    struct note *next;
+};
+
 struct store {
     char *path;
     uint32_t group_max;
     pthread_t thread;
     struct store_view *writer;
+    struct flush flush; /* of `flushing`, the writer's */
+
+    /* The number of the newest transaction that changed something which is remembered, and for each
+     * stripe of the one that changed it last. Written by the writer's thread alone. */
+    atomic_uint_least64_t moment, everything, changed[STRIPES];
 
     pthread_mutex_t lock; /* everything below */
     pthread_cond_t wake;
@@ -657,6 +674,91 @@ enum store_result store_tally(struct store_view *view, enum store_kind kind, con
     return judge(view, code);
 }
 
+/* --- What has changed ------------------------------------------------------------------------- */
+
+static uint16_t stripe_of_number(int64_t no)
+{
+    return (uint16_t)((uint64_t)no * 0x9E3779B97F4A7C15u >> 50); /* 14 bits: STRIPES */
+}
+
+static uint16_t stripe_of_name(const char *name)
+{
+    uint64_t hash = 0xCBF29CE484222325u;
+    for (; *name != '\0'; name++) {
+        hash = (hash ^ (uint8_t)*name) * 0x100000001B3u;
+    }
+    return stripe_of_number((int64_t)hash);
+}
+
+static void touch_all(struct store_view *view)
+{
+    view->touched = TOUCHED + 1;
+}
+
+static void touch(struct store_view *view, uint16_t stripe)
+{
+    if (view->touched < TOUCHED) {
+        view->stripes[view->touched++] = stripe;
+    } else {
+        touch_all(view);
+    }
+}
+
+/** A record is written; NULL: some of its kind are removed. Only devices are asked for one by one. */
+static void touch_record(struct store_view *view, enum store_kind kind, const void *record)
+{
+    const struct device *device = record;
+    if (kind != STORE_DEVICE) {
+        return;
+    }
+    if (record == NULL) {
+        touch_all(view);
+    } else {
+        const char *const names[] = {device->serial, device->chip_id, device->mac,
+                                     device->device_key};
+        touch(view, stripe_of_number(device->no));
+        for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+            if (names[i][0] != '\0') {
+                touch(view, stripe_of_name(names[i]));
+            }
+        }
+    }
+}
+
+/** After a commit. */
+static void publish_changes(struct store *store, struct store_view *view)
+{
+    if (view->touched == 0) {
+        return;
+    }
+    uint64_t moment = atomic_load(&store->moment) + 1;
+    if (view->touched > TOUCHED) {
+        atomic_store(&store->everything, moment);
+    }
+    for (size_t i = 0; view->touched <= TOUCHED && i < view->touched; i++) {
+        atomic_store_explicit(&store->changed[view->stripes[i]], moment, memory_order_relaxed);
+    }
+    atomic_store(&store->moment, moment);
+}
+
+uint64_t store_moment(struct store *store)
+{
+    return atomic_load(&store->moment);
+}
+
+bool store_unchanged(struct store *store, uint64_t moment, int64_t no, const char *const *names,
+                     size_t count)
+{
+    /* Whoever was told of a change comes after (3) by other means than these numbers. */
+    bool same = atomic_load(&store->everything) <= moment &&
+                atomic_load(&store->changed[stripe_of_number(no)]) <= moment;
+    for (size_t i = 0; same && i < count; i++) {
+        same =
+            names[i][0] == '\0' || atomic_load(&store->changed[stripe_of_name(names[i])]) <= moment;
+    }
+    return same;
+}
+
 /* --- Writing ---------------------------------------------------------------------------------- */
 
 enum store_result store_insert(struct store_view *view, enum store_kind kind, void *record)
@@ -697,6 +799,7 @@ enum store_result store_insert(struct store_view *view, enum store_kind kind, vo
     if (result == STORE_OK) {
         no = sqlite3_last_insert_rowid(view->db);
         memcpy(record, &no, sizeof no);
+        touch_record(view, kind, record);
         if (kind == STORE_EVENT) {
             view->newest = no;
         }
@@ -732,6 +835,7 @@ enum store_result store_update(struct store_view *view, enum store_kind kind, co
     }
     enum store_result result = judge(view, sqlite3_step(statement));
     done_with(view, statement);
+    touch_record(view, kind, record);
     return result == STORE_OK && sqlite3_changes(view->db) == 0 ? STORE_NONE : result;
 }
 
@@ -747,6 +851,7 @@ enum store_result store_remove(struct store_view *view, enum store_kind kind,
     }
     enum store_result result = judge(view, sqlite3_step(statement));
     done_with(view, statement);
+    touch_record(view, kind, NULL);
     if (result == STORE_OK && removed != NULL) {
         *removed = sqlite3_changes(view->db);
     }
@@ -762,6 +867,11 @@ static enum store_result run(struct store_view *view, const char *text)
     enum store_result result = judge(view, sqlite3_step(statement));
     done_with(view, statement);
     return result;
+}
+
+static bool pragma(struct store_view *view, const char *text)
+{
+    return sqlite3_exec(view->db, text, NULL, NULL, NULL) == SQLITE_OK;
 }
 
 /** One caller's function, within its savepoint. */
@@ -795,6 +905,7 @@ static void run_group(struct store *store, struct job *jobs)
 
     view->failed = STORE_OK;
     view->newest = 0;
+    view->touched = 0;
     enum store_result result = run(view, "BEGIN IMMEDIATE");
     for (struct job *job = jobs; job != NULL && result == STORE_OK; job = job->next) {
         count++;
@@ -815,6 +926,8 @@ static void run_group(struct store *store, struct job *jobs)
             job->result = result;
         }
     }
+    /* After a failed commit too: nobody has to know whether it failed before or behind the disk. */
+    publish_changes(store, view);
     pthread_mutex_lock(&store->lock);
     store->stats.writes += count;
     store->stats.transactions += result == STORE_OK;
@@ -953,23 +1066,23 @@ static enum store_result write_note(struct store_view *view, const struct teleme
     return result;
 }
 
-static void serve(struct store *store, bool asked);
-
-/** So many notes of a bucket list at most, in a transaction of their own: their failure is
- *  nobody's. *bucket and *note say where to go on. */
-static enum store_result write_slice(struct store *store, size_t *bucket, struct note **note)
+/** SLICE notes of those that are being flushed, in a transaction of their own: their failure is
+ *  nobody's. Its commit is not waited for on disk: the next one of a job takes it along. */
+static enum store_result write_slice(struct store *store)
 {
     struct store_view *view = store->writer;
+    struct flush *flush = &store->flush;
     view->failed = STORE_OK;
+    (void)pragma(view, "PRAGMA synchronous=NORMAL");
     enum store_result result = run(view, "BEGIN IMMEDIATE");
-    for (int left = SLICE; result == STORE_OK && left != 0 && *bucket < BUCKETS;) {
-        if (*note == NULL) {
-            *bucket += 1;
-            *note = *bucket < BUCKETS ? store->flushing->buckets[*bucket] : NULL;
+    for (int left = SLICE; result == STORE_OK && left != 0 && flush->bucket < BUCKETS;) {
+        if (flush->next == NULL) {
+            flush->bucket++;
+            flush->next = flush->bucket < BUCKETS ? store->flushing->buckets[flush->bucket] : NULL;
             continue;
         }
-        result = write_note(view, &(*note)->what);
-        *note = (*note)->next;
+        result = write_note(view, &flush->next->what);
+        flush->next = flush->next->next;
         left--;
     }
     if (result == STORE_OK) {
@@ -978,31 +1091,37 @@ static enum store_result write_slice(struct store *store, size_t *bucket, struct
     if (result != STORE_OK && !sqlite3_get_autocommit(view->db)) {
         (void)run(view, "ROLLBACK");
     }
+    (void)pragma(view, "PRAGMA synchronous=FULL");
     return result;
 }
 
-/** Write what was noted; between two slices, what somebody waits for, unless the flush itself was
- *  asked for. */
-static void flush(struct store *store, bool asked)
+/** Begin to flush, unless that has begun; false: there is nothing. */
+static bool begin_flush(struct store *store)
 {
+    if (store->flushing != NULL) {
+        return true;
+    }
     struct notes *fresh = calloc(1, sizeof *fresh);
-    enum store_result result = STORE_OK;
-
     pthread_mutex_lock(&store->lock);
     bool any = store->pending->count != 0 && fresh != NULL;
     if (any) {
         store->flushing = store->pending;
         store->pending = fresh;
+        store->flush = (struct flush){.next = store->flushing->buckets[0]};
     }
     pthread_mutex_unlock(&store->lock);
     if (!any) {
         free(fresh);
-        return;
     }
-    struct note *note = store->flushing->buckets[0];
-    for (size_t bucket = 0; bucket < BUCKETS && result == STORE_OK;) {
-        result = write_slice(store, &bucket, &note);
-        serve(store, asked);
+    return any;
+}
+
+/** A slice; true when it was the last one. */
+static bool go_on_flushing(struct store *store)
+{
+    enum store_result result = write_slice(store);
+    if (result == STORE_OK && store->flush.bucket < BUCKETS) {
+        return false;
     }
     pthread_mutex_lock(&store->lock);
     struct notes *written = store->flushing;
@@ -1012,6 +1131,18 @@ static void flush(struct store *store, bool asked)
     }
     pthread_mutex_unlock(&store->lock);
     drop(written);
+    return true;
+}
+
+/** All that was noted so far. */
+static void flush_all(struct store *store)
+{
+    for (int i = 0; i < 2; i++) { /* what is on its way, and what came since */
+        if (begin_flush(store)) {
+            while (!go_on_flushing(store)) {
+            }
+        }
+    }
 }
 
 /* --- The writer ------------------------------------------------------------------------------- */
@@ -1032,76 +1163,70 @@ static struct job *take_group(struct store *store)
     return jobs;
 }
 
-static struct timespec after_ms(int64_t ms)
-{
-    struct timespec when;
-    clock_gettime(CLOCK_MONOTONIC, &when);
-    when.tv_nsec += ms % 1000 * 1000000;
-    when.tv_sec += ms / 1000 + when.tv_nsec / 1000000000;
-    when.tv_nsec %= 1000000000;
-    return when;
-}
-
-static int64_t now_ms(void)
+static int64_t now_us(void)
 {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
 }
 
-static bool passed(const struct timespec *when)
+/** Sleep until somebody wants something, or until a time; 0: none. With the lock. */
+static void doze(struct store *store, int64_t until_us)
 {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec > when->tv_sec ||
-           (now.tv_sec == when->tv_sec && now.tv_nsec >= when->tv_nsec);
-}
-
-static void serve(struct store *store, bool asked)
-{
-    pthread_mutex_lock(&store->lock);
-    /* Who asks for a flush has put a job behind it. */
-    struct job *jobs = asked || store->flush_now ? NULL : take_group(store);
-    pthread_mutex_unlock(&store->lock);
-    if (jobs != NULL) {
-        run_group(store, jobs);
+    struct timespec until = {.tv_sec = until_us / 1000000, .tv_nsec = until_us % 1000000 * 1000};
+    if (until_us == 0) {
+        pthread_cond_wait(&store->wake, &store->lock);
+    } else {
+        pthread_cond_timedwait(&store->wake, &store->lock, &until);
     }
+}
+
+/** One step of the telemetry, when its time has come. @return when the next is due; 0: none is */
+static int64_t flush_step(struct store *store, int64_t due_us)
+{
+    int64_t begun = now_us();
+    if (due_us == 0 || begun < due_us) {
+        return due_us;
+    }
+    pthread_mutex_unlock(&store->lock);
+    bool done = !begin_flush(store) || go_on_flushing(store);
+    pthread_mutex_lock(&store->lock);
+    int64_t end = now_us();
+    int64_t next = end + FLUSH_REST * (end - begun);
+    return !done                                     ? next
+           : store->pending->count == 0              ? 0
+           : next > begun + (int64_t)FLUSH_MS * 1000 ? next
+                                                     : begun + (int64_t)FLUSH_MS * 1000;
 }
 
 static void *write_on(void *argument)
 {
     struct store *store = argument;
-    struct timespec due = {0};
-    int64_t pause_ms = FLUSH_MS;
-    bool waiting = false; /* notes are pending, and due says until when */
+    int64_t due_us = 0; /* the next step of the telemetry; 0: nothing is noted */
 
     pthread_mutex_lock(&store->lock);
-    while (!store->stopping || store->first != NULL || store->pending->count != 0) {
-        if (store->pending->count != 0 && !waiting) {
-            due = after_ms(pause_ms);
-            waiting = true;
-        }
-        if (store->flush_now || (waiting && (store->stopping || passed(&due)))) {
-            bool asked = store->flush_now || store->stopping;
-            int64_t begun = now_ms();
+    while (!store->stopping || store->first != NULL || store->pending->count != 0 ||
+           store->flushing != NULL) {
+        if (store->flush_now || store->stopping) {
             store->flush_now = false;
-            waiting = false;
+            due_us = 0;
             pthread_mutex_unlock(&store->lock);
-            flush(store, asked);
+            flush_all(store);
             pthread_mutex_lock(&store->lock);
-            pause_ms = FLUSH_MS + FLUSH_REST * (now_ms() - begun);
         }
-        struct job *jobs = take_group(store);
+        if (due_us == 0 && store->pending->count != 0) {
+            due_us = now_us() + (int64_t)FLUSH_MS * 1000;
+        }
+        due_us = flush_step(store, due_us);
+        /* Who asks for a flush has put a job behind it. */
+        struct job *jobs = store->flush_now ? NULL : take_group(store);
         if (jobs != NULL) {
             pthread_mutex_unlock(&store->lock);
             run_group(store, jobs);
             pthread_mutex_lock(&store->lock);
-        } else if (!store->stopping && !store->flush_now) {
-            if (waiting) {
-                pthread_cond_timedwait(&store->wake, &store->lock, &due);
-            } else if (store->pending->count == 0) {
-                pthread_cond_wait(&store->wake, &store->lock);
-            }
+        } else if (!store->stopping && !store->flush_now &&
+                   (due_us != 0 || store->pending->count == 0)) {
+            doze(store, due_us);
         }
     }
     pthread_mutex_unlock(&store->lock);
@@ -1153,11 +1278,6 @@ static void disconnect(struct store_view *view)
     }
     sqlite3_close_v2(view->db);
     free(view);
-}
-
-static bool pragma(struct store_view *view, const char *text)
-{
-    return sqlite3_exec(view->db, text, NULL, NULL, NULL) == SQLITE_OK;
 }
 
 static struct store_view *connect_to(struct store *store, int flags)

@@ -168,6 +168,23 @@ typedef void store_listener(void *ctx, int64_t newest);
 bool store_listen(struct store *store, store_listener *listener, void *ctx);
 void store_unlisten(struct store *store, store_listener *listener, void *ctx);
 
+/* --- Remembering what was read -------------------------------------------------------------- */
+
+/** A moment, for store_unchanged(): take it before store_read(). */
+uint64_t store_moment(struct store *store);
+
+/**
+ * Whether what was read after a moment still holds. A change is known here before the store_write()
+ * that made it returns. Answers false more often than needed, true never wrongly.
+ *
+ * What it covers: the device `no`, and that no other device has been given a serial, chip id, MAC
+ * address or device key of these. Not what store_note() changes.
+ *
+ * @param names  `count` texts as they are stored; empty ones are none
+ */
+bool store_unchanged(struct store *store, uint64_t moment, int64_t no, const char *const *names,
+                     size_t count);
+
 /* --- Telemetry, written behind -------------------------------------------------------------- */
 
 struct telemetry {
