@@ -479,6 +479,28 @@ def test_the_reply_for_unknown_and_blocked_devices_is_the_products(fleet, unknow
     assert stock.updates(fleet.ask(stock.esp8266(path))) == (2, 0)
 
 
+def test_the_very_next_check_sees_a_change(fleet):
+    """What is remembered of a device for which there was nothing ends with the answer to the change."""
+    product = arduino(fleet)
+    fleet.release(product, "1.0.0", app=SKETCH)
+    path = f"/update/{product['key']}"
+
+    def ask():
+        return fleet.ask(stock.esp8266(path, "1.0.0")).status
+
+    assert [ask() for _ in range(3)] == [304] * 3
+    device = fleet.call("GET", f"/api/v1/devices?product={product['id']}")["items"][0]
+    for _ in range(20):
+        fleet.call("POST", f"/api/v1/devices/{device['id']}/block", {"blocked": True})
+        assert ask() == product["reply_blocked"]
+        fleet.call("POST", f"/api/v1/devices/{device['id']}/block", {"blocked": False})
+        assert ask() == 304
+    fleet.release(product, "2.0.0", app=SKETCH)
+    assert ask() == 200
+    assert fleet.call("POST", f"/api/v1/products/{product['id']}/releases/2.0.0/withdraw", {}) is not None
+    assert ask() == 304
+
+
 @pytest.mark.parametrize("key", ["0" * 36, "x", "%00", "a%2Fb"])
 def test_a_wrong_product_key_is_told_nothing(fleet, key):
     answer = fleet.ask(stock.esp8266(f"/update/{key}"))

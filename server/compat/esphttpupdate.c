@@ -32,7 +32,6 @@ static void answer_version(struct http_exchange *x, const struct fleet_answer *a
 static void update(struct http_exchange *x)
 {
     struct device_facts facts = DEVICE_FACTS_INIT;
-    struct fleet_answer *answer = http_alloc(x, sizeof *answer);
 
     facts.protocol = PROTOCOL_ESPHTTPUPDATE;
     facts.product_key = http_path(x, "key");
@@ -42,6 +41,11 @@ static void update(struct http_exchange *x)
     compat_read_report(x, &facts);
     facts.only_asks = http_method(x) == HTTP_HEAD || facts.asked == ASKED_VERSION;
     facts.again = compat_range_start(x) > 0;
+    if (facts.asked != ASKED_VERSION && fleet_check_quiet(compat_fleet(http_context(x)), &facts)) {
+        http_answer_empty(x, 304);
+        return;
+    }
+    struct fleet_answer *answer = http_alloc(x, sizeof *answer);
     if (!compat_check(x, &facts, answer)) {
         return;
     }

@@ -87,7 +87,7 @@ struct decide_input {
     /* All images of these releases, in any order. */
     const struct image *images;
     size_t image_count;
-    int64_t now;
+    int64_t now; /* only not_before is compared with it: fleet_check_quiet() relies on that */
     enum asked asked;
     enum upd_chip chip; /* as the device tells; UPD_CHIP_NONE: it does not */
     bool local;         /* a local upgrade by hand, not an online one */

@@ -213,6 +213,12 @@ enum fleet_status fleet_open(const char *data, struct fleet **opened, struct fle
     }
     fleet->clock = wall_clock;
     store_mutex_init(&fleet->lock);
+    fleet->memos = memos_new();
+    if (fleet->memos == NULL) {
+        (void)fleet_fail(error, FLEET_FAILED, "memory", NULL, "There is no memory.");
+        fleet_close(fleet);
+        return FLEET_FAILED;
+    }
     if (mkdir(data, 0750) != 0 && errno != EEXIST) {
         (void)fleet_fail(error, FLEET_FAILED, "data", "data", "%s: cannot be made: %s", data,
                          strerror(errno));
@@ -253,6 +259,7 @@ void fleet_close(struct fleet *fleet)
     store_close(fleet->store);
     blobs_close(fleet->blobs);
     fleet_snapshot_drop(fleet);
+    memos_free(fleet->memos);
     pthread_mutex_destroy(&fleet->lock);
     free(fleet);
 }

@@ -306,6 +306,16 @@ bool fleet_check_now(struct fleet *fleet, const struct device_facts *facts,
                      struct fleet_answer *answer, enum fleet_status *status,
                      struct fleet_error *error);
 
+/**
+ * The shortest way, to be gone first: is there nothing for this device, as when it was asked before?
+ * True when it says what it said then, was recognised, was offered nothing, has no update going,
+ * and no write since could make it otherwise. Never waits, and does not read the database. The
+ * contact is noted.
+ *
+ * @return false  not known: call fleet_check_now() or fleet_check()
+ */
+bool fleet_check_quiet(struct fleet *fleet, const struct device_facts *facts);
+
 /** The image of an answer, for reading: a file descriptor, size bytes, that the caller closes. */
 enum fleet_status fleet_answer_open(struct fleet *fleet, const struct fleet_answer *answer, int *fd,
                                     struct fleet_error *error);

@@ -27,7 +27,8 @@ struct check {
     struct snapshot *snapshot;
     struct decide_input input;
     struct decision decision;
-    bool writing; /* else only find out whether something has to be written */
+    uint64_t moment, generation; /* before the snapshots were taken */
+    bool writing;                /* else only find out whether something has to be written */
     bool dirty;
 };
 
@@ -672,29 +673,137 @@ static enum store_result evaluate(struct store_view *view, void *ctx)
     return result;
 }
 
-static void note(struct fleet *fleet, const struct device_facts *facts, struct device *device,
+/** Note a contact; `seen` is what is known of its habit, and then what it has become. */
+static void note(struct fleet *fleet, const struct device_facts *facts, struct memo *seen,
                  int64_t now)
 {
-    struct telemetry noted, fresh = {.device = device->no, .last_seen = now};
-    if (device->no == 0) {
-        return;
+    struct telemetry noted, fresh = {.device = seen->device, .last_seen = now};
+    if (store_noted(fleet->store, seen->device, &noted)) {
+        seen->last_seen = noted.last_seen > seen->last_seen ? noted.last_seen : seen->last_seen;
+        seen->poll_every = noted.poll_every != 0 ? noted.poll_every : seen->poll_every;
+        seen->polls = noted.polls != 0 ? noted.polls : seen->polls;
     }
-    if (store_noted(fleet->store, device->no, &noted)) {
-        device->last_seen =
-            noted.last_seen > device->last_seen ? noted.last_seen : device->last_seen;
-        device->poll_every = noted.poll_every != 0 ? noted.poll_every : device->poll_every;
-        device->polls = noted.polls != 0 ? noted.polls : device->polls;
-    }
-    struct habit habit = {device->poll_every, device->polls};
-    habit = habit_learn(habit, device->last_seen, now);
+    struct habit habit = {seen->poll_every, seen->polls};
+    habit = habit_learn(habit, seen->last_seen, now);
     fresh.poll_every = habit.every;
     fresh.polls = habit.polls;
     fleet_copy_text(fresh.address, sizeof fresh.address, facts->address);
     store_note(fleet->store, &fresh);
-    device->last_seen = now;
-    device->poll_every = habit.every;
-    device->polls = habit.polls;
+    seen->last_seen = now;
+    seen->poll_every = habit.every;
+    seen->polls = habit.polls;
 }
+
+/* --- What needs no database
+ * ------------------------------------------------------------------------ */
+
+enum { TOLD_SIZE = 1024 };
+
+struct told {
+    char bytes[TOLD_SIZE];
+    size_t size;
+    bool overflow;
+};
+
+static void tell(struct told *to, const void *bytes, size_t size)
+{
+    if (size > sizeof to->bytes - to->size) {
+        to->overflow = true;
+    } else if (size != 0) {
+        memcpy(to->bytes + to->size, bytes, size);
+        to->size += size;
+    }
+}
+
+/** All that decides what a device gets, without its address. Texts with their length before them, so
+ *  that two ways to tell something are never the same bytes. */
+static bool memo_key(const struct fleet *fleet, const struct device_facts *facts,
+                     struct memo_key *key)
+{
+    const char *const texts[] = {
+        facts->device_key,     facts->product_key, facts->product, facts->serial,
+        facts->chip_id,        facts->mac,         facts->version, facts->slot,
+        facts->sketch_md5,     facts->sdk,         facts->fall,    facts->fallen,
+        facts->wanted_version, facts->wanted_file,
+    };
+    const int64_t numbers[] = {
+        facts->protocol,  facts->chip,   facts->sketch_size,    facts->free_space,
+        facts->chip_size, facts->map,    facts->asked,          facts->again,
+        facts->only_asks, facts->report, facts->counts_as_boot,
+    };
+    struct told all;
+    all.size = 0;
+    all.overflow = false;
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        /* No text and an empty one are alike to all who read the facts: told(). */
+        size_t size = texts[i] == NULL ? 0 : strlen(texts[i]);
+        uint16_t length = (uint16_t)size;
+        all.overflow |= size > TOLD_SIZE;
+        tell(&all, &length, sizeof length);
+        tell(&all, texts[i], size);
+    }
+    tell(&all, numbers, sizeof numbers);
+    if (!all.overflow) {
+        *key = memos_key(fleet->memos, all.bytes, all.size);
+    }
+    return !all.overflow;
+}
+
+/** Nothing was recorded, nothing offered, nothing is going on, and no time is waited for. */
+static bool is_quiet(const struct check *check)
+{
+    const struct fleet_answer *answer = check->answer;
+    return !check->dirty && answer->recognised == RECOGNISED && answer->device.no != 0 &&
+           answer->reason != REASON_OFFER && answer->update.no == 0 && !answer->reboot &&
+           answer->device.not_before <= check->input.now;
+}
+
+/** The contact is noted; and remembered, when there is no more to it. */
+static void close_check(struct check *check)
+{
+    struct fleet *fleet = check->base.fleet;
+    struct device *device = &check->answer->device;
+    struct memo memo = {.moment = check->moment,
+                        .generation = check->generation,
+                        .device = device->no,
+                        .last_seen = device->last_seen,
+                        .poll_every = device->poll_every,
+                        .polls = device->polls};
+    if (device->no == 0) {
+        return;
+    }
+    note(fleet, check->facts, &memo, check->input.now);
+    device->last_seen = memo.last_seen;
+    device->poll_every = memo.poll_every;
+    device->polls = memo.polls;
+    if (is_quiet(check) && memo_key(fleet, check->facts, &memo.key)) {
+        memos_put(fleet->memos, &memo);
+    }
+}
+
+bool fleet_check_quiet(struct fleet *fleet, const struct device_facts *facts)
+{
+    struct identity identity;
+    struct memo_key key;
+    struct memo memo;
+    if (!memo_key(fleet, facts, &key) || !memos_get(fleet->memos, &key, &memo)) {
+        return false;
+    }
+    read_identity(facts, &identity);
+    const char *const names[] = {identity.serial, identity.chip_id, identity.mac,
+                                 told(facts->device_key) ? facts->device_key : ""};
+    if (memo.generation != atomic_load(&fleet->generation) ||
+        !store_unchanged(fleet->store, memo.moment, memo.device, names,
+                         sizeof names / sizeof names[0])) {
+        return false;
+    }
+    note(fleet, facts, &memo, fleet_now(fleet));
+    memos_put(fleet->memos, &memo);
+    return true;
+}
+
+/* --- The check
+ * ------------------------------------------------------------------------------------ */
 
 /** Evaluate on a snapshot. False: the database cannot be read, *error says so. */
 static bool look(struct check *check)
@@ -705,6 +814,8 @@ static bool look(struct check *check)
     memset(answer, 0, sizeof *answer);
     answer->recognised = RECOGNISED_NOBODY;
     answer->reply = 503;
+    check->moment = store_moment(fleet->store);
+    check->generation = atomic_load(&fleet->generation);
     check->snapshot = fleet_snapshot(fleet);
     struct store_view *view = check->snapshot == NULL ? NULL : store_read(fleet->store);
     enum store_result result = view == NULL ? STORE_FAILED : evaluate(view, check);
@@ -726,8 +837,9 @@ enum fleet_status fleet_check(struct fleet *fleet, const struct device_facts *fa
             check.writing = true;
             check.dirty = false;
             (void)fleet_perform(evaluate, &check);
+            check.dirty = true; /* what was decided is older than what was written */
         }
-        note(fleet, facts, &answer->device, check.input.now);
+        close_check(&check);
     }
     fleet_snapshot_release(fleet, check.snapshot);
     return error->status;
@@ -743,7 +855,7 @@ bool fleet_check_now(struct fleet *fleet, const struct device_facts *facts,
                           .input = {.now = fleet_now(fleet)}};
     bool read = look(&check);
     if (read && !check.dirty) {
-        note(fleet, facts, &answer->device, check.input.now);
+        close_check(&check);
     }
     fleet_snapshot_release(fleet, check.snapshot);
     *status = error->status;

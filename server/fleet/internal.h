@@ -3,8 +3,10 @@
 #define UPDRAFT_SERVER_FLEET_INTERNAL_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "fleet.h"
+#include "memo.h"
 
 /** Products, releases and images as of one moment, for polls. Immutable; counted. */
 struct snapshot {
@@ -30,12 +32,13 @@ struct throttle {
 struct fleet {
     struct store *store;
     struct blobs *blobs;
+    struct memos *memos;
     int64_t (*clock)(void *ctx);
     void *clock_ctx;
     bool products_changing; /* of the writer's thread: a snapshot gets old with the next commit */
     pthread_mutex_t lock;   /* everything below */
-    struct snapshot *snapshot; /* NULL: to be made */
-    uint64_t generation;       /* counts what made snapshots old */
+    struct snapshot *snapshot;        /* NULL: to be made */
+    atomic_uint_least64_t generation; /* counts what made snapshots old; written under the lock */
     struct throttle throttles[THROTTLES];
 };
 

@@ -7,6 +7,8 @@
 #include "cm.h"
 
 #include <ftw.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -426,6 +428,238 @@ static void test_a_poll_that_changes_nothing_writes_nothing(void **state)
     }
     store_stats(fleet_store(fleet), &after);
     assert_int_equal(after.writes, before.writes);
+}
+
+/* --- What is remembered of quiet checks: never longer than it is true. */
+
+static struct device_facts lamp_facts(const struct product *product)
+{
+    struct device_facts facts = DEVICE_FACTS_INIT;
+    facts.protocol = PROTOCOL_ESPHTTPUPDATE;
+    facts.product_key = product->key;
+    facts.serial = "S1";
+    facts.chip_id = "123";
+    facts.version = "1.1.0";
+    return facts;
+}
+
+static struct product lamp;
+static struct device lamp_device, other_device;
+
+static void do_block(void)
+{
+    GOOD(fleet_device_block(fleet, &root, lamp_device.id, true, &error));
+}
+static void do_unblock(void)
+{
+    GOOD(fleet_device_block(fleet, &root, lamp_device.id, false, &error));
+}
+static void do_make_current(void)
+{
+    release_app(&lamp, "1.2.0");
+}
+static void do_withdraw(void)
+{
+    GOOD(fleet_release_withdraw(fleet, &root, lamp.id, "1.2.0", &error));
+}
+static void do_set_current(void)
+{
+    GOOD(fleet_release_set_current(fleet, &root, lamp.id, "1.1.0", &error));
+}
+static void do_order(void)
+{
+    struct update update;
+    GOOD(fleet_device_order(fleet, &root, lamp_device.id, "1.0.0", true, &update, &error));
+}
+/* The serial comes before the chip's number: whoever has it is the one that asks. */
+static void do_rename(void)
+{
+    strcpy(other_device.serial, "S1");
+    GOOD(fleet_device_edit(fleet, &root, &other_device, &error));
+}
+static void do_delete(void)
+{
+    GOOD(fleet_device_delete(fleet, &root, lamp_device.id, &error));
+}
+static void do_say_another_version(void)
+{
+    static struct fleet_answer answer;
+    struct device_facts facts = lamp_facts(&lamp);
+    facts.version = "1.0.9";
+    facts.only_asks = true;
+    GOOD(fleet_check(fleet, &facts, &answer, &error));
+}
+static void do_nothing(void)
+{
+}
+static void do_speak_of_another(void)
+{
+    GOOD(fleet_device_block(fleet, &root, other_device.id, true, &error));
+}
+
+static void test_a_quiet_check_is_not_remembered_beyond_a_change(void **state)
+{
+    static const struct {
+        void (*change)(void);
+        bool quiet; /* what was remembered may stay */
+        enum recognised recognised;
+        bool offered, another;
+    } rows[] = {
+        {do_nothing, true, RECOGNISED, false, false},
+        {do_speak_of_another, true, RECOGNISED, false, false},
+        {do_block, false, RECOGNISED_BLOCKED, false, false},
+        {do_unblock, false, RECOGNISED, false, false},
+        {do_make_current, false, RECOGNISED, true, false},
+        {do_withdraw, false, RECOGNISED, false, false},
+        {do_set_current, false, RECOGNISED, false, false},
+        {do_say_another_version, false, RECOGNISED, false, false},
+        {do_rename, false, RECOGNISED, false, true},
+        {do_delete, false, RECOGNISED, false, true},
+    };
+    static struct fleet_answer answer;
+    (void)state;
+    make_product(&lamp, "lamp", KIND_ARDUINO, CONSENT_AUTOMATIC);
+    release_app(&lamp, "1.0.0");
+    release_app(&lamp, "1.1.0");
+    memset(&other_device, 0, sizeof other_device);
+    other_device.map = -1;
+    GOOD(fleet_device_create(fleet, &root, lamp.id, &other_device, &error));
+    struct device_facts facts = lamp_facts(&lamp);
+    facts.serial = NULL;
+    GOOD(fleet_check(fleet, &facts, &answer, &error)); /* registers it: without a serial */
+    lamp_device = answer.device;
+    facts.serial = "S1";
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        now += 60000;
+        /* Twice: the first may have something to record. */
+        GOOD(fleet_check(fleet, &facts, &answer, &error));
+        GOOD(fleet_check(fleet, &facts, &answer, &error));
+        bool quiet = answer.recognised == RECOGNISED && answer.update.no == 0;
+        assert_int_equal(fleet_check_quiet(fleet, &facts), quiet);
+        rows[i].change();
+        if (fleet_check_quiet(fleet, &facts) != rows[i].quiet) {
+            fail_msg("row %zu: it was remembered, or was not", i);
+        }
+        GOOD(fleet_check(fleet, &facts, &answer, &error));
+        if (answer.recognised != rows[i].recognised ||
+            (answer.reason == REASON_OFFER) != rows[i].offered ||
+            (answer.device.no == other_device.no) != rows[i].another) {
+            fail_msg("row %zu: %d, %s", i, (int)answer.recognised, answer.text);
+        }
+    }
+}
+
+static void test_an_order_and_a_poll_are_remembered_apart(void **state)
+{
+    static struct fleet_answer answer;
+    (void)state;
+    make_product(&lamp, "lamp", KIND_ARDUINO, CONSENT_AUTOMATIC);
+    release_app(&lamp, "1.0.0");
+    release_app(&lamp, "1.1.0");
+    struct device_facts facts = lamp_facts(&lamp), another = facts;
+    GOOD(fleet_check(fleet, &facts, &answer, &error));
+    lamp_device = answer.device;
+    GOOD(fleet_check(fleet, &facts, &answer, &error));
+    assert_true(fleet_check_quiet(fleet, &facts));
+    /* Whatever it tells otherwise is another question. */
+    another.version = "1.0.0";
+    assert_false(fleet_check_quiet(fleet, &another));
+    another = facts;
+    another.chip_id = "124";
+    assert_false(fleet_check_quiet(fleet, &another));
+    another = facts;
+    another.asked = ASKED_FILESYSTEM;
+    assert_false(fleet_check_quiet(fleet, &another));
+    another = facts;
+    another.serial = "S11"; /* the ends of texts count: not "S1" "123" as "S11" "23" */
+    another.chip_id = "23";
+    assert_false(fleet_check_quiet(fleet, &another));
+    do_order();
+    assert_false(fleet_check_quiet(fleet, &facts));
+    GOOD(fleet_check(fleet, &facts, &answer, &error));
+    assert_int_equal(answer.reason, REASON_OFFER);
+    assert_false(fleet_check_quiet(fleet, &facts));
+}
+
+static void test_quiet_checks_are_contacts(void **state)
+{
+    struct telemetry noted;
+    static struct fleet_answer answer;
+    (void)state;
+    make_product(&lamp, "lamp", KIND_ARDUINO, CONSENT_AUTOMATIC);
+    release_app(&lamp, "1.1.0");
+    struct device_facts facts = lamp_facts(&lamp);
+    GOOD(fleet_check(fleet, &facts, &answer, &error));
+    for (int i = 0; i < 5; i++) {
+        now += 3600000;
+        if (!fleet_check_quiet(fleet, &facts)) {
+            GOOD(fleet_check(fleet, &facts, &answer, &error));
+        }
+        /* What was written meanwhile is not forgotten: the habit goes on from it. */
+        assert_int_equal(store_flush(fleet_store(fleet)), STORE_OK);
+    }
+    assert_false(store_noted(fleet_store(fleet), answer.device.no, &noted));
+    GOOD(fleet_device_show(fleet, &root, answer.device.id, &lamp_device, &error));
+    assert_int_equal(lamp_device.last_seen, now);
+    assert_int_equal(lamp_device.poll_every, 3600000);
+    assert_int_equal(lamp_device.polls, 5);
+}
+
+/* Threads that ask without end, so that at every moment of a change somebody is about to remember
+ * what was before it. */
+static atomic_bool asking;
+
+static void *ask_on(void *ctx)
+{
+    const struct device_facts *facts = ctx;
+    struct fleet_answer *answer = malloc(sizeof *answer);
+    struct fleet_error problem;
+    while (answer != NULL && atomic_load(&asking)) {
+        if (!fleet_check_quiet(fleet, facts)) {
+            (void)fleet_check(fleet, facts, answer, &problem);
+        }
+    }
+    free(answer);
+    return NULL;
+}
+
+static void test_the_very_next_check_sees_a_change(void **state)
+{
+    enum { THREADS = 3, TURNS = 200 };
+    pthread_t threads[THREADS];
+    static struct fleet_answer answer;
+    (void)state;
+    make_product(&lamp, "lamp", KIND_ARDUINO, CONSENT_AUTOMATIC);
+    release_app(&lamp, "1.1.0");
+    struct device_facts facts = lamp_facts(&lamp);
+    GOOD(fleet_check(fleet, &facts, &answer, &error));
+    lamp_device = answer.device;
+    atomic_store(&asking, true);
+    for (int i = 0; i < THREADS; i++) {
+        assert_int_equal(pthread_create(&threads[i], NULL, ask_on, &facts), 0);
+    }
+    for (int i = 0; i < TURNS; i++) {
+        do_block();
+        assert_false(fleet_check_quiet(fleet, &facts));
+        GOOD(fleet_check(fleet, &facts, &answer, &error));
+        assert_int_equal(answer.recognised, RECOGNISED_BLOCKED);
+        do_unblock();
+        GOOD(fleet_check(fleet, &facts, &answer, &error));
+        assert_int_equal(answer.recognised, RECOGNISED);
+        /* The same for what belongs to the product: nothing is offered to what is refused. */
+        lamp.consent = i % 2 == 0 ? CONSENT_OPERATOR : CONSENT_AUTOMATIC;
+        GOOD(fleet_product_edit(fleet, &root, &lamp, &error));
+        GOOD(fleet_check(fleet, &facts, &answer, &error));
+        assert_int_equal(answer.product.consent, lamp.consent);
+    }
+    release_app(&lamp, "1.2.0");
+    lamp.consent = CONSENT_AUTOMATIC;
+    GOOD(fleet_product_edit(fleet, &root, &lamp, &error));
+    assert_false(fleet_check_quiet(fleet, &facts));
+    atomic_store(&asking, false);
+    for (int i = 0; i < THREADS; i++) {
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+    }
 }
 
 static void test_a_device_that_never_changes_is_left_alone(void **state)
@@ -1065,6 +1299,10 @@ int main(void)
         CASE(test_releases_follow_the_rules),
         CASE(test_a_stock_sketch_is_updated),
         CASE(test_a_poll_that_changes_nothing_writes_nothing),
+        CASE(test_a_quiet_check_is_not_remembered_beyond_a_change),
+        CASE(test_an_order_and_a_poll_are_remembered_apart),
+        CASE(test_quiet_checks_are_contacts),
+        CASE(test_the_very_next_check_sees_a_change),
         CASE(test_a_device_that_never_changes_is_left_alone),
         CASE(test_strangers_and_blocked_ones),
         CASE(test_espressifs_procedure),
