@@ -11,23 +11,12 @@
 #include "hex.h"
 #include "sha256_blocks.h"
 
-enum { PATTERN = 200 };
-
-static void make_pattern(uint8_t pattern[PATTERN])
-{
-    for (uint32_t i = 0; i < PATTERN; i++) {
-        pattern[i] = (uint8_t)(7 * i + 3);
-    }
-}
-
-static void digest_of(const void *data, uint32_t size, uint8_t digest[UPD_SHA256_SIZE])
-{
-    struct upd_sha256 sha256;
-
-    upd_sha256_init(&sha256);
-    upd_sha256_update(&sha256, data, size);
-    upd_sha256_final(&sha256, digest);
-}
+typedef struct upd_sha256 digest_state;
+#define digest_init upd_sha256_init
+#define digest_update upd_sha256_update
+#define digest_final upd_sha256_final
+#define DIGEST_SIZE UPD_SHA256_SIZE
+#define DIGEST_NAME "sha256"
 
 static const struct {
     const char *message;
@@ -42,112 +31,8 @@ static const struct {
      112, "cf5b16a778af8380036ce59e7b0492370b249b11e8f07a51afac45037afee9d1"},
 };
 
-static void test_published_messages(void)
-{
-    for (size_t i = 0; i < sizeof published / sizeof published[0]; i++) {
-        uint8_t digest[UPD_SHA256_SIZE];
-
-        digest_of(published[i].message, published[i].size, digest);
-        CHECK_THAT(published[i].message, hex_is(digest, sizeof digest, published[i].digest));
-    }
-}
-
-static void test_a_million_letters(void)
-{
-    uint8_t letters[1000], digest[UPD_SHA256_SIZE];
-    struct upd_sha256 sha256;
-
-    memset(letters, 'a', sizeof letters);
-    upd_sha256_init(&sha256);
-    for (int i = 0; i < 1000; i++) {
-        upd_sha256_update(&sha256, letters, sizeof letters);
-    }
-    upd_sha256_final(&sha256, digest);
-    CHECK(hex_is(digest, sizeof digest,
-                 "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0"));
-}
-
-static void test_every_length_to_200(void)
-{
-    static uint8_t expected[(PATTERN + 1) * UPD_SHA256_SIZE];
-    uint8_t pattern[PATTERN];
-
-    make_pattern(pattern);
-    CHECK(check_load(UPD_VECTORS "/sha256/lengths.bin", expected, sizeof expected) ==
-          (int32_t)sizeof expected);
-    for (uint32_t size = 0; size <= PATTERN; size++) {
-        uint8_t digest[UPD_SHA256_SIZE];
-
-        digest_of(pattern, size, digest);
-        CHECK(memcmp(digest, expected + size * UPD_SHA256_SIZE, sizeof digest) == 0);
-    }
-}
-
-static void test_every_split_gives_the_same_digest(void)
-{
-    uint8_t pattern[PATTERN], whole[UPD_SHA256_SIZE], digest[UPD_SHA256_SIZE];
-    struct upd_sha256 sha256;
-
-    make_pattern(pattern);
-    digest_of(pattern, PATTERN, whole);
-    for (uint32_t split = 0; split <= PATTERN; split++) {
-        upd_sha256_init(&sha256);
-        upd_sha256_update(&sha256, pattern, split);
-        upd_sha256_update(&sha256, NULL, 0);
-        upd_sha256_update(&sha256, pattern + split, PATTERN - split);
-        upd_sha256_final(&sha256, digest);
-        CHECK(memcmp(digest, whole, sizeof digest) == 0);
-    }
-}
-
-static void test_every_piece_size_gives_the_same_digest(void)
-{
-    uint8_t pattern[PATTERN], whole[UPD_SHA256_SIZE], digest[UPD_SHA256_SIZE];
-    struct upd_sha256 sha256;
-
-    make_pattern(pattern);
-    digest_of(pattern, PATTERN, whole);
-    for (uint32_t piece = 1; piece <= PATTERN; piece++) {
-        upd_sha256_init(&sha256);
-        for (uint32_t at = 0; at < PATTERN; at += piece) {
-            upd_sha256_update(&sha256, pattern + at, piece < PATTERN - at ? piece : PATTERN - at);
-        }
-        upd_sha256_final(&sha256, digest);
-        CHECK(memcmp(digest, whole, sizeof digest) == 0);
-    }
-}
-
-static void test_every_alignment_gives_the_same_digest(void)
-{
-    uint8_t pattern[PATTERN], whole[UPD_SHA256_SIZE], digest[UPD_SHA256_SIZE];
-    uint8_t moved[PATTERN + 32], *target = moved;
-
-    make_pattern(pattern);
-    digest_of(pattern, PATTERN, whole);
-    for (; target <= moved + 32; target++) {
-        memcpy(target, pattern, PATTERN);
-        digest_of(target, PATTERN, digest);
-        CHECK(memcmp(digest, whole, sizeof digest) == 0);
-    }
-}
-
-static void test_a_copy_of_the_state_finishes_by_itself(void)
-{
-    uint8_t pattern[PATTERN], expected[UPD_SHA256_SIZE], digest[UPD_SHA256_SIZE];
-    struct upd_sha256 sha256, so_far;
-
-    make_pattern(pattern);
-    upd_sha256_init(&sha256);
-    upd_sha256_update(&sha256, pattern, 100);
-    so_far = sha256;
-    upd_sha256_final(&so_far, digest);
-    digest_of(pattern, 100, expected);
-    CHECK(memcmp(digest, expected, sizeof digest) == 0);
-    upd_sha256_update(&sha256, pattern + 100, PATTERN - 100);
-    upd_sha256_final(&sha256, digest);
-    digest_of(pattern, PATTERN, expected);
-    CHECK(memcmp(digest, expected, sizeof digest) == 0);
-}
+static const char a_million_letters[] =
+    "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0";
 
 static const struct {
     uint64_t before; /* bytes that the state claims to have seen: a multiple of 64 */
@@ -158,21 +43,9 @@ static const struct {
     {0x1FFFFFFFFFFFFFC0, "115c3c047b8887813e5ec9f6e68a8a658a06bcda0498cd13ffd6718353193e9e"},
 };
 
-static void test_the_length_has_64_bits(void)
-{
-    for (size_t i = 0; i < sizeof forged / sizeof forged[0]; i++) {
-        uint8_t digest[UPD_SHA256_SIZE];
-        struct upd_sha256 sha256;
+#include "digest_test.h"
 
-        upd_sha256_init(&sha256);
-        sha256.size = forged[i].before;
-        upd_sha256_update(&sha256, "abc", 3);
-        upd_sha256_final(&sha256, digest);
-        CHECK_THAT(forged[i].digest, hex_is(digest, sizeof digest, forged[i].digest));
-    }
-}
-
-/* The digest functions above run on whichever engine the CPU offers; this holds the two side by
+/* The digest tests run on whichever engine the CPU offers; this holds the two side by
  * side. */
 static void test_both_engines_agree(void)
 {
@@ -221,14 +94,7 @@ static void test_the_portable_engine_digests_every_length(void)
 
 int main(void)
 {
-    CHECK_RUN(test_published_messages);
-    CHECK_RUN(test_a_million_letters);
-    CHECK_RUN(test_every_length_to_200);
-    CHECK_RUN(test_every_split_gives_the_same_digest);
-    CHECK_RUN(test_every_piece_size_gives_the_same_digest);
-    CHECK_RUN(test_every_alignment_gives_the_same_digest);
-    CHECK_RUN(test_a_copy_of_the_state_finishes_by_itself);
-    CHECK_RUN(test_the_length_has_64_bits);
+    run_digest_tests();
     CHECK_RUN(test_both_engines_agree);
     CHECK_RUN(test_the_portable_engine_digests_every_length);
     check_end();
