@@ -684,7 +684,9 @@ static uint32_t follow_orders(struct upd_agent *agent)
     if (orders->is_known(ctx) &&
         (!agent->is_answered || agent->asking.report != UPD_REPORT_NOTHING)) {
         (void)is_answered(agent);
-        return 0;
+        if (order == UPD_ORDER_NONE) {
+            return 0;
+        }
     }
     if (order == UPD_ORDER_UPDATE && agent->state == UPD_AGENT_IDLE) {
         memcpy(agent->asking.wanted, version, sizeof agent->asking.wanted);
