@@ -233,6 +233,9 @@ static bool take_identity(struct upd_link *link, const char *line, uint32_t size
     if (!take_number(line, size, "status", &status) || status != 200) {
         return false;
     }
+    if (!json_find(line, size, "datetime", link->datetime, sizeof link->datetime)) {
+        link->datetime[0] = '\0';
+    }
     link->is_known = true;
     link->failures = 0;
     link->trouble = UPD_TROUBLE_NONE;

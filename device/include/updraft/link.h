@@ -14,7 +14,7 @@
  * grows and is random. Lines that are malformed or too long end the connection: who sends such is no
  * server.
  *
- * Cost: the struct, 180 bytes on lx106, and the buffer; stack below 500 bytes.
+ * Cost: the struct, 200 bytes on lx106, and the buffer; stack below 500 bytes.
  */
 #ifndef UPDRAFT_LINK_H
 #define UPDRAFT_LINK_H
@@ -41,7 +41,10 @@ struct upd_link_config {
     void *ctx;
 };
 
-/** The caller's memory. `trouble`, `failures` and `activated` are for reading. */
+/** Of a server's time of day, "2017-05-31 15:03:07", in the server's zone; updraftd's is UTC. */
+#define UPD_LINK_DATETIME 20u
+
+/** The caller's memory. `trouble`, `failures`, `activated` and `datetime` are for reading. */
 struct upd_link {
     enum upd_trouble trouble; /* why the last connection ended */
     uint32_t failures;        /* in a row */
@@ -68,6 +71,7 @@ struct upd_link {
     uint32_t heard_ms;
     uint32_t pause_ms;
     char version[UPD_VERSION_SIZE];
+    char datetime[UPD_LINK_DATETIME]; /* heard with the last answer to identify; "": not */
 };
 
 /** @param config  copied; not NULL; what it points to stays valid */
