@@ -8,6 +8,7 @@
 #define MAC_LOW 0x3FF00050u  /* the MAC address: its last byte on top, */
 #define MAC_HIGH 0x3FF00054u /* and the two before it */
 #define MICROSECONDS 0x3FF20C00u
+#define NOISE 0x3FF20E44u      /* another random word at each load */
 #define RTC_MEMORY 0x60001100u /* 64 words of the SDK, 128 words of the user */
 enum { RTC_WORDS = 192 };
 #define UART0_FIFO 0x60000000u
@@ -23,7 +24,8 @@ enum { STRAPPED_TO_FLASH = 3 };
 
 static uint32_t rtc[RTC_WORDS];
 static uint32_t pins;
-static uint32_t id; /* the last three bytes of the MAC address */
+static uint32_t id;                 /* the last three bytes of the MAC address */
+static uint32_t noise = 0x2545F491; /* goes on over restarts; the same from run to run */
 
 /* Levels that come later. */
 static struct change {
@@ -158,6 +160,14 @@ static uint32_t timer_count(void)
     return timer.start + (uint32_t)(bus_cycles >> divisor_bits[control >> 2 & 3]);
 }
 
+static uint32_t next_noise(void)
+{
+    noise ^= noise << 13;
+    noise ^= noise >> 17;
+    noise ^= noise << 5;
+    return noise;
+}
+
 bool mmio_load(uint32_t address, uint32_t *value)
 {
     if (!is_register(address)) {
@@ -174,6 +184,8 @@ bool mmio_load(uint32_t address, uint32_t *value)
         *value = id >> 8;
     } else if (address == MICROSECONDS) {
         *value = (uint32_t)(time_us() - restarted_us);
+    } else if (address == NOISE) {
+        *value = next_noise();
     } else if (address == GPIO_IN) {
         change_pins();
         *value = pins | (uint32_t)STRAPPED_TO_FLASH << 16;
