@@ -3,6 +3,8 @@
 #include "calendar.h"
 #include "text.h"
 
+enum { TRIAL_MS = 300000 }; /* for an image to reach its server */
+
 static void log_line(const struct application *application, const char *one, const char *two,
                      const char *three, const char *four)
 {
@@ -23,7 +25,7 @@ static const char *fall_row(enum upd_fall fall)
         [UPD_FALL_EXHAUSTED] = "3 starts, no confirm",
         [UPD_FALL_UNCONFIRMED] = "reset, no confirm",
         [UPD_FALL_DAMAGED] = "it did not verify",
-        [UPD_FALL_REFUSED] = "its self test failed",
+        [UPD_FALL_REFUSED] = "it gave itself up",
         [UPD_FALL_LOADER] = "the loader chose",
     };
     return (uint32_t)fall < sizeof rows / sizeof rows[0] ? rows[fall] : "unknown reason";
@@ -84,8 +86,9 @@ static void describe_boot(struct application *application, struct clock_config *
     config->fallen = application->fallen;
     config->fall = fall_row(view->fall);
     if (application->device_err != UPD_OK) {
-        log_line(application, "no updates: ", upd_err_text(application->device_err), "", "");
-    } else if (view->on_trial) {
+        return;
+    }
+    if (view->on_trial) {
         config->boot = passes_self_test(application) ? CLOCK_BOOT_TRIAL : CLOCK_BOOT_BROKEN;
         log_line(application, "on trial, start ", starts, " of 3", "");
     } else if (view->fall != UPD_FALL_NONE) {
@@ -98,17 +101,6 @@ static void describe_boot(struct application *application, struct clock_config *
     }
 }
 
-/* Images for other maps than that of 1 MiB say so in their names. */
-static void name_flavour(struct application *application)
-{
-    struct text text = text_on(application->flavour, sizeof application->flavour);
-
-    if (application->config.map != 2) {
-        text_add(&text, "-map");
-        text_number(&text, application->config.map, 1, ' ');
-    }
-}
-
 bool application_start(struct application *application, const struct application_port *port,
                        const struct application_config *config, uint32_t unix_s)
 {
@@ -118,13 +110,14 @@ bool application_start(struct application *application, const struct application
         .id = config->id,
         .retry_ms = 1000,
         .tries = 100,
-        .trial_ms = 300000,
+        .trial_ms = config->way->is_told ? UINT32_MAX : TRIAL_MS,
     };
 
     *application = (struct application){.port = *port, .config = *config};
     log_line(application, "clock ", config->version,
              config->slot == 1 ? " for user1" : " for user2", "");
-    if (!calendar_parse_interval(config->check_every, &clock.check_every_s)) {
+    if (!config->way->is_told &&
+        !calendar_parse_interval(config->check_every, &clock.check_every_s)) {
         log_line(application, "no interval: ", config->check_every,
                  "; there are no checks but at power up", "");
     }
@@ -135,18 +128,17 @@ bool application_start(struct application *application, const struct application
         return false;
     }
     describe_boot(application, &clock);
-    name_flavour(application);
-    const struct update_config update = {
-        .folder = "/",
-        .product = config->product,
-        .id = config->id,
-        .version = config->version,
-        .flavour = application->flavour,
-        .slot = config->slot == 1 ? 2 : 1,
-        .fallen = application->fallen,
-        .patience_ms = 15000,
-    };
-    update_init(&application->update, &update, port->net, &application->device);
+    if (application->device_err == UPD_OK) {
+        application->device_err = config->way->start(application);
+        /* What can never reach a server must not stay. */
+        if (application->device_err != UPD_OK && clock.boot == CLOCK_BOOT_TRIAL) {
+            clock.boot = CLOCK_BOOT_BROKEN;
+        }
+    }
+    if (application->device_err != UPD_OK) {
+        log_line(application, "no updates: ", upd_err_text(application->device_err), "", "");
+    }
+    application->is_broken = clock.boot == CLOCK_BOOT_BROKEN;
     clock_init(&application->clock, &clock);
     if (unix_s != 0) {
         clock_set_unix_s(&application->clock, unix_s);
@@ -154,10 +146,10 @@ bool application_start(struct application *application, const struct application
     return true;
 }
 
-static void begin_update(struct application *application, enum update_goal goal, uint32_t now_ms)
+static void begin_update(struct application *application, enum clock_action what, uint32_t now_ms)
 {
     if (application->device_err == UPD_OK) {
-        update_begin(&application->update, goal, now_ms);
+        application->config.way->begin(application, what, now_ms);
     } else {
         application->inputs.news = CLOCK_EVENT_REFUSED;
         application->inputs.trouble = "No update possible";
@@ -172,15 +164,14 @@ static void obey(struct application *application, enum clock_action action, uint
     case CLOCK_DO_NOTHING:
         break;
     case CLOCK_DO_PROBE:
-        begin_update(application, UPDATE_PROBE, now_ms);
-        break;
     case CLOCK_DO_CHECK:
-        begin_update(application, application->clock.by_hand ? UPDATE_ANYWAY : UPDATE_INSTALL,
-                     now_ms);
+        begin_update(application, action, now_ms);
         break;
     case CLOCK_DO_CONFIRM:
-        log_line(application, "confirmed: ", upd_err_text(upd_device_confirm(&application->device)),
-                 "", "");
+        if (!application->config.way->is_told) {
+            log_line(application,
+                     "confirmed: ", upd_err_text(upd_device_confirm(&application->device)), "", "");
+        }
         break;
     case CLOCK_DO_ROLL_BACK:
         log_line(application,
@@ -196,11 +187,8 @@ bool application_step(struct application *application, uint32_t now_ms, bool mod
     bool busy = false;
 
     application->inputs.mode_pressed = mode_pressed;
-    if (application->device_err == UPD_OK) {
-        busy = update_step(&application->update, now_ms, &application->inputs);
-    }
-    if (application->config.mute && application->view.on_trial) {
-        application->inputs.news = CLOCK_EVENT_NONE;
+    if (application->device_err == UPD_OK && !application->is_broken) {
+        busy = application->config.way->step(application, now_ms);
     }
     enum clock_action action = clock_step(&application->clock, now_ms, &application->inputs);
     application->inputs.news = CLOCK_EVENT_NONE;

@@ -103,28 +103,55 @@ static uint32_t days_until(uint32_t year, uint32_t month, uint32_t day)
            1 - DAYS_TO_1970;
 }
 
+/* hh:mm:ss */
+static bool take_time(const char **text, uint32_t *second_of_day)
+{
+    uint32_t hour, minute, second;
+
+    if (!take_digits(text, 2, &hour) || !take_text(text, ":") || !take_digits(text, 2, &minute) ||
+        !take_text(text, ":") || !take_digits(text, 2, &second)) {
+        return false;
+    }
+    *second_of_day = hour * HOUR + minute * MINUTE + second;
+    return hour <= 23 && minute <= 59 && second <= 59;
+}
+
+/* @return false: no such day, as the 31st of a month of 30 days */
+static bool find_day(uint32_t year, uint32_t month, uint32_t day, uint32_t *days)
+{
+    if (year < 1970 || year > 2105 || month < 1 || month > 12 || day == 0) {
+        return false;
+    }
+    *days = days_until(year, month, day);
+    return date_of(*days).month == month;
+}
+
+bool calendar_parse_plain(const char *text, uint32_t *unix_s)
+{
+    uint32_t day, month, year, second, days;
+
+    if (!take_digits(&text, 4, &year) || !take_text(&text, "-") || !take_digits(&text, 2, &month) ||
+        !take_text(&text, "-") || !take_digits(&text, 2, &day) || !take_text(&text, " ") ||
+        !take_time(&text, &second) || *text != '\0' || !find_day(year, month, day, &days)) {
+        return false;
+    }
+    *unix_s = days * DAY + second;
+    return true;
+}
+
 bool calendar_parse(const char *text, uint32_t *unix_s)
 {
-    uint32_t weekday, day, month, year, hour, minute, second;
+    uint32_t weekday, day, month, year, second, days;
 
     if (!take_name(&text, calendar_weekday_name, 0, 7, &weekday) || !take_text(&text, ", ") ||
         !take_digits(&text, 2, &day) || !take_text(&text, " ") ||
         !take_name(&text, calendar_month_name, 1, 13, &month) || !take_text(&text, " ") ||
-        !take_digits(&text, 4, &year) || !take_text(&text, " ") || !take_digits(&text, 2, &hour) ||
-        !take_text(&text, ":") || !take_digits(&text, 2, &minute) || !take_text(&text, ":") ||
-        !take_digits(&text, 2, &second) || !take_text(&text, " GMT") || *text != '\0') {
+        !take_digits(&text, 4, &year) || !take_text(&text, " ") || !take_time(&text, &second) ||
+        !take_text(&text, " GMT") || *text != '\0' || !find_day(year, month, day, &days) ||
+        date_of(days).weekday != weekday) {
         return false;
     }
-    if (year < 1970 || year > 2105 || day == 0 || hour > 23 || minute > 59 || second > 59) {
-        return false;
-    }
-    uint32_t days = days_until(year, month, day);
-    struct calendar back = date_of(days);
-    /* The 31st of a month of 30 days is another day; and a date knows its weekday. */
-    if (back.month != month || back.weekday != weekday) {
-        return false;
-    }
-    *unix_s = days * DAY + hour * HOUR + minute * MINUTE + second;
+    *unix_s = days * DAY + second;
     return true;
 }
 

@@ -29,6 +29,9 @@ const char *calendar_month_name(uint32_t month);
  */
 bool calendar_parse(const char *text, uint32_t *unix_s);
 
+/** The same for a date as Espressif's cloud writes it: "2026-11-21 02:57:35", taken for UTC. */
+bool calendar_parse_plain(const char *text, uint32_t *unix_s);
+
 /**
  * Read an interval: a number and a unit of s, min, h, d, w (weeks), mo (months of 30 days) or y
  * (years of 365 days): "10s", "2w", "3mo", "1y". "0" is never.

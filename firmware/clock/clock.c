@@ -1,4 +1,6 @@
 /*
+ * Asking a server for its version:
+ *
  *                    on trial             server answers
  *   STARTING -------------------> TESTING ---------------> CONFIRMED
  *      |  \  fallen                |   ^                       |
@@ -14,6 +16,12 @@
  *    v                                 |         v                    v
  *   FETCHING ---> VERIFYING ---> READY |       CHECKING <--------- CHOSEN
  *       `-------------`--- refused ----'
+ *
+ * With a cloud, which tells by itself:
+ *
+ *   CHECKING ------ linked ----> ONLINE ---> TIME         any that waits --- offered ---> FETCHING
+ *    |   ^                                                VERIFYING --- loaded ---> LOADED
+ *    '---' activated: ACTIVATED                           LOADED --- the cloud's word ---> READY
  */
 #include "clock.h"
 
@@ -26,12 +34,23 @@ enum { BOUNCE_MS = 30, HOLD_MS = 7000 };
 
 /* --- What each state shows ------------------------------------------------------------------- */
 
+/* Of "v1.0.0t45772(a)", a name of Espressif's, what people need: the product's number is no news. */
+static void add_version(struct text *text, const char *version)
+{
+    const uint32_t length = text_length(version);
+    const bool is_rom_name = length > 0 && version[length - 1] == ')';
+
+    for (uint32_t i = 0; i < length && !(is_rom_name && version[i] == 't'); i++) {
+        text_char(text, version[i]);
+    }
+}
+
 static void draw_version(struct display *display, const struct clock *clock)
 {
     char row[DISPLAY_COLUMNS + 1];
     struct text text = text_on(row, sizeof row);
 
-    text_add(&text, clock->config.version);
+    add_version(&text, clock->config.version);
     text_add(&text, " - ");
     text_add(&text, clock->config.id);
     display_row(display, 0, "Version Firmware:   ");
@@ -72,7 +91,7 @@ static void draw_fallen(struct display *display, const struct clock *clock)
     char row[DISPLAY_COLUMNS + 1];
     struct text text = text_on(row, sizeof row);
 
-    text_add(&text, clock->config.fallen[0] != '\0' ? clock->config.fallen : "Update");
+    add_version(&text, clock->config.fallen[0] != '\0' ? clock->config.fallen : "Update");
     text_add(&text, " given up:");
     draw_version(display, clock);
     display_row(display, 2, row);
@@ -144,6 +163,20 @@ static void draw_latest(struct display *display, const struct clock *clock)
     draw_arrows(display, 10);
 }
 
+static void draw_activated(struct display *display, const struct clock *clock)
+{
+    draw_version(display, clock);
+    display_row(display, 2, "Activated.");
+    draw_arrows(display, 10);
+}
+
+static void draw_online(struct display *display, const struct clock *clock)
+{
+    draw_version(display, clock);
+    display_row(display, 2, "Online.");
+    draw_arrows(display, 10);
+}
+
 static void draw_skipped(struct display *display, const struct clock *clock)
 {
     draw_version(display, clock);
@@ -157,7 +190,7 @@ static void draw_new_version(struct display *display, const struct clock *clock,
     struct text text = text_on(row, sizeof row);
 
     text_add(&text, what);
-    text_add(&text, clock->version);
+    add_version(&text, clock->version);
     draw_version(display, clock);
     display_row(display, 2, row);
 }
@@ -178,6 +211,12 @@ static void draw_verifying(struct display *display, const struct clock *clock)
 {
     draw_new_version(display, clock, "Verify: ");
     draw_arrows(display, 10);
+}
+
+static void draw_loaded(struct display *display, const struct clock *clock)
+{
+    draw_new_version(display, clock, "Have: ");
+    display_row(display, 3, "> Restart: waiting");
 }
 
 static void draw_ready(struct display *display, const struct clock *clock)
@@ -242,9 +281,9 @@ static void draw_time(struct display *display, const struct clock *clock)
         display_row(display, 1, "");
     }
     text_add(&text, "Version ");
-    text_add(&text, clock->config.version);
+    add_version(&text, clock->config.version);
     display_row(display, 2, row);
-    display_row(display, 3, "");
+    display_row(display, 3, clock->note);
     if (clock->check_at_s != UINT32_MAX) {
         text = text_on(row, sizeof row);
         text_add(&text, "Check in ");
@@ -286,9 +325,12 @@ static void draw_chosen(struct display *display, const struct clock *clock)
     X(CHECKING, checking, 0)                                                                       \
     X(WAITING, waiting, 0)                                                                         \
     X(LATEST, latest, 1500)                                                                        \
+    X(ACTIVATED, activated, 1500)                                                                  \
+    X(ONLINE, online, 1500)                                                                        \
     X(SKIPPED, skipped, 2000)                                                                      \
     X(FETCHING, fetching, 0)                                                                       \
     X(VERIFYING, verifying, 0)                                                                     \
+    X(LOADED, loaded, 0)                                                                           \
     X(READY, ready, 1500)                                                                          \
     X(RESTARTING, ready, 0)                                                                        \
     X(TIME, time, 0)                                                                               \
@@ -357,6 +399,27 @@ static const struct transition {
     {MODE, ON(HELD), CHOSEN, DO(NOTHING)},
     {MODE, ON(RELEASED), TIME, DO(NOTHING)},
     {CHOSEN, ON(TIMEOUT), CHECKING, DO(CHECK)},
+
+    /* With a cloud */
+    {CHECKING, ON(ACTIVATED), ACTIVATED, DO(NOTHING)},
+    {CHECKING, ON(LINKED), ONLINE, DO(NOTHING)},
+    {TESTING, ON(LINKED), CONFIRMED, DO(CONFIRM)},
+    {ACTIVATED, ON(TIMEOUT), CHECKING, DO(CHECK)},
+    {ONLINE, ON(TIMEOUT), TIME, DO(NOTHING)},
+    {FALLEN, ON(OFFERED), FETCHING, DO(NOTHING)},
+    {CONFIRMED, ON(OFFERED), FETCHING, DO(NOTHING)},
+    {WAITING, ON(OFFERED), FETCHING, DO(NOTHING)},
+    {ACTIVATED, ON(OFFERED), FETCHING, DO(NOTHING)},
+    {ONLINE, ON(OFFERED), FETCHING, DO(NOTHING)},
+    {SKIPPED, ON(OFFERED), FETCHING, DO(NOTHING)},
+    {TIME, ON(OFFERED), FETCHING, DO(NOTHING)},
+    {MODE, ON(OFFERED), FETCHING, DO(NOTHING)},
+    {CHOSEN, ON(OFFERED), FETCHING, DO(NOTHING)},
+    {ONLINE, ON(REFUSED), SKIPPED, DO(NOTHING)},
+    {TIME, ON(REFUSED), SKIPPED, DO(NOTHING)},
+    {VERIFYING, ON(LOADED), LOADED, DO(NOTHING)},
+    {LOADED, ON(READY), READY, DO(NOTHING)},
+    {LOADED, ON(REFUSED), SKIPPED, DO(NOTHING)},
 };
 
 static const struct transition *find(uint32_t from, enum clock_event on)
@@ -466,6 +529,7 @@ static void watch_button(struct clock *clock, bool pressed)
 static void take_news(struct clock *clock, const struct clock_inputs *inputs)
 {
     clock->percent = inputs->percent;
+    text_copy(clock->note, sizeof clock->note, inputs->note != NULL ? inputs->note : "");
     if (inputs->unix_s != 0) {
         clock_set_unix_s(clock, inputs->unix_s);
     }

@@ -46,7 +46,7 @@ struct clock_config {
     const char *fall;   /* FALLEN: why, in 20 characters */
 };
 
-/** X(NAME): what can happen. Those of the update come from outside, one at a step. */
+/** X(NAME): what can happen. Those of update and cloud come from outside, one at a step. */
 #define CLOCK_EVENTS(X)                                                                            \
     X(NONE)                                                                                        \
     /* of the update */                                                                            \
@@ -56,6 +56,10 @@ struct clock_config {
     X(READY)    /* the next reset starts it */                                                     \
     X(FAILED)   /* to try again may help */                                                        \
     X(REFUSED)  /* to try again does not help */                                                   \
+    /* of a cloud, which tells instead of being asked */                                           \
+    X(ACTIVATED) /* it knows this device from now on */                                            \
+    X(LINKED)    /* it is there, and knows what runs; what is on trial has confirmed itself */     \
+    X(LOADED)    /* the other image is in flash; the cloud says when it starts */                  \
     /* of the clock itself */                                                                      \
     X(ORDINARY)                                                                                    \
     X(TRIAL)                                                                                       \
@@ -83,6 +87,7 @@ struct clock_inputs {
     uint8_t percent;       /* of the download */
     const char *version;   /* OFFERED: which */
     const char *trouble;   /* FAILED, REFUSED: why, in 20 characters */
+    const char *note;      /* below the time, in 20 characters; NULL or "": nothing */
 };
 
 /** What the caller shall do. */
@@ -115,6 +120,7 @@ struct clock {
     uint8_t percent;
     char version[CLOCK_VERSION_SIZE];
     char trouble[CLOCK_TROUBLE_SIZE];
+    char note[CLOCK_TROUBLE_SIZE];
 };
 
 /** @param config  copied; its texts must stay valid */

@@ -83,28 +83,10 @@ static void give_up(struct update *update, struct clock_inputs *news, enum upd_e
 
 /* --- Asking ---------------------------------------------------------------------------------- */
 
-/* On an update server: who asks, and what runs. */
-static void path_of_product(const struct update *update, const char *file, struct text *path)
-{
-    text_add(path, "/");
-    text_add(path, update->config.product);
-    text_add(path, "/");
-    text_add(path, file);
-    text_add(path, "?serial=");
-    text_add(path, update->config.id);
-    text_add(path, "&version=");
-    text_add(path, update->config.version);
-    text_add(path, update->config.slot == 1 ? "&slot=user2" : "&slot=user1");
-}
-
 static void path_of_release(const struct update *update, char path[UPDATE_PATH_SIZE])
 {
     struct text text = text_on(path, UPDATE_PATH_SIZE);
 
-    if (update->config.product != NULL) {
-        path_of_product(update, "release.txt", &text);
-        return;
-    }
     text_add(&text, update->config.folder);
     text_add(&text, "release.txt");
 }
@@ -113,10 +95,6 @@ static void path_of_image(const struct update *update, char path[UPDATE_PATH_SIZ
 {
     struct text text = text_on(path, UPDATE_PATH_SIZE);
 
-    if (update->config.product != NULL) {
-        path_of_product(update, update->config.slot == 1 ? "user1.bin" : "user2.bin", &text);
-        return;
-    }
     text_add(&text, update->config.folder);
     text_add(&text, "clock-");
     text_add(&text, update->version);

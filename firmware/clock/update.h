@@ -6,10 +6,6 @@
  *     clock-1.0.1-user1.bin            the image for slot user1 of that version
  *     clock-1.0.1-user2.bin            and for slot user2 (the middle may hold the flash map)
  *
- * A clock that knows its product on an update server asks there for /PRODUCT/release.txt and
- * /PRODUCT/userN.bin, and says who it is and what it runs:
- * ?serial=ID&version=VERSION&slot=userN.
- *
  * A step does a bounded piece of work and never waits, so that the clock goes on meanwhile. What
  * breaks off is resumed, also after a power cut, when the server still has the same version; with a
  * server that ignores ranges, by skipping what is there.
@@ -31,8 +27,6 @@ enum { UPDATE_PIECE = 256 };     /* bytes that one step handles */
 
 struct update_config {
     const char *folder;   /* on the server, with its slashes: "/" */
-    const char *product;  /* instead of a folder: the name of the product; NULL: none */
-    const char *id;       /* with product: of the device */
     const char *version;  /* that runs */
     const char *flavour;  /* between version and slot in file names: "" or "-map6" */
     uint8_t slot;         /* that images are wanted for: 1 or 2 */

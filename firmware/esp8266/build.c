@@ -3,8 +3,11 @@
 const struct build build = {
     .version = CLOCK_VERSION,
     .check_every = CLOCK_CHECK_EVERY,
-#ifdef CLOCK_PRODUCT
-    .product = CLOCK_PRODUCT,
+#ifdef CLOCK_SERVER
+    .way = &application_cloud,
+    .server = CLOCK_SERVER,
+#else
+    .way = &application_files,
 #endif
     .slot = CLOCK_SLOT,
     .fault = CLOCK_FAULT,

@@ -4,6 +4,7 @@
 
 #include <stdint.h>
 
+#include "application.h"
 #include "label.h"
 
 /** What an image does wrong on purpose, to show that it is given up. */
@@ -17,8 +18,9 @@ enum fault {
 struct build {
     const char *version;
     const char *check_every; /* calendar_parse_interval() reads it */
-    const char *product;     /* on an update server; NULL: none */
-    uint8_t slot;            /* 1 user1, 2 user2 */
+    const struct application_way *way;
+    const char *server; /* with application_cloud */
+    uint8_t slot;       /* 1 user1, 2 user2 */
     uint8_t fault;
 };
 

@@ -1,5 +1,7 @@
 #include "chip.h"
 
+#include "text.h"
+
 #define FRC2_LOAD 0x60000620u
 #define FRC2_COUNT 0x60000624u
 #define FRC2_CONTROL 0x60000628u
@@ -7,6 +9,7 @@ enum { FRC2_ON = 0x80, FRC2_BY_256 = 0x08 };
 #define GPIO_IN 0x60000318u
 #define MAC_LOW 0x3FF00050u
 #define MAC_HIGH 0x3FF00054u
+#define MAC_VENDOR 0x3FF0005Cu
 /* In the user's half; in front of it the SDK and boot loaders of Arduino leave their notes. */
 #define KEPT_TIME 0x60001300u
 #define KEPT_MAGIC 0x636C6F63u
@@ -38,6 +41,27 @@ bool chip_button_is_pressed(void)
 uint32_t chip_id(void)
 {
     return (*chip_register(MAC_HIGH) & 0xFFFF) << 8 | *chip_register(MAC_LOW) >> 24;
+}
+
+/* The first half says which series the chip is of; from the third on it is stored. */
+static uint32_t vendor(void)
+{
+    static const uint32_t vendors[] = {0x18FE34, 0xACD074};
+    const uint32_t series = *chip_register(MAC_HIGH) >> 16 & 0xFF;
+
+    return series < sizeof vendors / sizeof vendors[0] ? vendors[series]
+                                                       : *chip_register(MAC_VENDOR) & 0xFFFFFF;
+}
+
+void chip_mac(char text[CHIP_MAC_SIZE])
+{
+    const uint32_t halves[] = {vendor(), chip_id()};
+    struct text mac = text_on(text, CHIP_MAC_SIZE);
+
+    for (uint32_t i = 0; i < 6; i++) {
+        text_add(&mac, i > 0 ? ":" : "");
+        text_hex(&mac, halves[i / 3] >> (16 - 8 * (i % 3)), 2);
+    }
 }
 
 void chip_keep_time(uint32_t unix_s)

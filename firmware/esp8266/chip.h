@@ -73,6 +73,16 @@ bool chip_button_is_pressed(void);
 /** The chip's number, 24 bits of its MAC address. */
 uint32_t chip_id(void);
 
+enum { CHIP_MAC_SIZE = 18 };
+/** The chip's MAC address, as text: "18:FE:34:C1:0C:33". */
+void chip_mac(char text[CHIP_MAC_SIZE]);
+
+/** 32 bits from the chip's noise. */
+static inline uint32_t chip_random(void)
+{
+    return *chip_register(0x3FF20E44);
+}
+
 /* --- RTC memory: kept over restarts, not over power cuts --- */
 
 /** Keep the time of day. */

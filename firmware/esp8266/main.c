@@ -17,8 +17,10 @@ struct machine {
     struct chip_flash flash;
     struct application application;
     struct display shown;
+    struct radio_wire images, orders;
     uint32_t kept_s;
     char id[7];
+    char mac[CHIP_MAC_SIZE];
 };
 
 void call_user_start1(void);
@@ -55,6 +57,12 @@ static bool window_shows(void *ctx, const struct label *label)
     return true;
 }
 
+static uint32_t random_bits(void *ctx)
+{
+    (void)ctx;
+    return chip_random();
+}
+
 static void show(struct machine *machine)
 {
     const struct clock *clock = &machine->application.clock;
@@ -78,6 +86,9 @@ static void start(struct machine *machine, uint8_t map)
     const struct application_port port = {
         .flash = &machine->flash.flash,
         .net = &radio_net,
+        .images = &machine->images.transport,
+        .orders = &machine->orders.transport,
+        .random = random_bits,
         .restart = restart,
         .log = print_line,
         .sees = window_shows,
@@ -86,7 +97,9 @@ static void start(struct machine *machine, uint8_t map)
         .version = build.version,
         .check_every = build.check_every,
         .id = machine->id,
-        .product = build.product,
+        .way = build.way,
+        .server = build.server,
+        .mac = machine->mac,
         .slot = build.slot,
         .map = map,
         .mute = build.fault == FAULT_MUTE,
@@ -94,6 +107,9 @@ static void start(struct machine *machine, uint8_t map)
 
     chip_start_time(&machine->time);
     text_hex(&id, chip_id(), 6);
+    chip_mac(machine->mac);
+    radio_wire_init(&machine->images, RADIO_IMAGES);
+    radio_wire_init(&machine->orders, RADIO_ORDERS);
     ets_printf("\n");
     (void)application_start(&machine->application, &port, &config, chip_kept_time());
 }

@@ -79,6 +79,34 @@ static void test_what_is_no_date_is_refused(void)
     }
 }
 
+static void test_plain_dates(void)
+{
+    static const struct {
+        const char *text;
+        bool valid;
+        uint32_t unix_s;
+    } rows[] = {
+        {"1970-01-01 00:00:01", true, 1},
+        {"2026-11-21 02:57:35", true, 1795229855},
+        {"2105-12-31 23:59:59", true, 4291747199u},
+        {"0001-01-01 08:05:57", false, 0}, /* how the cloud writes "never" */
+        {"2026-11-31 02:57:35", false, 0},
+        {"2026-13-21 02:57:35", false, 0},
+        {"2026-00-21 02:57:35", false, 0},
+        {"2026-11-21 24:57:35", false, 0},
+        {"2026-11-21T02:57:35", false, 0},
+        {"2026-11-21 02:57:35 ", false, 0},
+        {"2026-11-21 02:57", false, 0},
+        {"2106-01-01 00:00:00", false, 0},
+        {"", false, 0},
+    };
+    for (uint32_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        uint32_t unix_s = 77;
+        CHECK_THAT(rows[i].text, calendar_parse_plain(rows[i].text, &unix_s) == rows[i].valid);
+        CHECK_THAT(rows[i].text, unix_s == (rows[i].valid ? rows[i].unix_s : 77));
+    }
+}
+
 static void test_intervals(void)
 {
     static const struct {
@@ -124,6 +152,7 @@ int main(void)
     CHECK_RUN(test_known_dates);
     CHECK_RUN(test_every_day_until_2105);
     CHECK_RUN(test_what_is_no_date_is_refused);
+    CHECK_RUN(test_plain_dates);
     CHECK_RUN(test_intervals);
     check_end();
 }

@@ -460,14 +460,102 @@ static void test_a_fall_back_is_shown_with_its_reason(void)
     CHECK(took(&world, CLOCK_DO_CHECK));
 }
 
+/* --- With a cloud, which tells instead of being asked ------------------------------------------ */
+
+static struct world online_world(void)
+{
+    struct world world = new_world(CLOCK_BOOT_ORDINARY);
+
+    world.clock.config.check_every_s = 0;
+    world.inputs.note = "Online";
+    step(&world);
+    CHECK(took(&world, CLOCK_DO_CHECK));
+    tell(&world, CLOCK_EVENT_LINKED, "");
+    CHECK(shows(&world, "Online.", "> > > > > > > > > > "));
+    wait(&world, 1510);
+    CHECK(row_is(&world, 2, "Version 1.0.0") && row_is(&world, 3, "Online") && world.actions == 0);
+    return world;
+}
+
+static void test_an_activation_is_shown_and_then_the_link(void)
+{
+    struct world world = new_world(CLOCK_BOOT_ORDINARY);
+
+    step(&world);
+    CHECK(took(&world, CLOCK_DO_CHECK));
+    tell(&world, CLOCK_EVENT_ACTIVATED, "");
+    CHECK(shows(&world, "Activated.", "> > > > > > > > > > "));
+    wait(&world, 1510);
+    CHECK(took(&world, CLOCK_DO_CHECK));
+    tell(&world, CLOCK_EVENT_LINKED, "");
+    CHECK(shows(&world, "Online.", "> > > > > > > > > > "));
+}
+
+static void test_an_update_that_is_told_waits_for_the_word_to_restart(void)
+{
+    struct world world = online_world();
+
+    tell(&world, CLOCK_EVENT_OFFERED, "v1.0.1t45772(a)");
+    CHECK(shows(&world, "New: v1.0.1       0%", ""));
+    tell(&world, CLOCK_EVENT_RECEIVED, "");
+    CHECK(shows(&world, "Verify: v1.0.1", "> > > > > > > > > > "));
+    tell(&world, CLOCK_EVENT_LOADED, "");
+    wait(&world, 10 * MINUTE);
+    CHECK(shows(&world, "Have: v1.0.1", "> Restart: waiting") && world.actions == 0);
+    tell(&world, CLOCK_EVENT_READY, "");
+    CHECK(shows(&world, "Installed: v1.0.1", "> Restarting..."));
+    wait(&world, 1510);
+    CHECK(took(&world, CLOCK_DO_RESTART));
+}
+
+static void test_what_a_cloud_tells_at_a_bad_time_is_not_missed(void)
+{
+    struct world world = online_world();
+
+    world.inputs.mode_pressed = true;
+    wait(&world, SECOND);
+    CHECK(row_is(&world, 1, "Mode Selection"));
+    tell(&world, CLOCK_EVENT_OFFERED, "1.0.1");
+    CHECK(shows(&world, "New: 1.0.1        0%", ""));
+    tell(&world, CLOCK_EVENT_REFUSED, "KNOWN_BAD");
+    CHECK(shows(&world, "KNOWN_BAD", "> Skip updated...   "));
+    tell(&world, CLOCK_EVENT_OFFERED, "1.0.2");
+    CHECK(shows(&world, "New: 1.0.2        0%", ""));
+}
+
+static void test_an_image_on_trial_is_proven_by_its_link(void)
+{
+    struct world world = new_world(CLOCK_BOOT_TRIAL);
+
+    step(&world);
+    CHECK(took(&world, CLOCK_DO_PROBE));
+    tell(&world, CLOCK_EVENT_FAILED, "UNREACHABLE");
+    wait(&world, 1010);
+    CHECK(took(&world, CLOCK_DO_PROBE));
+    tell(&world, CLOCK_EVENT_LINKED, "");
+    CHECK(took(&world, CLOCK_DO_CONFIRM));
+    CHECK(shows(&world, "Update confirmed.", "> > > > > > > > > > "));
+
+    world = new_world(CLOCK_BOOT_TRIAL);
+    step(&world);
+    world.actions = 0;
+    tell(&world, CLOCK_EVENT_TRIAL_OVER, "");
+    CHECK(shows(&world, "Not confirmed.", "> Restarting..."));
+    wait(&world, 1510);
+    CHECK(took(&world, CLOCK_DO_RESTART));
+}
+
 /* Method: every event, in the state that each way leads to; nothing but the ways above asks for
  * anything, and texts of any length stay in their rows. */
 static void test_events_out_of_place_change_nothing(void)
 {
     static const char long_text[] = "a text that is much longer than twenty characters";
 
-    for (uint32_t event = CLOCK_EVENT_CURRENT; event <= CLOCK_EVENT_REFUSED; event++) {
+    for (uint32_t event = CLOCK_EVENT_CURRENT; event <= CLOCK_EVENT_LOADED; event++) {
         struct world world = idle_world(0);
+        if (event == CLOCK_EVENT_OFFERED || event == CLOCK_EVENT_REFUSED) {
+            continue; /* a cloud may say so at any time */
+        }
         tell(&world, (enum clock_event)event, long_text);
         CHECK(world.actions == 0 && row_is(&world, 2, "Version 1.0.0"));
     }
@@ -484,6 +572,10 @@ int main(void)
 {
     CHECK_RUN(test_power_up_checks_and_the_current_version_is_the_latest);
     CHECK_RUN(test_an_update_is_shown_from_its_offer_to_its_restart);
+    CHECK_RUN(test_an_activation_is_shown_and_then_the_link);
+    CHECK_RUN(test_an_update_that_is_told_waits_for_the_word_to_restart);
+    CHECK_RUN(test_what_a_cloud_tells_at_a_bad_time_is_not_missed);
+    CHECK_RUN(test_an_image_on_trial_is_proven_by_its_link);
     CHECK_RUN(test_failures_are_waited_for_a_hundred_times);
     CHECK_RUN(test_a_failure_in_the_middle_is_tried_again);
     CHECK_RUN(test_what_is_refused_is_not_tried_again);

@@ -168,6 +168,7 @@ static bool boot(struct host *host)
         .slot = end.address == UPD_USER1_ADDRESS ? 1 : 2,
         .map = map->number,
         .mute = host->options.mute,
+        .way = &application_files,
     };
     (void)application_start(&host->application, &port, &config, host->unix_s);
     return sim_flash_has_power(&host->flash);
