@@ -29,8 +29,8 @@ ROM = ROOT / "build/lx106/sim/rom/rom.elf"
 PTYPE = 45772
 OLD, NEW = f"v1.0.0t{PTYPE}(a)", f"v1.0.1t{PTYPE}(a)"
 PASSWORD = "a password for the demo"
-CUT_AT = 50     # percent of the download, at which power fails
-PATIENCE = 90   # seconds, for any one step
+CUT = "cut 150 BITS seed 1"    # power fails in this erase or program of the flash from the start: in the middle of the download
+PATIENCE = 180  # seconds, for any one step, on a machine that is busy and slow
 COLOUR = sys.stdout.isatty() and "NO_COLOR" not in os.environ
 
 
@@ -140,7 +140,8 @@ class Clock:
     """The emulated ESP8266, whose display is shown as it changes."""
 
     def __init__(self, flash, server):
-        self.chip = Emulator(flash, ROM, seconds=PATIENCE, radio=[f"127.0.0.1:{server.ports['http']}"], nanoseconds=8)
+        self.chip = Emulator(flash, ROM, seconds=PATIENCE, nanoseconds=8,
+                             radio=[f"127.0.0.1:{server.ports[name]}" for name in ("http", "link")])
 
     def __enter__(self):
         self.chip.__enter__()
@@ -149,14 +150,15 @@ class Clock:
     def __exit__(self, *error):
         self.chip.__exit__(*error)
 
-    def power_on(self):
-        self.chip.start("live survive")
+    def power_on(self, order=""):
+        self.chip.start(f"live survive {order}")
         self.shown, self.drawn = 0, False
 
-    def watch(self, what, ends, every=1):
-        """Show each `every`-th display until one of them makes `ends` true; it is the last one."""
-        deadline, seen = time.monotonic() + PATIENCE, 0
+    def watch(self, what, ends, every=1, until_dark=False):
+        """Show each `every`-th display until one of them makes `ends` true, or until power fails. @return the last one"""
+        deadline, seen, frame = time.monotonic() + PATIENCE, 0, ""
         while time.monotonic() < deadline:
+            is_dark = self.chip.has_ended()
             frames = displays(self.chip.console())
             for number, frame in enumerate(frames[self.shown:], self.shown):
                 last = ends(frame)
@@ -167,6 +169,12 @@ class Clock:
                 if last:
                     self.drawn = False
                     return frame
+            if is_dark:
+                run = self.chip.end()
+                if not until_dark or run.event != "cut":
+                    raise Failed(f"the clock ended ({run.event}) before: {what}\n{run.console[-2000:]}")
+                self.drawn = False
+                return frame
             time.sleep(0.05)
         raise Failed(f"the clock did not show in {PATIENCE} seconds: {what}\n{self.chip.console()[-2000:]}")
 
@@ -176,6 +184,11 @@ class Clock:
             print(f"\033[{len(frame.splitlines())}A", end="")
         print(frame, end="", flush=True)
         self.drawn = COLOUR
+
+    def said(self, pattern):
+        """What it said last on its console that matches; None."""
+        found = re.findall(pattern, self.chip.console())
+        return found[-1] if found else None
 
     def power_off(self):
         return self.chip.halt()
@@ -191,21 +204,23 @@ def run_clock(server, timeline, folder, ask):
     shown("updraft", "product", "create", "smart-clock", "--chip", "esp8266", "--map", "2", "--ptype", PTYPE, "--consent",
           "ask_download")
     for version, name in ((OLD, "1.0.0"), (NEW, "1.0.1")):
-        shown("updraft", "release", "upload", "smart-clock", version, "--user1", FIRMWARE / f"clock-server-{name}-user1.bin",
-              "--user2", FIRMWARE / f"clock-server-{name}-user2.bin", quiet=True)
+        shown("updraft", "release", "upload", "smart-clock", version, "--user1", FIRMWARE / f"clock-cloud-{name}-user1.bin",
+              "--user2", FIRMWARE / f"clock-cloud-{name}-user2.bin", quiet=True)
     shown("updraft", "release", "set-current", "smart-clock", OLD, quiet=True)
 
-    timeline(f"an ESP8266 with updraft's boot loader and {OLD}, as it comes out of the factory")
-    flash = folder / "clock.bin"
+    timeline(f"an ESP8266 with updraft's boot loader, {OLD} and its own key, as it comes out of the factory")
+    flash, key = folder / "clock.bin", folder / "master_device_key.bin"
+    device = json.loads(shown("updraft", "device", "create", "smart-clock", "--serial", "C10C33", "-o", key, "--json", quiet=True))
     shown("updraft", "flash", "build", "--map", "2", "--boot", OUT / "boot/nonos.bin", "--user1",
-          FIRMWARE / "clock-server-1.0.0-user1.bin", "-o", flash)
-    device = json.loads(shown("updraft", "device", "create", "smart-clock", "--serial", "C10C33", "--json", quiet=True))
+          FIRMWARE / "clock-cloud-1.0.0-user1.bin", "--device-key", key, "-o", flash)
 
     with Clock(flash, server) as clock:
-        clock.power_on()
-        timeline("it starts, and asks the server for the first time")
-        clock.watch("the time", lambda frame: "is the latest" in frame)
+        clock.power_on(CUT)
+        timeline("it starts, and activates itself over its link")
+        clock.watch("activation", lambda frame: "Activated" in frame)
+        clock.watch("the time", lambda frame: "|Online  " in frame)
         wait_until("the server knows what runs", lambda: seen(server, device)["version"] == OLD)
+        timeline(f"activated; it is online, and runs {OLD}. Its owner claims it with the code from its box")
         owner = make_owner(server, device)
         timeline(f"{NEW} becomes the current release; the server asks the owner")
         shown("updraft", "release", "set-current", "smart-clock", NEW, quiet=True)
@@ -218,14 +233,18 @@ def run_clock(server, timeline, folder, ask):
             print(f"The owner sees: a new version is ready: {update['version']}. Now, tonight, no?  He says: now.")
             owner("POST", f"/api/v1/my/devices/{device['id']}/answer", {"update": update["update"], "answer": "now"})
         timeline("the clock downloads")
-        clock.watch("half of the download", lambda frame: percent_of(frame) >= CUT_AT, every=6)
-        clock.power_off()
-        timeline(f"power fails at {CUT_AT} % of the download")
+        last = clock.watch("power to fail", lambda frame: False, every=6, until_dark=True)
+        timeline(f"power fails at {percent_of(last)} % of the download, in the middle of a write")
         clock.power_on()
-        timeline("power is back: it goes on from where it was")
-        clock.watch("the restart", lambda frame: "Restarting" in frame or f"|{NEW}" in frame, every=6)
-        timeline("verified in flash; restarts into slot user2, on trial")
-        clock.watch("confirmed", lambda frame: f"|{NEW}" in frame and ("confirmed" in frame or "is the latest" in frame))
+        timeline("power is back")
+        clock.watch("the download", lambda frame: percent_of(frame) > 0)
+        there = int(clock.said(r"download from byte (\d+)"))
+        if there == 0:
+            raise Failed("the download began anew after the power cut")
+        timeline(f"it goes on from byte {there}: what is in flash is not sent again")
+        clock.watch("the restart", lambda frame: "Restarting" in frame, every=6)
+        timeline("verified in flash; the server lets it restart into slot user2, on trial")
+        clock.watch("confirmed", lambda frame: "|v1.0.1 -" in frame and "confirmed" in frame)
         wait_until("the server says that it is over", lambda: last_state(server, device) in ("confirmed", "running"))
         timeline(f"it reached the server with {NEW}: confirmed")
         clock.power_off()

@@ -167,6 +167,10 @@ class Emulator:
         self.printed += len(console)
         return Run(words[0], int(words[1], 16), console=console, **fields)
 
+    def has_ended(self):
+        """True when the present run has ended by itself: end() does not wait."""
+        return bool(select.select([self.reports], [], [], 0)[0])
+
     def boot(self, order=""):
         """Power on and wait until the run ends."""
         self.start(order)
