@@ -1,8 +1,9 @@
 #include "flash_ops.h"
 
 #include <updraft/bytes.h>
+#include <updraft/crc32.h>
 
-enum { CHUNK = 32, ZEROS = 64 };
+enum { CHUNK = 64, ZEROS = 64 };
 
 static enum upd_err noted(struct upd_device *device, uint32_t offset, enum upd_err err)
 {
@@ -31,14 +32,29 @@ enum upd_err upd_flash_erase(struct upd_device *device, uint32_t offset)
     return noted(device, offset, flash->erase(flash->ctx, offset));
 }
 
-enum upd_err upd_flash_program(struct upd_device *device, uint32_t offset, const void *data,
+enum upd_err upd_flash_crc32(struct upd_device *device, uint32_t offset, uint32_t size,
+                             uint32_t *crc32)
+{
+    uint8_t chunk[CHUNK];
+    enum upd_err err = UPD_OK;
+
+    while (err == UPD_OK && size > 0) {
+        uint32_t now = smaller(size, CHUNK);
+        err = upd_flash_read(device, offset, chunk, now);
+        *crc32 = upd_crc32(*crc32, chunk, now);
+        offset += now;
+        size -= now;
+    }
+    return err;
+}
+
+enum upd_err upd_flash_compare(struct upd_device *device, uint32_t offset, const void *data,
                                uint32_t size)
 {
-    const struct upd_flash *flash = device->flash;
     const uint8_t *wanted = data;
     uint8_t found[CHUNK];
+    enum upd_err err = UPD_OK;
 
-    enum upd_err err = noted(device, offset, flash->write(flash->ctx, offset, data, size));
     while (err == UPD_OK && size > 0) {
         uint32_t now = smaller(size, CHUNK);
         err = upd_flash_read(device, offset, found, now);
@@ -50,6 +66,16 @@ enum upd_err upd_flash_program(struct upd_device *device, uint32_t offset, const
         size -= now;
     }
     return err;
+}
+
+enum upd_err upd_flash_program(struct upd_device *device, uint32_t offset, const void *data,
+                               uint32_t size)
+{
+    const struct upd_flash *flash = device->flash;
+
+    size += (0u - size) & (flash->write_size - 1);
+    enum upd_err err = noted(device, offset, flash->write(flash->ctx, offset, data, size));
+    return err == UPD_OK ? upd_flash_compare(device, offset, data, size) : err;
 }
 
 static uint32_t ones(const uint8_t *bytes, uint32_t size)

@@ -19,8 +19,17 @@ UPD_MUST_CHECK enum upd_err upd_flash_read(struct upd_device *device, uint32_t o
  * upd_flash_program(). */
 UPD_MUST_CHECK enum upd_err upd_flash_erase(struct upd_device *device, uint32_t offset);
 
+/** Continue the CRC-32 of zlib, which the caller began, over `size` bytes. */
+UPD_MUST_CHECK enum upd_err upd_flash_crc32(struct upd_device *device, uint32_t offset,
+                                            uint32_t size, uint32_t *crc32);
+
+/** @return UPD_E_VERIFY  the flash does not hold `data`, `size` bytes */
+UPD_MUST_CHECK enum upd_err upd_flash_compare(struct upd_device *device, uint32_t offset,
+                                              const void *data, uint32_t size);
+
 /**
- * Program bytes, and read them back. Offset and size are multiples of the flash's write_size.
+ * Program bytes, and read them back. Offset is a multiple of the flash's write_size, and size is
+ * rounded up to one: what lies behind `data` is programmed too.
  *
  * @return UPD_E_VERIFY  the flash does not hold `data` afterwards
  */

@@ -261,19 +261,18 @@ enum upd_err upd_frame_progress(struct upd_device *device, uint32_t first, uint8
 
 enum upd_err upd_frame_advance(struct upd_device *device, uint32_t unit, uint8_t byte)
 {
-    uint32_t at = frame_offset(&device->frame) + upd_journal_progress_offset(unit);
     uint32_t write_size = device->flash->write_size;
-    uint32_t within = at % write_size;
+    uint32_t within = unit & (write_size - 1);
     uint8_t word[16];
 
     /* The flash is written in words: bytes before this one are there, those behind stay blank. */
     if (write_size > sizeof word) {
         return UPD_E_ARG;
     }
-    enum upd_err err = upd_flash_read(device, at - within, word, write_size);
+    enum upd_err err = upd_frame_progress(device, unit - within, word, write_size);
     if (err == UPD_OK) {
         word[within] &= byte;
-        err = upd_flash_program(device, at - within, word, write_size);
+        err = upd_frame_restore(device, unit - within, word, write_size);
     }
     return err;
 }
@@ -286,11 +285,8 @@ uint32_t upd_frame_progress_room(uint32_t first)
 enum upd_err upd_frame_restore(struct upd_device *device, uint32_t first, const uint8_t *bytes,
                                uint32_t count)
 {
-    uint32_t word = device->flash->write_size;
-
-    return upd_flash_program(device,
-                             frame_offset(&device->frame) + upd_journal_progress_offset(first),
-                             bytes, (count + word - 1) / word * word);
+    return upd_flash_program(
+        device, frame_offset(&device->frame) + upd_journal_progress_offset(first), bytes, count);
 }
 
 static uint32_t note_offset(const struct upd_device *device)

@@ -36,6 +36,15 @@ static enum upd_err fail(struct upd_writer *writer, enum upd_err err)
     return err;
 }
 
+static enum upd_err begun(struct upd_writer *writer, enum upd_err err)
+{
+    if (err != UPD_OK) {
+        return fail(writer, err);
+    }
+    writer->state = UPD_WRITER_OPEN;
+    return UPD_OK;
+}
+
 /* The download is worth nothing: nobody shall go on with it. */
 static enum upd_err give_up(struct upd_writer *writer, enum upd_err err)
 {
@@ -52,146 +61,80 @@ static uint32_t unit_size(const struct upd_writer *writer)
 
 /* --- Begin, resume ---------------------------------------------------------------------------- */
 
-static uint32_t size_of(const struct upd_update *update)
+/* Sectors that one byte of progress stands for. */
+static uint8_t stride_for(uint32_t size)
 {
-    return update->size == 0 ? UPD_SIZE_UNKNOWN : update->size;
+    uint32_t sectors = size / UPD_JOURNAL_SIZE;
+
+    return (uint8_t)((sectors + UPD_JOURNAL_PROGRESS_COUNT - 1) / UPD_JOURNAL_PROGRESS_COUNT);
 }
 
-static void make_validator(const struct upd_update *update, struct upd_journal_head *head)
+/* The frame of an update, but for the area. */
+static struct upd_journal_head make_head(const struct upd_writer *writer,
+                                         const struct upd_update *update, int8_t slot)
 {
+    struct upd_journal_head head = {.size = writer->size,
+                                    .slot = (uint8_t)slot,
+                                    .gzip = update->gzip,
+                                    .resumable =
+                                        update->validator != NULL && update->validator_size > 0};
     struct upd_sha256 sha256;
     uint8_t digest[UPD_SHA256_SIZE];
 
-    head->resumable = update->validator != NULL && update->validator_size > 0;
-    memset(head->validator, 0xFF, sizeof head->validator);
-    if (head->resumable) {
+    memset(digest, 0xFF, sizeof digest);
+    if (head.resumable) {
         upd_sha256_init(&sha256);
         upd_sha256_update(&sha256, update->validator, update->validator_size);
         upd_sha256_final(&sha256, digest);
-        memcpy(head->validator, digest, sizeof head->validator);
     }
-}
-
-/* Everything that is needed before the journal is touched. */
-static enum upd_err open(struct upd_writer *writer, struct upd_device *device,
-                         const struct upd_update *update, bool fresh, uint32_t *journal,
-                         uint8_t *slot)
-{
-    struct upd_image_options options = {.target = &device->target};
-    struct upd_view view;
-
-    enum upd_err err = device->scheme->view(device, &view);
-    if (err != UPD_OK) {
-        return err;
-    }
-    if (view.on_trial || view.pending) {
-        return UPD_E_STATE;
-    }
-    if (view.target == UPD_SLOT_NONE) {
-        return UPD_E_NOT_FOUND;
-    }
-    *slot = (uint8_t)view.target;
-    err = device->scheme->prepare(device, size_of(update), fresh, &writer->area, journal);
-    if (err != UPD_OK) {
-        return err;
-    }
-    if (!UPD_WRITER_WITH_MD5 && update->md5 != NULL) {
-        return UPD_E_ARG;
-    }
-    writer->device = device;
-    writer->size = size_of(update);
-    writer->md5 = update->md5;
-    writer->sha256 = update->sha256;
-    options.size = writer->size == UPD_SIZE_UNKNOWN ? 0 : writer->size;
-    return upd_image_begin(&writer->checker, &options);
-}
-
-/* The frame of this update: what is known of it, and where it goes. */
-static struct upd_journal_head make_head(const struct upd_writer *writer,
-                                         const struct upd_update *update, uint8_t slot)
-{
-    uint32_t sectors = writer->area.size / UPD_JOURNAL_SIZE;
-    struct upd_journal_head head = {
-        .offset = writer->area.offset,
-        .room = writer->area.size,
-        .size = writer->size,
-        .slot = slot,
-        .stride =
-            (uint8_t)((sectors + UPD_JOURNAL_PROGRESS_COUNT - 1) / UPD_JOURNAL_PROGRESS_COUNT),
-        .gzip = update->gzip,
-    };
-
-    make_validator(update, &head);
+    memcpy(head.validator, digest, sizeof head.validator);
     return head;
 }
 
-static void reset(struct upd_writer *writer)
+/* The interrupted update is this one, as far as can be told without touching the flash. */
+static enum upd_err compare_old(const struct upd_frame *frame, const struct upd_journal_head *head)
 {
-    memset(writer, 0, sizeof *writer);
-    writer->crc32 = UPD_CRC32_INIT;
+    const uint32_t over = UPD_MARKS_GIVEN_UP | UPD_MARK_BIT(UPD_MARK_CLOSED);
+    const struct upd_journal_head *old = &frame->head;
+
+    if (!upd_frame_exists(frame) || (frame->marks & over) != 0 || !old->resumable) {
+        return UPD_E_NOT_FOUND;
+    }
+    return head->resumable && old->size == head->size && old->gzip == head->gzip &&
+                   old->slot == head->slot &&
+                   memcmp(old->validator, head->validator, sizeof head->validator) == 0
+               ? UPD_OK
+               : UPD_E_CHANGED;
 }
 
-enum upd_err upd_writer_begin(struct upd_writer *writer, struct upd_device *device,
-                              const struct upd_update *update)
+/* The progress byte that a unit in flash ought to have. */
+static enum upd_err read_unit(struct upd_writer *writer, uint32_t unit, uint8_t *progress)
 {
-    uint32_t journal = 0;
-    uint8_t slot = 0;
+    uint32_t size = unit_size(writer);
+    uint32_t crc32 = UPD_CRC32_INIT;
+    enum upd_err err =
+        upd_flash_crc32(writer->device, writer->area.offset + unit * size, size, &crc32);
 
-    reset(writer);
-    device->trouble = UPD_SIZE_UNKNOWN;
-    enum upd_err err = open(writer, device, update, true, &journal, &slot);
-    if (err == UPD_OK) {
-        struct upd_journal_head head = make_head(writer, update, slot);
-        err = upd_frame_take(device, journal, &head);
-    }
-    if (err != UPD_OK) {
-        return fail(writer, err);
-    }
-    writer->state = UPD_WRITER_OPEN;
-    return UPD_OK;
-}
-
-/* Read one unit of the flash: its CRC-32, or through the image checker. */
-static enum upd_err read_unit(struct upd_writer *writer, uint32_t unit, bool check, uint32_t *crc32)
-{
-    uint32_t offset = writer->area.offset + unit * unit_size(writer);
-    uint8_t chunk[CHUNK];
-    enum upd_err err = UPD_OK;
-
-    *crc32 = UPD_CRC32_INIT;
-    for (uint32_t done = 0; done < unit_size(writer) && err == UPD_OK; done += CHUNK) {
-        err = upd_flash_read(writer->device, offset + done, chunk, CHUNK);
-        if (err == UPD_OK && check) {
-            err = upd_image_feed(&writer->checker, chunk, CHUNK);
-        } else if (err == UPD_OK) {
-            *crc32 = upd_crc32(*crc32, chunk, CHUNK);
-        }
-    }
+    *progress = upd_journal_progress_byte(crc32);
     return err;
 }
 
 /* Units from the first one on that are complete, as far as the old frame and the flash agree. */
-static enum upd_err find_kept(struct upd_writer *writer, bool gzip)
+static enum upd_err find_kept(struct upd_writer *writer)
 {
-    uint32_t limit = smaller(writer->size, writer->area.size) / unit_size(writer);
+    uint32_t limit = smaller(writer->size, writer->area.size);
+    uint32_t size = unit_size(writer);
 
-    for (uint32_t unit = 0; unit < limit; unit++) {
-        uint8_t progress;
-        uint32_t crc32;
+    for (uint32_t unit = 0; limit - writer->kept >= size; unit++) {
+        uint8_t progress, wanted;
         enum upd_err err = upd_frame_progress(writer->device, unit, &progress, 1);
         if (err == UPD_OK) {
-            err = read_unit(writer, unit, false, &crc32);
+            err = read_unit(writer, unit, &wanted);
         }
-        if (err != UPD_OK || progress != upd_journal_progress_byte(crc32)) {
+        if (err != UPD_OK || progress != wanted) {
             return err;
         }
-        if (!gzip) {
-            err = read_unit(writer, unit, true, &crc32);
-        }
-        if (err != UPD_OK) {
-            return err;
-        }
-        writer->kept = (unit + 1) * unit_size(writer);
+        writer->kept += size;
     }
     return UPD_OK;
 }
@@ -219,9 +162,7 @@ static enum upd_err keep_progress(struct upd_writer *writer)
         uint32_t count = smaller(units - first, upd_frame_progress_room(first));
         memset(writer->work.page, 0xFF, sizeof writer->work.page);
         for (uint32_t i = 0; i < count && err == UPD_OK; i++) {
-            uint32_t crc32;
-            err = read_unit(writer, first + i, false, &crc32);
-            writer->work.page[i] = upd_journal_progress_byte(crc32);
+            err = read_unit(writer, first + i, &writer->work.page[i]);
         }
         if (err == UPD_OK) {
             err = tolerate(writer,
@@ -232,74 +173,131 @@ static enum upd_err keep_progress(struct upd_writer *writer)
     return err;
 }
 
-/* The interrupted update is this one, as far as can be told without touching the flash. */
-static bool is_same(const struct upd_journal_head *old, const struct upd_update *update,
-                    const struct upd_view *view)
+/*
+ * Begin the image checker for an image of `size` bytes, if that is known, and the digests; and let
+ * the first bytes of the area, `there` of them, go through them as the flash holds them.
+ */
+static enum upd_err check(struct upd_writer *writer, uint32_t size, uint32_t there)
 {
-    struct upd_journal_head now;
+    struct upd_image_options options = {.target = &writer->device->target,
+                                        .size = size == UPD_SIZE_UNKNOWN ? 0 : size};
+    uint8_t chunk[CHUNK];
 
-    make_validator(update, &now);
-    return old->size == size_of(update) && old->gzip == update->gzip && old->slot == view->target &&
-           now.resumable && memcmp(old->validator, now.validator, sizeof now.validator) == 0;
+    writer->crc32 = UPD_CRC32_INIT;
+    if (UPD_WRITER_WITH_MD5) {
+        upd_md5_init(&writer->work.digest.md5);
+    }
+    upd_sha256_init(&writer->work.digest.sha256);
+    enum upd_err err = upd_image_begin(&writer->checker, &options);
+    for (uint32_t done = 0; done < there && err == UPD_OK;) {
+        uint32_t now = smaller(there - done, CHUNK);
+        err = upd_flash_read(writer->device, writer->area.offset + done, chunk, now);
+        if (err != UPD_OK) {
+            return err;
+        }
+        err = upd_image_feed(&writer->checker, chunk, now);
+        if (UPD_WRITER_WITH_MD5 && writer->md5 != NULL) {
+            upd_md5_update(&writer->work.digest.md5, chunk, now);
+        }
+        if (writer->sha256 != NULL) {
+            upd_sha256_update(&writer->work.digest.sha256, chunk, now);
+        }
+        if (done >= LOADER_PART) {
+            writer->crc32 = upd_crc32(writer->crc32, chunk, now);
+        }
+        done += now;
+    }
+    return err;
+}
+
+/* From the first byte, or where `from` is given from what an interrupted update left. */
+static enum upd_err start(struct upd_writer *writer, struct upd_device *device,
+                          const struct upd_update *update, uint32_t *from)
+{
+    const struct upd_journal_head *old = &device->frame.head;
+    bool armed = false;
+    uint32_t journal;
+    struct upd_view view;
+
+    memset(writer, 0, sizeof *writer);
+    writer->device = device;
+    writer->size = update->size == 0 ? UPD_SIZE_UNKNOWN : update->size;
+    writer->md5 = update->md5;
+    writer->sha256 = update->sha256;
+    device->trouble = UPD_SIZE_UNKNOWN;
+    enum upd_err err = device->scheme->view(device, &view);
+    if (err != UPD_OK) {
+        return err;
+    }
+    struct upd_journal_head head = make_head(writer, update, view.target);
+    if (from != NULL) {
+        err = compare_old(&device->frame, &head);
+        if (err != UPD_OK) {
+            return err;
+        }
+    }
+    if (view.on_trial || view.pending) {
+        return UPD_E_STATE;
+    }
+    if (view.target == UPD_SLOT_NONE) {
+        return UPD_E_NOT_FOUND;
+    }
+    if (!UPD_WRITER_WITH_MD5 && update->md5 != NULL) {
+        return UPD_E_ARG;
+    }
+    err = device->scheme->prepare(device, writer->size, from == NULL, &writer->area, &journal);
+    if (err != UPD_OK) {
+        return err;
+    }
+    if (from != NULL) {
+        if (old->offset != writer->area.offset || old->room != writer->area.size) {
+            return UPD_E_CHANGED;
+        }
+        err = find_kept(writer);
+    }
+    if (err == UPD_OK) {
+        err = check(writer, writer->size, update->gzip ? 0 : writer->kept);
+    }
+    if (err != UPD_OK) {
+        return from != NULL ? give_up(writer, err) : err;
+    }
+    writer->crc32 = UPD_CRC32_INIT;
+    /*
+     * Activation may have been cut when it had written already what selects the target, so that it
+     * reads as not there now, and as there later. That has to be gone before the target is touched.
+     */
+    if (from != NULL) {
+        err = upd_frame_any_armed(device, journal, &armed);
+    }
+    if (err == UPD_OK && armed) {
+        err = device->scheme->prepare(device, writer->size, true, &writer->area, &journal);
+    }
+    /* A cut may have torn the page of the progress: what is known goes into a new frame. */
+    if (err == UPD_OK) {
+        head.offset = writer->area.offset;
+        head.room = writer->area.size;
+        head.stride = stride_for(writer->area.size);
+        err = upd_frame_take(device, journal, &head);
+    }
+    return err == UPD_OK ? keep_progress(writer) : err;
+}
+
+enum upd_err upd_writer_begin(struct upd_writer *writer, struct upd_device *device,
+                              const struct upd_update *update)
+{
+    return begun(writer, start(writer, device, update, NULL));
 }
 
 enum upd_err upd_writer_resume(struct upd_writer *writer, struct upd_device *device,
                                const struct upd_update *update, uint32_t *from)
 {
-    const uint32_t over = UPD_MARKS_GIVEN_UP | UPD_MARK_BIT(UPD_MARK_CLOSED);
-    struct upd_view view;
-    uint32_t journal = 0;
-    uint8_t slot = 0;
-    bool armed;
+    enum upd_err err = begun(writer, start(writer, device, update, from));
 
-    reset(writer);
-    device->trouble = UPD_SIZE_UNKNOWN;
-    enum upd_err err = device->scheme->view(device, &view);
-    if (err != UPD_OK) {
-        return fail(writer, err);
-    }
-    if (!upd_frame_exists(&device->frame) || (device->frame.marks & over) != 0 ||
-        !device->frame.head.resumable) {
-        return fail(writer, UPD_E_NOT_FOUND);
-    }
-    struct upd_journal_head old = device->frame.head;
-    if (!is_same(&old, update, &view)) {
-        return fail(writer, UPD_E_CHANGED);
-    }
-    err = open(writer, device, update, false, &journal, &slot);
-    if (err != UPD_OK) {
-        return fail(writer, err);
-    }
-    struct upd_journal_head head = make_head(writer, update, slot);
-    if (old.offset != head.offset || old.room != head.room || old.stride != head.stride) {
-        return fail(writer, UPD_E_CHANGED);
-    }
-    err = find_kept(writer, update->gzip);
-    if (err != UPD_OK) {
-        return give_up(writer, err);
-    }
-    /*
-     * Activation may have been cut when it had written already what selects the target, so that it
-     * reads as not there now, and as there later. That has to be gone before the target is touched.
-     */
-    err = upd_frame_any_armed(device, journal, &armed);
-    if (err == UPD_OK && armed) {
-        err = device->scheme->prepare(device, size_of(update), true, &writer->area, &journal);
-    }
-    /* A cut may have torn the page of the progress: what is known goes into a new frame. */
     if (err == UPD_OK) {
-        err = upd_frame_take(device, journal, &head);
+        writer->written = update->gzip ? 0 : writer->kept;
+        *from = writer->written;
     }
-    if (err == UPD_OK) {
-        err = keep_progress(writer);
-    }
-    if (err != UPD_OK) {
-        return fail(writer, err);
-    }
-    writer->written = update->gzip ? 0 : writer->kept;
-    *from = writer->written;
-    writer->state = UPD_WRITER_OPEN;
-    return UPD_OK;
+    return err;
 }
 
 /* --- Bytes ------------------------------------------------------------------------------------ */
@@ -317,8 +315,7 @@ static enum upd_err program_page(struct upd_writer *writer, uint32_t size)
         err = upd_flash_erase(device, offset);
     }
     if (err == UPD_OK) {
-        uint32_t word = device->flash->write_size;
-        err = upd_flash_program(device, offset, writer->work.page, (size + word - 1) / word * word);
+        err = upd_flash_program(device, offset, writer->work.page, size);
     }
     if (err != UPD_OK) {
         return err;
@@ -335,22 +332,15 @@ static enum upd_err program_page(struct upd_writer *writer, uint32_t size)
 /* Bytes that are in flash already must be the same. */
 static enum upd_err compare(struct upd_writer *writer, const uint8_t *data, uint32_t size)
 {
-    uint8_t found[CHUNK];
+    enum upd_err err =
+        upd_flash_compare(writer->device, writer->area.offset + writer->written, data, size);
 
-    for (uint32_t done = 0; done < size;) {
-        uint32_t now = smaller(size - done, CHUNK);
-        enum upd_err err = upd_flash_read(writer->device,
-                                          writer->area.offset + writer->written + done, found, now);
-        if (err != UPD_OK) {
-            return err;
-        }
-        if (memcmp(found, data + done, now) != 0) {
-            return UPD_E_CHANGED;
-        }
-        done += now;
-    }
     writer->written += size;
-    return UPD_OK;
+    if (err == UPD_E_VERIFY) {
+        writer->device->trouble = UPD_SIZE_UNKNOWN;
+        err = UPD_E_CHANGED;
+    }
+    return err;
 }
 
 static enum upd_err store(struct upd_writer *writer, const uint8_t *data, uint32_t size)
@@ -400,36 +390,12 @@ static bool matches(const uint8_t *wanted, const uint8_t *digest, uint32_t size)
     return wanted == NULL || memcmp(wanted, digest, size) == 0;
 }
 
-/* Read the image from flash: through the checker, and for the digests that were given. */
+/* Check the image that the flash holds, and the digests that were given. */
 static enum upd_err verify(struct upd_writer *writer)
 {
-    struct upd_image_options options = {.target = &writer->device->target, .size = writer->written};
-    uint8_t chunk[CHUNK];
     uint8_t digest[UPD_SHA256_SIZE];
 
-    if (UPD_WRITER_WITH_MD5) {
-        upd_md5_init(&writer->work.digest.md5);
-    }
-    upd_sha256_init(&writer->work.digest.sha256);
-    enum upd_err err = upd_image_begin(&writer->checker, &options);
-    for (uint32_t done = 0; done < writer->written && err == UPD_OK;) {
-        uint32_t now = smaller(writer->written - done, CHUNK);
-        err = upd_flash_read(writer->device, writer->area.offset + done, chunk, now);
-        if (err != UPD_OK) {
-            return err;
-        }
-        err = upd_image_feed(&writer->checker, chunk, now);
-        if (UPD_WRITER_WITH_MD5 && writer->md5 != NULL) {
-            upd_md5_update(&writer->work.digest.md5, chunk, now);
-        }
-        if (writer->sha256 != NULL) {
-            upd_sha256_update(&writer->work.digest.sha256, chunk, now);
-        }
-        if (done >= LOADER_PART) {
-            writer->crc32 = upd_crc32(writer->crc32, chunk, now);
-        }
-        done += now;
-    }
+    enum upd_err err = check(writer, writer->written, writer->written);
     if (err == UPD_OK) {
         err = upd_image_end(&writer->checker);
     }
@@ -473,7 +439,6 @@ enum upd_err upd_writer_end(struct upd_writer *writer)
             return fail(writer, err);
         }
     }
-    writer->crc32 = UPD_CRC32_INIT;
     err = is_protected(writer) ? verify(writer) : UPD_E_AUTH;
     if (err != UPD_OK) {
         return give_up(writer, err);
