@@ -87,16 +87,6 @@ static bool is_body(const uint8_t bytes[UPD_JOURNAL_BODY_SIZE], char letter)
            upd_get_le32(&bytes[BODY_CRC]) == upd_crc32(UPD_CRC32_INIT, bytes, BODY_CRC);
 }
 
-static enum upd_err check(const uint8_t bytes[UPD_JOURNAL_BODY_SIZE], char letter)
-{
-    uint8_t all = 0xFF;
-
-    for (uint32_t i = 0; i < UPD_JOURNAL_BODY_SIZE; i++) {
-        all &= bytes[i];
-    }
-    return all == 0xFF ? UPD_E_NOT_FOUND : is_body(bytes, letter) ? UPD_OK : UPD_E_FORMAT;
-}
-
 void upd_journal_head_encode(const struct upd_journal_head *head,
                              uint8_t bytes[UPD_JOURNAL_BODY_SIZE])
 {
@@ -114,12 +104,7 @@ void upd_journal_head_encode(const struct upd_journal_head *head,
 enum upd_err upd_journal_head_decode(const uint8_t bytes[UPD_JOURNAL_BODY_SIZE],
                                      struct upd_journal_head *head)
 {
-    enum upd_err err = check(bytes, 'J');
-
-    if (err != UPD_OK) {
-        return err;
-    }
-    if (bytes[5] == 0) {
+    if (!is_body(bytes, 'J') || bytes[5] == 0) {
         return UPD_E_FORMAT;
     }
     head->slot = bytes[3];
@@ -166,10 +151,8 @@ void upd_journal_note_encode(const struct upd_journal_note *note,
 enum upd_err upd_journal_note_decode(const uint8_t bytes[UPD_JOURNAL_BODY_SIZE],
                                      struct upd_journal_note *note)
 {
-    enum upd_err err = check(bytes, 'N');
-
-    if (err != UPD_OK) {
-        return err;
+    if (!is_body(bytes, 'N')) {
+        return UPD_E_FORMAT;
     }
     note->source = upd_get_le32(&bytes[8]);
     note->size = upd_get_le32(&bytes[12]);

@@ -87,15 +87,15 @@ static void test_a_note_comes_back_as_it_was_and_is_no_head(void)
     CHECK(upd_journal_note_decode(bytes, &out) == UPD_E_FORMAT);
 }
 
-static void test_blank_and_wiped_bodies_are_told_apart(void)
+static void test_blank_and_wiped_bodies_are_none(void)
 {
     struct upd_journal_head out = {.slot = 77};
     struct upd_journal_note nothing = {.source = 77};
     uint8_t bytes[BODY];
 
     memset(bytes, 0xFF, BODY);
-    CHECK(upd_journal_head_decode(bytes, &out) == UPD_E_NOT_FOUND);
-    CHECK(upd_journal_note_decode(bytes, &nothing) == UPD_E_NOT_FOUND);
+    CHECK(upd_journal_head_decode(bytes, &out) == UPD_E_FORMAT);
+    CHECK(upd_journal_note_decode(bytes, &nothing) == UPD_E_FORMAT);
     memset(bytes, 0, BODY);
     CHECK(upd_journal_head_decode(bytes, &out) == UPD_E_FORMAT);
     CHECK(upd_journal_note_decode(bytes, &nothing) == UPD_E_FORMAT);
@@ -253,7 +253,7 @@ int main(void)
     CHECK_RUN(test_a_head_has_the_bytes_of_the_format_page);
     CHECK_RUN(test_a_head_comes_back_as_it_was);
     CHECK_RUN(test_a_note_comes_back_as_it_was_and_is_no_head);
-    CHECK_RUN(test_blank_and_wiped_bodies_are_told_apart);
+    CHECK_RUN(test_blank_and_wiped_bodies_are_none);
     CHECK_RUN(test_a_head_of_another_version_or_stride_is_refused);
     CHECK_RUN(test_no_change_of_one_or_two_bits_leaves_a_body_valid);
     CHECK_RUN(test_the_cover_is_valid_only_whole);

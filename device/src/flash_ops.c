@@ -3,7 +3,7 @@
 #include <updraft/bytes.h>
 #include <updraft/crc32.h>
 
-enum { CHUNK = 64, ZEROS = 64 };
+enum { CHUNK = 64 };
 
 static enum upd_err noted(struct upd_device *device, uint32_t offset, enum upd_err err)
 {
@@ -11,6 +11,11 @@ static enum upd_err noted(struct upd_device *device, uint32_t offset, enum upd_e
         device->trouble = offset - offset % UPD_JOURNAL_SIZE;
     }
     return err;
+}
+
+enum upd_err upd_flash_trouble(struct upd_device *device, uint32_t offset)
+{
+    return noted(device, offset, UPD_E_VERIFY);
 }
 
 static uint32_t smaller(uint32_t one, uint32_t other)
@@ -59,7 +64,7 @@ enum upd_err upd_flash_compare(struct upd_device *device, uint32_t offset, const
         uint32_t now = smaller(size, CHUNK);
         err = upd_flash_read(device, offset, found, now);
         if (err == UPD_OK && memcmp(found, wanted, now) != 0) {
-            err = noted(device, offset, UPD_E_VERIFY);
+            err = upd_flash_trouble(device, offset);
         }
         offset += now;
         wanted += now;
@@ -78,36 +83,15 @@ enum upd_err upd_flash_program(struct upd_device *device, uint32_t offset, const
     return err == UPD_OK ? upd_flash_compare(device, offset, data, size) : err;
 }
 
-static uint32_t ones(const uint8_t *bytes, uint32_t size)
-{
-    uint32_t count = 0;
-
-    for (uint32_t i = 0; i < size; i++) {
-        for (uint32_t bits = bytes[i]; bits != 0; bits &= bits - 1) {
-            count++;
-        }
-    }
-    return count;
-}
-
-enum upd_err upd_flash_clear(struct upd_device *device, uint32_t offset, uint32_t size,
-                             uint32_t most_ones)
+enum upd_err upd_flash_clear(struct upd_device *device, uint32_t offset, uint32_t size)
 {
     const struct upd_flash *flash = device->flash;
-    uint8_t bytes[ZEROS];
-    uint32_t left = 0;
+    uint8_t zeros[CHUNK];
+    enum upd_err err = UPD_OK;
 
-    for (uint32_t done = 0; done < size; done += ZEROS) {
-        uint32_t now = smaller(size - done, ZEROS);
-        memset(bytes, 0, sizeof bytes);
-        enum upd_err err = flash->write(flash->ctx, offset + done, bytes, now);
-        if (err == UPD_OK) {
-            err = flash->read(flash->ctx, offset + done, bytes, now);
-        }
-        if (err != UPD_OK) {
-            return noted(device, offset, err);
-        }
-        left += ones(bytes, now);
+    memset(zeros, 0, sizeof zeros);
+    for (uint32_t done = 0; done < size && err == UPD_OK; done += CHUNK) {
+        err = flash->write(flash->ctx, offset + done, zeros, smaller(size - done, CHUNK));
     }
-    return noted(device, offset, left <= most_ones ? UPD_OK : UPD_E_VERIFY);
+    return noted(device, offset, err);
 }

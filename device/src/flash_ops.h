@@ -1,5 +1,5 @@
 /*
- * Flash as the engine uses it: every write is read back, and after an error device->trouble names
+ * Flash as the engine uses it: what is written is read back, and after an error device->trouble names
  * the sector. Private to device/.
  *
  * All functions return an error of the flash port as it is. Cost: 64 bytes of stack and the port's.
@@ -10,6 +10,9 @@
 #include <stdint.h>
 
 #include <updraft/scheme.h>
+
+/** Note that the flash does not hold at `offset` what it should; returns UPD_E_VERIFY. */
+enum upd_err upd_flash_trouble(struct upd_device *device, uint32_t offset);
 
 /** Read `size` bytes. */
 UPD_MUST_CHECK enum upd_err upd_flash_read(struct upd_device *device, uint32_t offset, void *data,
@@ -37,12 +40,10 @@ UPD_MUST_CHECK enum upd_err upd_flash_program(struct upd_device *device, uint32_
                                               const void *data, uint32_t size);
 
 /**
- * Program bytes to 0, for marks and to wipe: cells that a cut left unstable may stay so, and are
- * not an error; any other one that reads as 1 is.
- *
- * @param most_ones  bits that may read as 1 afterwards
+ * Program bytes to 0, for marks and to wipe. They are not read back: cells that a cut left unstable
+ * may stay so, and the caller asks what it wants to know of them.
  */
 UPD_MUST_CHECK enum upd_err upd_flash_clear(struct upd_device *device, uint32_t offset,
-                                            uint32_t size, uint32_t most_ones);
+                                            uint32_t size);
 
 #endif

@@ -4,13 +4,6 @@
 
 #include "flash_ops.h"
 
-/*
- * Cells that a cut left unstable stay so whatever is programmed, and a torn erase may leave half of
- * a body or of a mark like that. So what was just written is asked only whether it says what it
- * should: a wiped body that it is none, a mark that it is set.
- */
-enum { WIPED_ONES = 8 * UPD_JOURNAL_BODY_SIZE, MARK_ONES = 8 * UPD_JOURNAL_MARK_SIZE - 80 };
-
 static uint32_t frame_offset(const struct upd_frame *frame)
 {
     return frame->sector + upd_journal_frame_offset(frame->index);
@@ -118,41 +111,38 @@ enum upd_err upd_frame_write_cover(struct upd_device *device, uint32_t sector)
     return upd_flash_program(device, sector + UPD_JOURNAL_COVER_OFFSET, cover, sizeof cover);
 }
 
-/* Make what may look like a cover or a head look like none. */
-static enum upd_err wipe(struct upd_device *device, uint32_t sector, uint32_t place)
+/*
+ * Make what may look like a cover or a head look like none. Cells that a cut left unstable stay so
+ * whatever is programmed, and a torn erase may have left half of it like that: so it is not asked
+ * whether all of it is 0.
+ */
+static enum upd_err wipe(struct upd_device *device, uint32_t at)
 {
-    bool is_cover = place == UPD_JOURNAL_FRAMES;
-    uint32_t at = sector + (is_cover ? UPD_JOURNAL_COVER_OFFSET : upd_journal_frame_offset(place));
-    uint32_t size = is_cover ? UPD_JOURNAL_COVER_SIZE : UPD_JOURNAL_BODY_SIZE;
-    struct upd_journal_head head;
     uint8_t body[UPD_JOURNAL_BODY_SIZE];
     bool blank;
 
-    enum upd_err err = read_blank(device, at, size, &blank);
+    enum upd_err err = read_blank(device, at, sizeof body, &blank);
     if (err != UPD_OK || blank) {
         return err;
     }
-    err = upd_flash_clear(device, at, size, WIPED_ONES);
+    err = upd_flash_clear(device, at, sizeof body);
     if (err == UPD_OK) {
-        err = upd_flash_read(device, at, body, size);
+        err = upd_flash_read(device, at, body, sizeof body);
     }
-    if (err == UPD_OK && (is_cover ? upd_journal_cover_is_valid(body)
-                                   : upd_journal_head_decode(body, &head) == UPD_OK)) {
-        device->trouble = sector;
-        err = UPD_E_VERIFY;
+    if (err == UPD_OK && (upd_journal_cover_is_valid(body) || upd_journal_head_slot(body) >= 0)) {
+        err = upd_flash_trouble(device, at);
     }
     return err;
 }
 
 enum upd_err upd_frame_clear(struct upd_device *device, uint32_t sector)
 {
-    enum upd_err err = UPD_OK;
-
     device->frame.index = UPD_JOURNAL_FRAMES;
     device->frame.sector = sector;
     device->frame.marks = device->frame.sure = 0;
-    for (uint32_t place = UPD_JOURNAL_FRAMES + 1; place > 0 && err == UPD_OK; place--) {
-        err = wipe(device, sector, place - 1); /* the cover first */
+    enum upd_err err = wipe(device, sector + UPD_JOURNAL_COVER_OFFSET);
+    for (uint32_t frame = UPD_JOURNAL_FRAMES; frame > 0 && err == UPD_OK; frame--) {
+        err = wipe(device, sector + upd_journal_frame_offset(frame - 1));
     }
     if (err == UPD_OK) {
         err = upd_flash_erase(device, sector);
@@ -230,21 +220,25 @@ static enum upd_err check_frame(struct upd_device *device)
     if (upd_frame_exists(&device->frame)) {
         return UPD_OK;
     }
-    device->trouble = device->frame.sector;
-    return UPD_E_VERIFY;
+    return upd_flash_trouble(device, device->frame.sector);
 }
 
 enum upd_err upd_frame_mark(struct upd_device *device, enum upd_journal_mark mark)
 {
     struct upd_frame *frame = &device->frame;
+    uint32_t at = frame_offset(frame) + upd_journal_mark_offset(mark);
+    bool set;
+
     enum upd_err err = check_frame(device);
-
-    if (err != UPD_OK) {
-        return err;
+    if (err == UPD_OK) {
+        err = upd_flash_clear(device, at, UPD_JOURNAL_MARK_SIZE);
     }
-    err = upd_flash_clear(device, frame_offset(frame) + upd_journal_mark_offset(mark),
-                          UPD_JOURNAL_MARK_SIZE, MARK_ONES);
-
+    if (err == UPD_OK) {
+        err = read_mark(device, frame_offset(frame), mark, &set);
+    }
+    if (err == UPD_OK && !set) {
+        err = upd_flash_trouble(device, at);
+    }
     if (err == UPD_OK) {
         frame->marks |= (uint16_t)UPD_MARK_BIT(mark);
         frame->sure |= (uint16_t)UPD_MARK_BIT(mark);

@@ -90,7 +90,7 @@ UPD_MUST_CHECK enum upd_err upd_frame_restore(struct upd_device *device, uint32_
 /**
  * Read and write eboot's note of device->frame.
  *
- * @return UPD_E_NOT_FOUND, UPD_E_FORMAT  of the read: as upd_journal_note_decode()
+ * @return UPD_E_FORMAT  of the read: as upd_journal_note_decode()
  */
 UPD_MUST_CHECK enum upd_err upd_frame_read_note(struct upd_device *device,
                                                 struct upd_journal_note *note);

@@ -15,10 +15,6 @@
 #include "frame.h"
 
 enum { SECTOR = 4096, PAGE = UPD_JOURNAL_PAGE_SIZE };
-/* Bits that may read as 1 where a cut left unstable cells: of a mark, so that it still reads as
- * set; of what is wiped, all of them, and it is asked whether it still says what it said. */
-enum { MARK_ONES = 8 * UPD_JOURNAL_MARK_SIZE - 80 };
-#define WIPED_ONES(size) ((size)*8u)
 
 static uint32_t sector_of(const struct upd_device *device, uint32_t index)
 {
@@ -130,8 +126,8 @@ static enum upd_err program_seal(struct upd_device *device, uint8_t copy, uint32
     uint32_t sector = copy_sector(device, copy);
     uint8_t seal[UPD_SEAL_SIZE];
 
-    enum upd_err err = upd_flash_clear(device, sector + UPD_COPY_MARK_OFFSET(place),
-                                       UPD_JOURNAL_MARK_SIZE, WIPED_ONES(UPD_JOURNAL_MARK_SIZE));
+    enum upd_err err =
+        upd_flash_clear(device, sector + UPD_COPY_MARK_OFFSET(place), UPD_JOURNAL_MARK_SIZE);
     if (err == UPD_OK) {
         upd_copy_seal(seal);
         err = upd_flash_program(device, sector + UPD_COPY_SEAL_OFFSET(place), seal, sizeof seal);
@@ -156,7 +152,7 @@ static enum upd_err break_seal(struct upd_device *device, uint32_t offset)
     upd_copy_seal(whole);
     enum upd_err err = upd_flash_read(device, offset, seal, sizeof seal);
     if (err == UPD_OK && !is_all(seal, sizeof seal, 0)) {
-        err = upd_flash_clear(device, offset, sizeof seal, WIPED_ONES(sizeof seal));
+        err = upd_flash_clear(device, offset, sizeof seal);
         if (err == UPD_OK) {
             err = upd_flash_read(device, offset, seal, sizeof seal);
         }
@@ -245,7 +241,7 @@ static enum upd_err write_flag(struct upd_device *device, const struct upd_nonos
         if (row->size == 0) {
             err = upd_flash_erase(device, sector);
         } else if (row->data == UPD_FLAG_ZEROS) {
-            err = upd_flash_clear(device, offset, row->size, WIPED_ONES(row->size));
+            err = upd_flash_clear(device, offset, row->size);
         } else {
             err = upd_flash_program(device, offset, &bytes[row->data], row->size);
         }

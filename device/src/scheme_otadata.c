@@ -100,17 +100,15 @@ static enum upd_err forget_record(struct upd_device *device, const struct upd_ot
     if (upd_otadata_sequence(data->copy[copy]) == UINT32_MAX) {
         return UPD_OK;
     }
-    enum upd_err err =
-        upd_flash_clear(device, sector + UPD_OTADATA_CRC_OFFSET, CRC_SIZE, 8 * CRC_SIZE);
+    enum upd_err err = upd_flash_clear(device, sector + UPD_OTADATA_CRC_OFFSET, CRC_SIZE);
     if (err == UPD_OK) {
-        err = upd_flash_clear(device, sector, CRC_SIZE, 8 * CRC_SIZE); /* and the number */
+        err = upd_flash_clear(device, sector, CRC_SIZE); /* and the number */
     }
     if (err == UPD_OK) {
         err = upd_flash_read(device, sector, record, sizeof record);
     }
     if (err == UPD_OK && upd_otadata_crc_is_good(record)) {
-        device->trouble = sector;
-        err = UPD_E_VERIFY;
+        err = upd_flash_trouble(device, sector);
     }
     return err;
 }

@@ -141,8 +141,7 @@ void upd_journal_head_encode(const struct upd_journal_head *head,
 
 /**
  * @return UPD_OK
- * @return UPD_E_NOT_FOUND  all bytes are FF: never written
- * @return UPD_E_FORMAT     torn, wiped or of another version; *head is unchanged in both cases
+ * @return UPD_E_FORMAT  never written, torn, wiped or of another version; *head is unchanged
  */
 UPD_MUST_CHECK enum upd_err upd_journal_head_decode(const uint8_t bytes[UPD_JOURNAL_BODY_SIZE],
                                                     struct upd_journal_head *head);
