@@ -38,10 +38,10 @@ INDIRECT = "__indirect_call"
 # What is linked, compiled as docs/porting.md says for a small device. Scheme, kind of image, and the bytes that it may have; in a
 # build without -flto, and with it, which lets the compiler see all at once.
 LINKED = [
-    ("nonos", "NONOS", 16900, 14850),
-    ("otadata", "ESP32", 18350, 16950),
-    ("otadata", "RTOS", 17700, 16250),
-    ("eboot", "ARDUINO", 14350, 12950),
+    ("nonos", "NONOS", 16500, 14450),
+    ("otadata", "ESP32", 18000, 16560),
+    ("otadata", "RTOS", 17350, 15860),
+    ("eboot", "ARDUINO", 14000, 12450),
 ]
 OPTIMISE = ["-Os", "-flto", "-fno-tree-pre", "-fno-move-loop-invariants", "-fno-code-hoisting", "-fno-cse-follow-jumps", "-mno-target-align"]
 DEVICE_FLAGS = ["-std=c11", *OPTIMISE, "-ffreestanding", "-mlongcalls", "-mtext-section-literals", "-ffunction-sections",
