@@ -124,7 +124,7 @@ static bool identify(struct life *life)
 }
 
 /* NONOS: the Wi-Fi settings lie behind the boot block, and move with it from copy to copy. */
-static bool has_settings(struct life *life)
+bool life_has_settings(struct life *life)
 {
     uint32_t base = upd_flash_map_sysparam(life->setup->loader.of.nonos.map);
     const struct upd_flash *flash = &life->sim.flash;
@@ -471,7 +471,7 @@ enum end life_session(struct life *life)
     if (!life_boot(life, &end)) {
         return end;
     }
-    if (life->setup->scheme == NONOS && !has_settings(life)) {
+    if (life->setup->scheme == NONOS && !life_has_settings(life)) {
         return complain(life, &life->lost, "the settings are gone", 0);
     }
     end = run(life);

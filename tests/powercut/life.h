@@ -98,6 +98,9 @@ extern bool life_verbose;
 /** From a reset to the first instruction of an application; false: *end says why there is none. */
 bool life_boot(struct life *life, enum end *end);
 
+/** NONOS: true when the SDK finds its settings where the boot loader looks. */
+bool life_has_settings(struct life *life);
+
 /** From a reset to the next one. */
 enum end life_session(struct life *life);
 

@@ -14,6 +14,7 @@ static const struct verb {
     {"flips", verb_flips, "[all]  bits that turn by themselves"},
     {"faults", verb_faults, "every fault of a chip that has power"},
     {"liveness", verb_liveness, "power that goes every so many operations, for ever"},
+    {"mirror", verb_mirror, "what the vendors' SDKs and loaders make of cuts by themselves"},
     {"wear", verb_wear, "[UPDATES]  erases of ten thousand updates"},
     {"states", verb_states, "SETUP EVERY  the flash after every so many-th cut, for other loaders"},
     {"replay", verb_replay, "SETUP KIND OUTCOME OPERATION TEAR DRAW SEED  one of them"},

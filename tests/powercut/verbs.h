@@ -9,6 +9,7 @@ int verb_closure(int argc, char **argv);
 int verb_flips(int argc, char **argv);
 int verb_faults(int argc, char **argv);
 int verb_liveness(int argc, char **argv);
+int verb_mirror(int argc, char **argv);
 int verb_wear(int argc, char **argv);
 int verb_states(int argc, char **argv);
 int verb_replay(int argc, char **argv);
