@@ -6,7 +6,7 @@ import threading
 
 TOKEN = "secret-token"
 ITEM = {"id": "x_0123456789abcdef", "name": "Đèn số 1", "version": "1.0.0", "key": "0e8400e2", "state": "confirmed",
-        "device_key": "5" * 40, "sha256": "ab" * 32, "token": TOKEN, "offer": False, "told": True, "status": 200,
+        "device_key": "5" * 40, "sha256": "ab" * 32, "token": TOKEN, "offer": False, "path": "www/index.html", "told": True, "status": 200,
         "reason": {"code": "current", "text": "runs 1.0.0, which is current"},
         "rules": [{"rule": "blocked", "passed": True, "text": "the device is not blocked"},
                   {"rule": "current", "passed": False, "text": "something else runs"},
@@ -69,8 +69,16 @@ class FakeApi:
     @staticmethod
     def usual(method, path, _):
         last = path.split("?")[0].rsplit("/", 1)[-1]
-        if method == "GET" and last in ("products", "releases", "devices", "users", "members", "tokens", "updates"):
-            return 200, {"items": [ITEM], "next": None, "total": 1}
+        if method == "GET" and last in ("products", "releases", "devices", "users", "members", "tokens", "updates", "configs",
+                                        "resources", "audit"):
+            return 200, {"items": [{**ITEM, "what": "product.create"}], "next": None, "total": 1,
+                         "chain": {"ok": True, "checked": 1, "broken_at": None}}
+        if "/compare/" in path:
+            return 200, {"rows": [{"what": "size", "before": "1", "after": "2"}]}
+        if last == "paste":
+            return 200, {"steps": [{"title": "Sketch", "text": "#include <x>"}]}
+        if method == "GET" and path.startswith("/my/devices/"):
+            return 200, {**ITEM, "offer": {"update": "x_0123456789abcdef", "version": "2.0", "question": "download"}}
         return 200, ITEM
 
     def __enter__(self):

@@ -63,6 +63,7 @@ TABLE = {
     "GET " + PRODUCT + "/config": (SEES, None),
     "PUT " + PRODUCT + "/config": (DEVELOPS, {"a": 1}),
     "DELETE " + PRODUCT + "/config": ("204 204 403 403 404 404 401 401", None, "fresh"),
+    "GET " + PRODUCT + "/configs": (SEES, None),
     "GET " + PRODUCT + "/resources": (SEES, None),
     "PUT " + PRODUCT + "/resources/{path...}": (DEVELOPS, IMAGE),
     "DELETE " + PRODUCT + "/resources/{path...}": ("204 204 403 403 404 404 401 401", None, "fresh"),

@@ -780,6 +780,42 @@ def test_otadrive_configuration(fleet):
     assert fleet.ask(stock.otadrive("GET", f"config?{query}")).status == 404
 
 
+def test_otadrive_configuration_of_a_group(fleet):
+    """A device gets that of its group; the product's when the group has none or the device is in none."""
+    product, other = arduino(fleet, "otadrive"), arduino(fleet, "otadrive")
+    base = f"/api/v1/products/{product['id']}"
+    groups = {"kitchen": b'{"at": "kitchen"}', "bếp & nhà?": b'{ "at" : "b\xe1\xba\xbfp" }', "config": b'{"at": "a group of this name"}'}
+    devices = {group: fleet.device(product, serial=f"g{i}", group=group) for i, group in enumerate([*groups, "empty", ""])}
+    outside = fleet.device(other, serial="g0", group="kitchen")
+
+    def got(device, of=product, call="getconfig?"):
+        answer = fleet.ask(stock.otadrive("GET", f"{call}k={of['key']}&v=1.0&s={device['serial']}", text=True))
+        return answer.body if answer.status == 200 else answer.status
+
+    for group, text in groups.items():
+        status, _, body = fleet.call.raw("PUT", f"{base}/config?group={quote(group)}", text)
+        assert status == 200 and json.loads(body)["group"] == group
+    assert [got(devices[group]) for group in (*groups, "empty", "")] == [*groups.values(), 404, 404]
+    assert got(outside, other) == 404
+    status, _, body = fleet.call.raw("PUT", f"{base}/config", b'{"at": "anywhere"}')
+    assert status == 200 and json.loads(body)["group"] is None
+    assert [got(devices[group]) for group in (*groups, "empty", "")] == [*groups.values(), *[b'{"at": "anywhere"}'] * 2]
+    assert got(devices["kitchen"], call="config?plain&") == b"at=kitchen\n" and got(devices[""], call="config?plain&") == b"at=anywhere\n"
+    listed = fleet.call("GET", f"{base}/configs")["items"]
+    assert [row["group"] for row in listed] == [None, *groups]
+    assert fleet.call.raw("GET", f"{base}/config?group={quote('bếp & nhà?')}")[2] == groups["bếp & nhà?"]
+    # A device that is moved gets the other one; a group that loses its own gets the product's.
+    fleet.call("PATCH", f"/api/v1/devices/{devices['kitchen']['id']}", {"group": "config"})
+    assert got(devices["kitchen"]) == groups["config"]
+    fleet.call("DELETE", f"{base}/config?group=config")
+    assert got(devices["kitchen"]) == got(devices["config"]) == b'{"at": "anywhere"}'
+    for path, status in (("config?group=config", 404), ("config?group=", 422), ("config?group=" + "x" * 101, 422), ("config?group=%E2%80%8B", 422)):
+        assert fleet.call.raw("GET", f"{base}/{path}")[0] == status, path
+        assert fleet.call.raw("DELETE", f"{base}/{path}")[0] == status, path
+    assert fleet.call.raw("PUT", f"{base}/config?group=", b"{}")[0] == 422
+    assert [row["group"] for row in fleet.call("GET", f"{base}/configs")["items"]] == [None, "kitchen", "bếp & nhà?"]
+
+
 def test_otadrive_resources(fleet):
     product = arduino(fleet, "otadrive")
     query = f"k={product['key']}&v=1.0&s=78"

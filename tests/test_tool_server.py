@@ -4,14 +4,17 @@ Method: a server made for the purpose, which notes what it was asked and answers
 """
 import json
 import os
+import re
 import socket
 import stat
+import subprocess
 
 import pytest
 
 import conftest
 import images
 from fake_api import ITEM, TOKEN, FakeApi
+from test_server import find_server
 
 COMMANDS = conftest.Program(conftest.find_program())("help", "--json").json["commands"]
 
@@ -24,9 +27,12 @@ def api():
 
 @pytest.fixture
 def call(updraft, api, tmp_path):
-    """The tool with this server, in a home of its own."""
+    """The tool with this server, in a home of its own, with the files that its commands name."""
+    (tmp_path / "config.json").write_text('{"every": 30}')
+    (tmp_path / "password.txt").write_text("correct horse\n")
+
     def run(*words, **kwargs):
-        env = {"UPDRAFT_SERVER": api.url, "UPDRAFT_TOKEN": TOKEN, "HOME": str(tmp_path), "XDG_CONFIG_HOME": ""}
+        env = {"UPDRAFT_SERVER": api.url, "UPDRAFT_TOKEN": TOKEN, "HOME": str(tmp_path), "XDG_CONFIG_HOME": "", "TZ": "UTC"}
         env.update(kwargs.pop("env", {}))
         return updraft(*words, env=env, cwd=kwargs.pop("cwd", tmp_path), **kwargs)
     return run
@@ -58,6 +64,45 @@ REQUESTS = [
     (["device", "update", "d_1"], "POST", "/devices/d_1/update", {"downgrade": False}),
     (["device", "update", "--version", "1.0", "--downgrade", "d_1"], "POST", "/devices/d_1/update",
      {"downgrade": True, "version": "1.0"}),
+    (["device", "edit", "d_1", "--name", "Đèn", "--serial", "2", "--group", "", "--channel", "beta", "--variant", "v2"], "PATCH",
+     "/devices/d_1", {"name": "Đèn", "serial": "2", "group": "", "channel": "beta", "variant": "v2"}),
+    (["device", "delete", "d_1"], "DELETE", "/devices/d_1", b""),
+    (["device", "admit", "d_1"], "POST", "/devices/d_1/block", {"blocked": False}),
+    (["device", "unblock", "d_1"], "POST", "/devices/d_1/block", {"blocked": False}),
+    (["device", "block", "d_1"], "POST", "/devices/d_1/block", {"blocked": True}),
+    (["device", "claim", "7KQ2M9XA"], "POST", "/devices/claim", {"code": "7KQ2M9XA"}),
+    (["mine", "list"], "GET", "/my/devices", b""),
+    (["mine", "show", "d_1"], "GET", "/my/devices/d_1", b""),
+    (["mine", "reboot", "d_1"], "POST", "/my/devices/d_1/reboot", b""),
+    (["mine", "answer", "d_1", "tonight", "--update", "x_1"], "POST", "/my/devices/d_1/answer",
+     {"update": "x_1", "answer": "tonight", "offset": 0}),
+    (["update", "list", "--state", "failed", "--product", "lamp", "--device", "d_1", "--version", "1", "--reason", "crc"], "GET",
+     "/updates?limit=500&product=lamp&device=d_1&version=1&state=failed&reason=crc", b""),
+    (["update", "show", "x_1"], "GET", "/updates/x_1", b""),
+    (["update", "cancel", "x_1"], "DELETE", "/updates/x_1", b""),
+    (["product", "edit", "lamp", "--name", "light", "--reply-unknown", "304", "--reply-blocked", "404", "--strangers", "hold",
+      "--channel", "stable", "--channel", "beta", "--consent", "operator", "--map", "6"], "PATCH", "/products/lamp",
+     {"name": "light", "reply_unknown": 304, "reply_blocked": 404, "strangers": "hold", "channels": ["stable", "beta"],
+      "consent": "operator", "map": 6}),
+    (["product", "delete", "lamp"], "DELETE", "/products/lamp", b""),
+    (["product", "paste", "lamp"], "GET", "/products/lamp/paste", b""),
+    (["config", "show", "lamp"], "GET", "/products/lamp/config", b""),
+    (["config", "show", "lamp", "--group", "a b"], "GET", "/products/lamp/config?group=a%20b", b""),
+    (["config", "list", "lamp"], "GET", "/products/lamp/configs", b""),
+    (["config", "set", "lamp", "config.json", "--group", "bếp"], "PUT", "/products/lamp/config?group=b%E1%BA%BFp", {"every": 30}),
+    (["config", "remove", "lamp"], "DELETE", "/products/lamp/config", b""),
+    (["resource", "list", "lamp"], "GET", "/products/lamp/resources", b""),
+    (["resource", "put", "lamp", "/www/a b.html", "config.json"], "PUT", "/products/lamp/resources/www/a%20b.html", {"every": 30}),
+    (["resource", "remove", "lamp", "www//x"], "DELETE", "/products/lamp/resources/www/x", b""),
+    (["release", "compare", "lamp", "2.0", "1.0"], "GET", "/products/lamp/releases/2.0/compare/1.0", b""),
+    (["release", "download", "lamp", "2.0", "app", "-o", "out.bin"], "GET", "/products/lamp/releases/2.0/images/app", b""),
+    (["user", "show", "u_1"], "GET", "/users/u_1", b""),
+    (["user", "edit", "u_1", "--name", "an", "--role", "administrator", "--language", "vi", "--password-file", "password.txt",
+      "--old-password-file", "password.txt"], "PATCH", "/users/u_1",
+     {"name": "an", "role": "administrator", "language": "vi", "password": "correct horse", "old_password": "correct horse"}),
+    (["user", "delete", "u_1"], "DELETE", "/users/u_1", b""),
+    (["audit", "list"], "GET", "/audit?limit=500", b""),
+    (["audit", "check"], "GET", "/audit?limit=1", b""),
     (["device", "reboot", "d_1"], "POST", "/devices/d_1/reboot", b""),
     (["device", "decide", "d_1"], "GET", "/devices/d_1/decision", b""),
     (["device", "explain", "d_1"], "GET", "/devices/d_1/decision", b""),
@@ -77,7 +122,7 @@ REQUESTS = [
 
 @pytest.mark.parametrize("words, method, path, body", REQUESTS, ids=[" ".join(row[0][:2]) + str(i) for i, row in enumerate(REQUESTS)])
 def test_each_command_asks_for_what_it_says(call, api, words, method, path, body):
-    assert call(*words).out
+    assert call(*words).out or "-o" in words
     assert asked(api) == [(method, path, body)]
     assert api.asked[0][2]["Authorization"] == f"Bearer {TOKEN}"
     found = call(*words, "--json").json
@@ -86,8 +131,84 @@ def test_each_command_asks_for_what_it_says(call, api, words, method, path, body
 
 def test_every_command_of_a_server_is_asked_for_here():
     covered = {tuple(row[0][:2]) for row in REQUESTS} | {("release", "upload"), ("user", "create")}
-    groups = ("product", "member", "release", "device", "user", "token")
+    groups = ("product", "member", "release", "config", "resource", "device", "mine", "update", "user", "token", "audit")
     assert {(command["group"], command["name"]) for command in COMMANDS if command.get("group") in groups} == covered
+
+
+# What has no verb of its own, and why.
+WITHOUT = {
+    "POST /api/v1/setup": "is the page's; updraftd init prints a token",
+    "POST /api/v1/session": "is a browser's: programs have tokens", "GET /api/v1/session": "likewise", "DELETE /api/v1/session": "likewise",
+    "POST /api/v1/tokens/login": "login", "GET /api/v1/server": "overview", "GET /api/v1/overview": "overview",
+    "GET /api/v1/events": "events", "POST /api/v1/simulation": "is the demonstration's", "DELETE /api/v1/simulation": "likewise",
+    "GET /api/v1/openapi.json": "is for programmers",
+    "POST /api/v1/products/{product}/images": "release upload", "POST /api/v1/products/{product}/releases": "release upload",
+    "POST /api/v1/products/{product}/releases/{version}/stop": "is withdraw by another name",
+    "POST /api/v1/users": "user create",
+}
+
+
+def test_every_route_of_the_api_has_a_verb():
+    run = subprocess.run([find_server(), "routes", "--json"], check=True, stdout=subprocess.PIPE)
+    routes = [f"{row['method']} {row['path']}" for row in json.loads(run.stdout)["routes"]]
+    verbs = [f"{method} /api/v1{path.split('?')[0]}" for _, method, path, _ in REQUESTS]
+    patterns = {route: re.sub(r"\\{\w+\\}", "[^/]+", re.sub(r"\\{\w+\\.\\.\\.\\}", ".+", re.escape(route))) for route in routes}
+    assert set(WITHOUT) <= set(routes)
+    assert {route for route, pattern in patterns.items() if "/api/v1/" in route and
+            not any(re.fullmatch(pattern, verb) for verb in verbs)} - set(WITHOUT) == set()
+    assert {verb for verb in verbs if not any(re.fullmatch(pattern, verb) for pattern in patterns.values())} == set()
+
+
+@pytest.mark.parametrize("words", [["device", "edit", "d_1"], ["product", "edit", "p"], ["user", "edit", "u_1"]])
+def test_an_edit_that_changes_nothing_is_a_mistake(call, api, words):
+    assert "nothing to change" in call(*words, code=2).err and api.asked == []
+
+
+def test_an_answer_is_to_the_question_that_waits(call, api):
+    api.answers["/my/devices/d_1"] = 200, {"id": "d_1", "offer": {"update": "x_7", "version": "2.0", "question": "reboot"}}
+    call("mine", "answer", "d_1", "now")
+    assert asked(api)[1] == ("POST", "/my/devices/d_1/answer", {"update": "x_7", "answer": "now", "offset": 0})
+    api.answers["/my/devices/d_1"] = 200, {"id": "d_1", "offer": None}
+    result = call("mine", "answer", "d_1", "no", "--json", code=1)
+    assert result.json["problem"]["reason"] == "no_question" and len(api.asked) == 3
+
+
+def test_a_log_that_was_changed_fails(call, api):
+    api.answers["/audit?limit=1"] = 200, {"items": [], "next": None, "total": 9, "chain": {"ok": False, "checked": 9, "broken_at": 4}}
+    assert "line 4 is not what was written" in call("audit", "check", code=3).err
+    found = call("audit", "check", "--json", code=3).json
+    assert found["chain"]["broken_at"] == 4 and found["problem"]["reason"] == "broken"
+
+
+def test_the_whole_fleet_on_one_page(call, api):
+    api.answers["/server"] = 200, {"version": "1.2", "setup": True}
+    api.answers["/overview"] = 200, {"devices": 3, "online": 1, "versions": [], "attention": [{"kind": "new", "count": 2}]}
+    found = call("overview", "--json").json
+    assert (found["version"], found["devices"], found["attention"][0]["count"]) == ("1.2", 3, 2)
+    assert "devices          3" in call("overview").out
+
+
+def test_a_configuration_is_shown_as_it_was_given(call, api):
+    text = b'{ "a" :1,\n "b": [2] }'
+    api.answers["/products/lamp/config"] = 200, text
+    assert call("config", "show", "lamp").out == text.decode() + "\n"
+    assert call("config", "show", "lamp", "--json").json["config"] == {"a": 1, "b": [2]}
+
+
+def test_lines_to_paste_cannot_steer_a_terminal(call, api):
+    api.answers["/products/lamp/paste"] = 200, {"steps": [{"title": "Sketch", "text": "one\n  two \x1b[2J\n"}]}
+    assert call("product", "paste", "lamp").out == "# Sketch\none\n  two \\x1b[2J\n"
+    assert call("product", "paste", "lamp", "--json").json["steps"][0]["title"] == "Sketch"
+
+
+def test_an_image_is_written_to_the_byte(call, api, tmp_path):
+    image = bytes(range(256)) * 100
+    api.answers["/products/lamp/releases/1.0/images/app"] = 200, image
+    assert call("release", "download", "lamp", "1.0", "app", "-o", "a.bin", "--json").json["size"] == len(image)
+    assert (tmp_path / "a.bin").read_bytes() == image
+    api.answers["/products/lamp/releases/1.0/images/app"] = 404, {"error": {"code": "not_found", "message": "no such"}}
+    call("release", "download", "lamp", "1.0", "app", "-o", "b.bin", code=1)
+    assert not (tmp_path / "b.bin").exists()
 
 
 def test_what_is_shown(call):

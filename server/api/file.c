@@ -16,21 +16,6 @@ static json_t *show_file(const struct image *image)
                      show_time(image->created));
 }
 
-static void put(struct http_exchange *x, enum part part, const char *path)
-{
-    struct image *image = http_alloc(x, sizeof *image);
-    struct fleet_error error;
-    size_t size;
-    const char *body = http_body(x, &size);
-
-    if (!api_failed(x,
-                    fleet_file_put(api_fleet(x), api_actor(x), http_path(x, "product"), part, path,
-                                   body, size, image, &error),
-                    &error)) {
-        http_answer_json(x, 200, show_file(image));
-    }
-}
-
 static void take_away(struct http_exchange *x, enum part part, const char *path)
 {
     struct fleet_error error;
@@ -45,9 +30,50 @@ static void take_away(struct http_exchange *x, enum part part, const char *path)
 
 /* --- Configuration ---------------------------------------------------------------------------- */
 
+/* Whose configuration is asked for: the product's, or a group's. */
+struct whose {
+    enum part part;
+    const char *path, *group; /* NULL: the product's */
+};
+
+/* False: answered. */
+static bool read_whose(struct http_exchange *x, struct whose *whose)
+{
+    const char *group = http_query_plus(x, "group");
+
+    if (group == NULL) {
+        *whose = (struct whose){PART_CONFIG, config_path, NULL};
+        return true;
+    }
+    if (!fleet_name_good(group)) {
+        http_answer_error(x, 422, "bad_name", "group",
+                          "a group's name has 1 to 100 characters, and no control characters");
+        return false;
+    }
+    *whose = (struct whose){PART_GROUP_CONFIG, group, group};
+    return true;
+}
+
+static json_t *show_configuration(const struct image *image)
+{
+    return json_pack("{s:s?, s:s, s:s, s:I, s:o}", "group",
+                     image->part == PART_GROUP_CONFIG ? image->file : NULL, "sha256", image->sha256,
+                     "md5", image->md5, "size", (json_int_t)image->size, "changed",
+                     show_time(image->created));
+}
+
+struct finding {
+    const char *path;
+    struct image *image;
+};
+
 static void take(void *ctx, const struct image *image)
 {
-    *(struct image *)ctx = *image;
+    const struct finding *finding = ctx;
+
+    if (strcmp(image->file, finding->path) == 0) {
+        *finding->image = *image;
+    }
 }
 
 /* As it was given, blanks and all: devices get these very bytes. */
@@ -55,12 +81,17 @@ static void show_config(struct http_exchange *x)
 {
     struct image *image = http_alloc(x, sizeof *image);
     struct fleet_error error;
+    struct whose whose;
     int fd;
 
+    if (!read_whose(x, &whose)) {
+        return;
+    }
+    struct finding finding = {whose.path, image};
     image->no = 0;
     if (api_failed(x,
-                   fleet_file_list(api_fleet(x), api_actor(x), http_path(x, "product"), PART_CONFIG,
-                                   take, image, &error),
+                   fleet_file_list(api_fleet(x), api_actor(x), http_path(x, "product"), whose.part,
+                                   take, &finding, &error),
                    &error)) {
         return;
     }
@@ -78,23 +109,61 @@ static void show_config(struct http_exchange *x)
 
 static void put_config(struct http_exchange *x)
 {
+    struct image *image = http_alloc(x, sizeof *image);
+    struct fleet_error error;
+    struct whose whose;
     size_t size;
     const char *body = http_body(x, &size);
     json_error_t at;
-    json_t *json = json_loadb(body, size, JSON_REJECT_DUPLICATES, &at);
 
+    if (!read_whose(x, &whose)) {
+        return;
+    }
+    json_t *json = json_loadb(body, size, JSON_REJECT_DUPLICATES, &at);
     if (!json_is_object(json)) {
         http_answer_error(x, 422, "invalid", "config", "the configuration is no object of JSON%s%s",
                           json == NULL ? ": " : "", json == NULL ? at.text : "");
-    } else {
-        put(x, PART_CONFIG, config_path);
+    } else if (!api_failed(x,
+                           fleet_file_put(api_fleet(x), api_actor(x), http_path(x, "product"),
+                                          whose.part, whose.path, body, size, image, &error),
+                           &error)) {
+        http_answer_json(x, 200, show_configuration(image));
     }
     json_decref(json);
 }
 
 static void remove_config(struct http_exchange *x)
 {
-    take_away(x, PART_CONFIG, config_path);
+    struct whose whose;
+
+    if (read_whose(x, &whose)) {
+        take_away(x, whose.part, whose.path);
+    }
+}
+
+static void add_config(void *ctx, const struct image *image)
+{
+    json_array_append_new(ctx, show_configuration(image));
+}
+
+/* The product's own, then those of its groups. */
+static void list_configs(struct http_exchange *x)
+{
+    struct fleet_error error;
+    json_t *items = json_array();
+    static const enum part parts[] = {PART_CONFIG, PART_GROUP_CONFIG};
+
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+        if (api_failed(x,
+                       fleet_file_list(api_fleet(x), api_actor(x), http_path(x, "product"),
+                                       parts[i], add_config, items, &error),
+                       &error)) {
+            json_decref(items);
+            return;
+        }
+    }
+    const struct fleet_page page = {.total = (int64_t)json_array_size(items)};
+    api_answer_page(x, items, &page);
 }
 
 /* --- Resources -------------------------------------------------------------------------------- */
@@ -122,7 +191,17 @@ static void list_resources(struct http_exchange *x)
 
 static void put_resource(struct http_exchange *x)
 {
-    put(x, PART_RESOURCE, http_path(x, "path"));
+    struct image *image = http_alloc(x, sizeof *image);
+    struct fleet_error error;
+    size_t size;
+    const char *body = http_body(x, &size);
+
+    if (!api_failed(x,
+                    fleet_file_put(api_fleet(x), api_actor(x), http_path(x, "product"),
+                                   PART_RESOURCE, http_path(x, "path"), body, size, image, &error),
+                    &error)) {
+        http_answer_json(x, 200, show_file(image));
+    }
 }
 
 static void remove_resource(struct http_exchange *x)
@@ -132,9 +211,14 @@ static void remove_resource(struct http_exchange *x)
 
 #define ABOUT(name, text, answer, list)                                                            \
     static const struct api_about about_##name = {text, NULL, answer, list}
-ABOUT(config, "what OTAdrive's devices are configured with, as it was given", "", false);
-ABOUT(put_config, "configure OTAdrive's devices: the body is an object of JSON", "File", false);
-ABOUT(remove_config, "leave OTAdrive's devices without a configuration", NULL, false);
+ABOUT(config, "what OTAdrive's devices are configured with, as it was given; ?group= for a group's",
+      "", false);
+ABOUT(put_config,
+      "configure OTAdrive's devices: the body is an object of JSON; ?group= for those of a group",
+      "Config", false);
+ABOUT(remove_config, "leave OTAdrive's devices, or with ?group= a group, without a configuration",
+      NULL, false);
+ABOUT(configs, "the configuration of the product and those of groups", "Config", true);
 ABOUT(resources, "files that OTAdrive's devices keep beside the firmware", "File", true);
 ABOUT(put_resource, "put such a file: its bytes are the body", "File", false);
 ABOUT(remove_resource, "remove such a file", NULL, false);
@@ -146,6 +230,7 @@ const struct http_route api_file_routes[] = {
      &about_put_config},
     {HTTP_DELETE, PRODUCT "/config", HTTP_DEVELOPER, 0, 0, remove_config, NULL,
      &about_remove_config},
+    {HTTP_GET, PRODUCT "/configs", HTTP_VIEWER, 0, 0, list_configs, NULL, &about_configs},
     {HTTP_GET, PRODUCT "/resources", HTTP_VIEWER, 0, 0, list_resources, NULL, &about_resources},
     {HTTP_PUT, PRODUCT "/resources/{path...}", HTTP_DEVELOPER, 0, RESOURCE_MAX, put_resource, NULL,
      &about_put_resource},

@@ -3,8 +3,8 @@
  *
  *     GET, HEAD /DeviceApi/update      ?k=<product key>&v=<version>&s=<serial>      also in pieces,
  * by Range GET, POST /DeviceApi/alive       likewise: says what runs
- *     GET       /DeviceApi/getconfig   the product's configuration: JSON as it was given, or with
- *               /DeviceApi/config      `plain` lines of key=value
+ *     GET       /DeviceApi/getconfig   the configuration of the device's group, else of its product:
+ *               /DeviceApi/config      JSON as it was given, or with `plain` lines of key=value
  *     GET       /DeviceApi/resource/list?plain   lines of path, key, MD5 for each file
  *     GET       /DeviceApi/resource/get?fk=<file key>
  *
@@ -144,10 +144,10 @@ static void answer_lines(struct http_exchange *x, int fd)
     json_decref(config);
 }
 
-/* The file of the product that `is` finds. */
+/* The file of the product that has this key and this path. */
 struct search {
-    struct image image; /* no is 0 until it is found */
-    const char *key;    /* NULL: any */
+    struct image image;     /* no is 0 until it is found */
+    const char *key, *path; /* NULL: any */
 };
 
 static const char *file_key(const struct image *image)
@@ -159,29 +159,55 @@ static void find_file(void *ctx, const struct image *image)
 {
     struct search *search = ctx;
 
-    if (search->key == NULL || strcasecmp(search->key, file_key(image)) == 0) {
+    if ((search->key == NULL || strcasecmp(search->key, file_key(image)) == 0) &&
+        (search->path == NULL || strcmp(search->path, image->file) == 0)) {
         search->image = *image;
     }
 }
 
-/* Open it; -1: answered. */
-static int open_file(struct http_exchange *x, const struct product *product, enum part part,
+/* False: answered. Without such a file search->image.no stays 0. */
+static bool look_for(struct http_exchange *x, const struct product *product, enum part part,
                      struct search *search)
+{
+    const struct compat *compat = http_context(x);
+    struct fleet_error error;
+
+    if (fleet_file_list(compat_fleet(compat), &fleet_system, product->id, part, find_file, search,
+                        &error) == FLEET_OK) {
+        return true;
+    }
+    http_answer_empty(x, 500);
+    return false;
+}
+
+/* Open what was found; -1: answered. */
+static int open_file(struct http_exchange *x, const struct search *search)
 {
     const struct compat *compat = http_context(x);
     struct fleet_error error;
     int fd = -1;
 
-    if (fleet_file_list(compat_fleet(compat), &fleet_system, product->id, part, find_file, search,
-                        &error) != FLEET_OK) {
-        http_answer_empty(x, 500);
-    } else if (search->image.no == 0) {
+    if (search->image.no == 0) {
         http_answer_empty(x, 404);
     } else if (fleet_image_open(compat_fleet(compat), &fleet_system, &search->image, &fd, &error) !=
                FLEET_OK) {
         http_answer_empty(x, 500);
     }
     return fd;
+}
+
+/* That of the device's group, else that of its product. */
+static bool find_config(struct http_exchange *x, const struct fleet_answer *answer,
+                        struct search *search)
+{
+    const char *group = answer->device.family;
+
+    *search = (struct search){.path = group};
+    if (group[0] != '\0' && !look_for(x, &answer->product, PART_GROUP_CONFIG, search)) {
+        return false;
+    }
+    search->path = NULL;
+    return search->image.no != 0 || look_for(x, &answer->product, PART_CONFIG, search);
 }
 
 /* In one piece: the library reads what came together with the header, and no more. */
@@ -191,8 +217,8 @@ static void config(struct http_exchange *x)
     struct search *search = http_alloc(x, sizeof *search);
     int fd;
 
-    *search = (struct search){.key = NULL};
-    if (!is_admitted(x, answer) || (fd = open_file(x, &answer->product, PART_CONFIG, search)) < 0) {
+    if (!is_admitted(x, answer) || !find_config(x, answer, search) ||
+        (fd = open_file(x, search)) < 0) {
         return;
     }
     if (http_query(x, "plain") != NULL) {
@@ -267,7 +293,7 @@ static void get_resource(struct http_exchange *x)
         http_answer_empty(x, 404);
         return;
     }
-    if ((fd = open_file(x, &answer->product, PART_RESOURCE, search)) >= 0) {
+    if (look_for(x, &answer->product, PART_RESOURCE, search) && (fd = open_file(x, search)) >= 0) {
         const struct http_file file = {.fd = fd,
                                        .size = (uint64_t)search->image.size,
                                        .type = "application/octet-stream",

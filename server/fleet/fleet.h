@@ -188,8 +188,12 @@ enum fleet_status fleet_image_describe(struct fleet *fleet, const struct actor *
                                        const struct image *image, char *json, size_t room,
                                        struct fleet_error *error);
 
-/* --- Files beside the firmware: OTAdrive's configuration (one, path "config") and resources ---- */
+/* --- Files beside the firmware: OTAdrive's configuration (one, path "config"; one for each group, of
+ * which the path is the name) and resources ------------------------------------------------------ */
 
+/** Whether a text may be a name or a path: 1..100 characters without control characters, no blank at
+ * either end. */
+bool fleet_name_good(const char *text);
 /** Put a file in the place of the one with this path, if there is one. */
 enum fleet_status fleet_file_put(struct fleet *fleet, const struct actor *actor,
                                  const char *product, enum part part, const char *path,

@@ -82,8 +82,6 @@ void fleet_random_id(char prefix, char id[ID_SIZE]);
 void fleet_random_text(char *text, size_t count);
 void fleet_random_hex(char *text, size_t count);
 void fleet_sha256_hex(const char *text, char hex[HEX64_SIZE]);
-/** 1..100 characters without control characters, no blank at either end. */
-bool fleet_name_good(const char *text);
 /** 1..size-1 bytes, printable, no blanks: versions, channels, variants, serials. */
 bool fleet_word_good(const char *text, size_t size);
 /** Copy a text from outside, cut at `size`; control characters become "?". */

@@ -68,15 +68,17 @@ enum {
     X(BLOCKED, "blocked")                                                                          \
     X(DISABLED, "disabled")
 
-/* X(NAME, "word"): an image's part in a release; CONFIG and RESOURCE are OTAdrive's and in none:
- * what devices are configured with, and files that they keep beside the firmware. */
+/* X(NAME, "word"): an image's part in a release; those from CONFIG on are OTAdrive's and in none: what
+ * devices are configured with, files that they keep beside the firmware, and what a group of devices
+ * (named in `file`) is configured with instead. */
 #define PARTS(X)                                                                                   \
     X(APP, "app")                                                                                  \
     X(USER1, "user1")                                                                              \
     X(USER2, "user2")                                                                              \
     X(FILESYSTEM, "filesystem")                                                                    \
     X(CONFIG, "config")                                                                            \
-    X(RESOURCE, "resource")
+    X(RESOURCE, "resource")                                                                        \
+    X(GROUP_CONFIG, "group_config")
 
 /* X(NAME, "word"): how a device talks to us. */
 #define PROTOCOLS(X)                                                                               \
@@ -194,7 +196,7 @@ struct release {
     bool current;      /* of its channel */
 };
 
-enum { IMAGE_OF_PRODUCT = -1 }; /* CONFIG and RESOURCE: kept until they are removed */
+enum { IMAGE_OF_PRODUCT = -1 }; /* from CONFIG on: kept until they are removed */
 
 struct image {
     int64_t no;
@@ -205,8 +207,8 @@ struct image {
     char md5[HEX32_SIZE];         /* of the file */
     char payload_md5[HEX32_SIZE]; /* inflated and without signature: what a device computes */
     char variant[WORD_SIZE];      /* hardware variant; empty: any */
-    char file[NAME_SIZE];         /* name for GET /<product>/<file>.bin; path of a resource */
-    char marker_key[KEY_SIZE];    /* OTAdrive's marker, when the image has one */
+    char file[NAME_SIZE];      /* name for GET /<product>/<file>.bin; path of a resource; group */
+    char marker_key[KEY_SIZE]; /* OTAdrive's marker, when the image has one */
     char marker_version[VERSION_SIZE];
     int64_t size;         /* bytes of the file */
     int64_t payload_size; /* bytes once inflated */

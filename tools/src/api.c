@@ -475,7 +475,7 @@ static size_t give(char *data, size_t unit, size_t count, void *ctx)
     return got;
 }
 
-json_t *api_upload(struct api *api, char *path, const char *file)
+json_t *api_upload(struct api *api, const char *method, char *path, const char *file)
 {
     struct upload upload = {0};
     json_t *answer = NULL;
@@ -483,6 +483,7 @@ json_t *api_upload(struct api *api, char *path, const char *file)
     if (has_path(api, path) && input_open(api->call, file, &upload.input)) {
         struct curl_slist *headers = prepare(api, path, "application/octet-stream");
         curl_easy_setopt(api->curl, CURLOPT_POST, 1L);
+        curl_easy_setopt(api->curl, CURLOPT_CUSTOMREQUEST, method);
         curl_easy_setopt(api->curl, CURLOPT_READFUNCTION, give);
         curl_easy_setopt(api->curl, CURLOPT_READDATA, &upload);
         if (upload.input.sized) {

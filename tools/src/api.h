@@ -72,8 +72,8 @@ json_t *api_send(struct api *api, const char *method, char *path, json_t *body);
 /** As api_send() of GET, for an answer that is a file; the caller frees *data, also when false. */
 bool api_download(struct api *api, char *path, uint8_t **data, size_t *size);
 
-/** As api_send() of POST, with a file's bytes as the body and a progress line. */
-json_t *api_upload(struct api *api, char *path, const char *file);
+/** As api_send(), with a file's bytes as the body and a progress line. */
+json_t *api_upload(struct api *api, const char *method, char *path, const char *file);
 
 /** Called with each event of a stream; `data` is its JSON. False ends the stream. */
 typedef bool api_event(void *ctx, const char *id, const char *name, const char *data);

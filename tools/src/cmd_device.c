@@ -1,4 +1,4 @@
-/* updraft device create, list, show, update, decide, explain, reboot, rpc. */
+/* updraft device create, list, show, edit, admit, block, delete, claim, update, decide, explain, reboot, rpc. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +13,7 @@ struct arguments {
     struct server_options server;
     const char *product, *device;
     const char *serial, *name, *group, *mac, *key, *output;
-    const char *version, *state, *text, *action;
+    const char *version, *state, *text, *action, *code, *channel, *variant;
     struct words parameters;
     bool downgrade;
 };
@@ -177,7 +177,7 @@ static const struct option list_options[] = {
      .kind = VALUE_TEXT,
      .value = "STATE",
      .at = offsetof(struct arguments, state),
-     .help = "online, silent, updating, blocked, or the state of their update"},
+     .help = "online, silent, updating, new, blocked, or the state of their update"},
     {.name = "group",
      .kind = VALUE_TEXT,
      .value = "TEXT",
@@ -207,25 +207,12 @@ static enum exit_code list(struct call *call)
                    {"state", arguments->state},
                    {"group", arguments->group},
                    {"q", arguments->text}};
-    struct api *api = api_open(call, &arguments->server, false);
     char *path = api_path("/devices?limit=500");
 
-    if (api == NULL) {
-        free(path);
-        return api_failure(call);
+    for (size_t i = 0; i < sizeof filters / sizeof filters[0]; i++) {
+        path = add_query(path, filters[i].name, filters[i].value);
     }
-    for (size_t i = 0; i < sizeof filters / sizeof filters[0] && path != NULL; i++) {
-        char *value = filters[i].value != NULL ? api_path("%s", filters[i].value) : NULL;
-        char *longer = NULL;
-        if (value != NULL && asprintf(&longer, "%s&%s=%s", path, filters[i].name, value) >= 0) {
-            free(path);
-            path = longer;
-        }
-        free(value);
-    }
-    enum exit_code code = show_list(call, all_pages(api, call, path), "devices", columns);
-    api_close(api);
-    return code;
+    return ask_list(call, &arguments->server, path, "devices", columns);
 }
 
 /* --- one device ------------------------------------------------------------------------------- */
@@ -235,26 +222,99 @@ static enum exit_code send(struct call *call, const char *method, const char *fo
                            const struct column *rows)
 {
     const struct arguments *arguments = call->arguments;
-    struct api *api = api_open(call, &arguments->server, false);
-    char *path = NULL;
+    char *device = api_path("/devices/%s", arguments->device), *path = NULL;
 
-    if (api == NULL) {
-        json_decref(body);
-        return api_failure(call);
-    }
-    char *device = api_path("/devices/%s", arguments->device);
     if (device != NULL && asprintf(&path, "%s%s", device, format) < 0) {
         path = NULL;
     }
     free(device);
-    enum exit_code code = show_object(call, api_send(api, method, path, body), rows);
-    api_close(api);
-    return code;
+    return ask_object(call, &arguments->server, method, path, body, rows);
 }
 
 static enum exit_code show(struct call *call)
 {
     return send(call, "GET", "", NULL, lines);
+}
+
+static const struct option edit_options[] = {
+    {.name = "name",
+     .kind = VALUE_TEXT,
+     .value = "TEXT",
+     .at = offsetof(struct arguments, name),
+     .help = "what people call it"},
+    {.name = "serial",
+     .kind = VALUE_TEXT,
+     .value = "TEXT",
+     .at = offsetof(struct arguments, serial),
+     .help = "serial number, unique in the product"},
+    {.name = "group",
+     .kind = VALUE_TEXT,
+     .value = "TEXT",
+     .at = offsetof(struct arguments, group),
+     .help = "group of devices"},
+    {.name = "channel",
+     .kind = VALUE_TEXT,
+     .value = "CHANNEL",
+     .at = offsetof(struct arguments, channel),
+     .help = "which releases it gets"},
+    {.name = "variant",
+     .kind = VALUE_TEXT,
+     .value = "TEXT",
+     .at = offsetof(struct arguments, variant),
+     .help = "which hardware it is"},
+    SERVER_OPTIONS(struct arguments, server),
+    {0},
+};
+
+static enum exit_code edit(struct call *call)
+{
+    const struct arguments *arguments = call->arguments;
+    json_t *body = json_object();
+
+    set_text(body, "name", arguments->name);
+    set_text(body, "serial", arguments->serial);
+    set_text(body, "group", arguments->group);
+    set_text(body, "channel", arguments->channel);
+    set_text(body, "variant", arguments->variant);
+    if (json_object_size(body) == 0) {
+        json_decref(body);
+        return fail(call, EXIT_USAGE, "usage",
+                    "nothing to change: --name, --serial, --group, --channel or --variant");
+    }
+    return send(call, "PATCH", "", body, lines);
+}
+
+static enum exit_code delete (struct call *call) { return send(call, "DELETE", "", NULL, lines); }
+
+static enum exit_code block(struct call *call)
+{
+    return send(call, "POST", "/block", json_pack("{s:b}", "blocked", 1), lines);
+}
+
+/* The API has one order for both: from now on it is one of ours. */
+static enum exit_code admit(struct call *call)
+{
+    return send(call, "POST", "/block", json_pack("{s:b}", "blocked", 0), lines);
+}
+
+static enum exit_code unblock(struct call *call)
+{
+    return admit(call);
+}
+
+static const struct operand claim_operands[] = {
+    {.name = "CODE",
+     .kind = VALUE_TEXT,
+     .at = offsetof(struct arguments, code),
+     .help = "what came with the device, or stands on its page"},
+    {0},
+};
+
+static enum exit_code claim(struct call *call)
+{
+    const struct arguments *arguments = call->arguments;
+    return ask_object(call, &arguments->server, "POST", api_path("/devices/claim"),
+                      json_pack("{s:s}", "code", arguments->code), lines);
 }
 
 static const struct option update_options[] = {
@@ -368,6 +428,25 @@ static enum exit_code rpc(struct call *call)
 
 static const struct example show_examples[] = {
     {"updraft device show d_0123456789abcdef", "what it runs, and how its update goes"}, {0}};
+static const struct example edit_examples[] = {
+    {"updraft device edit d_0123456789abcdef --name 'Kitchen' --group testers",
+     "renamed and moved"},
+    {"updraft device edit d_0123456789abcdef --group ''", "in no group any more"},
+    {0},
+};
+static const struct example delete_examples[] = {
+    {"updraft device delete d_0123456789abcdef", "with its history"}, {0}};
+static const struct example block_examples[] = {
+    {"updraft device block d_0123456789abcdef", "gets nothing any more"}, {0}};
+static const struct example unblock_examples[] = {
+    {"updraft device unblock d_0123456789abcdef", "gets updates again"}, {0}};
+static const struct example admit_examples[] = {
+    {"updraft device list --state new", "who waits"},
+    {"updraft device admit d_0123456789abcdef", "one of ours"},
+    {0},
+};
+static const struct example claim_examples[] = {
+    {"updraft device claim 7KQ2M9XA", "yours: its questions come to you"}, {0}};
 static const struct example update_examples[] = {
     {"updraft device update d_0123456789abcdef", "to what is current"},
     {"updraft device update --version 1.0.0 --downgrade d_0123456789abcdef",
@@ -405,6 +484,25 @@ DEVICE_COMMAND(list, "list devices", "Those that you may see and that the filter
                list_options, NULL);
 DEVICE_COMMAND(show, "show a device", "What it is, what it runs, and the update that it is in.",
                options, device_operands);
+DEVICE_COMMAND(edit, "change a device",
+               "Only what is given changes; an empty text takes it away. The channel says which "
+               "releases it gets, the group which configuration.",
+               edit_options, device_operands);
+DEVICE_COMMAND(admit, "admit a device that registered itself",
+               "Devices of a product that holds strangers get nothing until somebody admits them.",
+               options, device_operands);
+DEVICE_COMMAND(block, "block a device",
+               "It gets the product's reply for blocked devices, and nothing else.", options,
+               device_operands);
+DEVICE_COMMAND(unblock, "let a blocked device in again", "The same as admit.", options,
+               device_operands);
+DEVICE_COMMAND(delete, "delete a device",
+               "With its history. A device that comes again is a stranger.", options,
+               device_operands);
+DEVICE_COMMAND(claim, "become the owner of a device",
+               "By the code that came with it. The owner is asked before updates, where the "
+               "product wants that.",
+               options, claim_operands);
 DEVICE_COMMAND(
     update, "order an update",
     "Goes out at once to a device that holds a link, else when it asks next. Asks nobody for consent.",

@@ -1,4 +1,4 @@
-/* updraft release upload, set-current, withdraw, list, show. */
+/* updraft release upload, set-current, withdraw, list, show, compare, download. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,7 +9,8 @@
 
 struct arguments {
     struct server_options server;
-    const char *product, *version;
+    const char *product, *version, *other, *output;
+    struct choice part;
     const char *user1, *user2, *app, *filesystem, *channel, *notes;
     bool current;
 };
@@ -105,8 +106,8 @@ static bool send_image(struct api *api, const struct arguments *arguments, const
     if (file == NULL) {
         return true;
     }
-    json_t *image =
-        api_upload(api, api_path("/products/%s/images?part=%s", arguments->product, part), file);
+    json_t *image = api_upload(
+        api, "POST", api_path("/products/%s/images?part=%s", arguments->product, part), file);
     json_t *digest = json_object_get(image, "sha256");
     if (digest != NULL) {
         json_object_set(images, part, digest);
@@ -172,20 +173,14 @@ const struct command release_upload_command = {
 static enum exit_code send(struct call *call, const char *method, const char *format)
 {
     const struct arguments *arguments = call->arguments;
-    struct api *api = api_open(call, &arguments->server, false);
-    char *base = NULL, *path = NULL;
+    char *base = api_path("/products/%s/releases/%s", arguments->product, arguments->version);
+    char *path = NULL;
 
-    if (api == NULL) {
-        return api_failure(call);
-    }
-    base = api_path("/products/%s/releases/%s", arguments->product, arguments->version);
     if (base != NULL && asprintf(&path, "%s%s", base, format) < 0) {
         path = NULL;
     }
     free(base);
-    enum exit_code code = show_object(call, api_send(api, method, path, NULL), lines);
-    api_close(api);
-    return code;
+    return ask_object(call, &arguments->server, method, path, NULL, lines);
 }
 
 static enum exit_code set_current(struct call *call)
@@ -206,15 +201,99 @@ static enum exit_code show(struct call *call)
 static enum exit_code list(struct call *call)
 {
     const struct arguments *arguments = call->arguments;
+    return ask_list(call, &arguments->server,
+                    api_path("/products/%s/releases?limit=500", arguments->product), "releases",
+                    columns);
+}
+
+static const struct operand compare_operands[] = {
+    PRODUCT_OPERAND,
+    {.name = "VERSION",
+     .kind = VALUE_TEXT,
+     .at = offsetof(struct arguments, version),
+     .help = "the release's version"},
+    {.name = "OTHER",
+     .kind = VALUE_TEXT,
+     .at = offsetof(struct arguments, other),
+     .help = "the version that it is compared with"},
+    {0},
+};
+
+/* The rows are a list without pages. */
+static enum exit_code compare(struct call *call)
+{
+    static const struct column difference[] = {
+        {"WHAT", "what"}, {"BEFORE", "before"}, {"AFTER", "after"}, {0}};
+    const struct arguments *arguments = call->arguments;
     struct api *api = api_open(call, &arguments->server, false);
 
     if (api == NULL) {
         return api_failure(call);
     }
-    char *path = api_path("/products/%s/releases?limit=500", arguments->product);
-    enum exit_code code = show_list(call, all_pages(api, call, path), "releases", columns);
+    json_t *found = api_send(api, "GET",
+                             api_path("/products/%s/releases/%s/compare/%s", arguments->product,
+                                      arguments->version, arguments->other),
+                             NULL);
+    json_t *rows = json_object_get(found, "rows");
+    json_t *page = rows != NULL ? json_pack("{s:O, s:I}", "items", rows, "total",
+                                            (json_int_t)json_array_size(rows))
+                                : NULL;
+    if (found != NULL && page == NULL) {
+        fail(call, EXIT_NETWORK, "server", "%s: answered with no list", api_server(api));
+    }
+    json_decref(found);
+    enum exit_code code = show_list(call, page, "rows", difference);
     api_close(api);
     return code;
+}
+
+static const char *const parts[] = {"app", "user1", "user2", "filesystem", NULL};
+static const struct operand download_operands[] = {
+    PRODUCT_OPERAND,
+    {.name = "VERSION",
+     .kind = VALUE_TEXT,
+     .at = offsetof(struct arguments, version),
+     .help = "the release's version"},
+    {.name = "PART",
+     .kind = VALUE_CHOICE,
+     .choices = parts,
+     .at = offsetof(struct arguments, part),
+     .help = "which of its images"},
+    {0},
+};
+static const struct option download_options[] = {
+    {.name = "output",
+     .letter = 'o',
+     .required = true,
+     .kind = VALUE_OUTPUT,
+     .value = "FILE",
+     .at = offsetof(struct arguments, output),
+     .help = "where to write it"},
+    SERVER_OPTIONS(struct arguments, server),
+    {0},
+};
+
+static enum exit_code download(struct call *call)
+{
+    const struct arguments *arguments = call->arguments;
+    struct api *api = api_open(call, &arguments->server, false);
+    uint8_t *data = NULL;
+    size_t size = 0;
+
+    if (api == NULL) {
+        return api_failure(call);
+    }
+    bool good = api_download(api,
+                             api_path("/products/%s/releases/%s/images/%s", arguments->product,
+                                      arguments->version, arguments->part.word),
+                             &data, &size) &&
+                output_store(call, arguments->output, data, size);
+    if (good && call->json != NULL) {
+        json_object_set_new(call->json, "size", json_integer((json_int_t)size));
+    }
+    free(data);
+    api_close(api);
+    return good ? EXIT_DONE : api_failure(call);
 }
 
 static const struct example current_examples[] = {
@@ -224,17 +303,21 @@ static const struct example withdraw_examples[] = {
     {"updraft release withdraw smart-clock 'v1.0.1t45772(a)'", "nobody gets it any more"}, {0}};
 static const struct example show_examples[] = {
     {"updraft release show smart-clock 'v1.0.1t45772(a)'", "how it goes out"}, {0}};
+static const struct example compare_examples[] = {
+    {"updraft release compare lamp 2.0.0 1.0.0", "what is new in 2.0.0"}, {0}};
+static const struct example download_examples[] = {
+    {"updraft release download lamp 2.0.0 app -o lamp.bin", "what devices get"}, {0}};
 static const struct example list_examples[] = {{"updraft release list smart-clock", "all of them"},
                                                {0}};
 
-#define RELEASE_COMMAND(id, word, what, about, rows, function)                                     \
+#define RELEASE_COMMAND(id, word, what, about, choices, rows, function)                            \
     const struct command release_##id##_command = {                                                \
         .group = "release",                                                                        \
         .name = word,                                                                              \
         .summary = what,                                                                           \
         .text = about,                                                                             \
         .examples = id##_examples,                                                                 \
-        .options = options,                                                                        \
+        .options = choices,                                                                        \
         .operands = rows,                                                                          \
         .json = true,                                                                              \
         .size = sizeof(struct arguments),                                                          \
@@ -242,12 +325,19 @@ static const struct example list_examples[] = {{"updraft release list smart-cloc
     }
 RELEASE_COMMAND(current, "set-current", "set a release as current in its channel",
                 "Devices of the channel are offered it from now on; linked devices are told.",
-                version_operands, set_current);
+                options, version_operands, set_current);
 RELEASE_COMMAND(
     withdraw, "withdraw", "withdraw a release",
     "It is offered to nobody any more; updates to it of which nothing was downloaded are cancelled.",
-    version_operands, withdraw);
+    options, version_operands, withdraw);
 RELEASE_COMMAND(show, "show", "show a release", "With its images, and its updates by state.",
-                version_operands, show);
+                options, version_operands, show);
 RELEASE_COMMAND(list, "list", "list releases",
-                "Of one product, in the order in which they were made.", product_operands, list);
+                "Of one product, in the order in which they were made.", options, product_operands,
+                list);
+RELEASE_COMMAND(compare, "compare", "say what differs between two releases",
+                "Of their images: chip, sizes, digests, what their headers say.", options,
+                compare_operands, compare);
+RELEASE_COMMAND(download, "download", "write an image of a release into a file",
+                "To the byte as it was uploaded and as devices get it.", download_options,
+                download_operands, download);

@@ -1,4 +1,4 @@
-/* updraft user, member, token, events. */
+/* updraft user, member, token, audit, overview, events. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +11,8 @@
 
 struct arguments {
     struct server_options server;
-    const char *name, *password_file, *product, *device, *after;
+    const char *name, *password_file, *old_password_file, *product, *device, *after, *rename,
+        *language;
     struct number days, count;
     struct choice role;
     bool administrator;
@@ -31,41 +32,29 @@ static const struct operand user_operands[] = NAME_OPERAND("USER", "the user's i
 static const struct operand token_name_operands[] = NAME_OPERAND("NAME", "what it is for");
 static const struct operand token_operands[] = NAME_OPERAND("TOKEN", "the token's id");
 
-/* Send one request and show one object. Takes over `path` and `body`. */
 static enum exit_code send(struct call *call, const char *method, char *path, json_t *body,
                            const struct column *rows)
 {
     const struct arguments *arguments = call->arguments;
-    struct api *api = api_open(call, &arguments->server, false);
-
-    if (api == NULL) {
-        free(path);
-        json_decref(body);
-        return api_failure(call);
-    }
-    enum exit_code code = show_object(call, api_send(api, method, path, body), rows);
-    api_close(api);
-    return code;
+    return ask_object(call, &arguments->server, method, path, body, rows);
 }
 
 static enum exit_code list(struct call *call, const char *path, const char *name,
                            const struct column *columns)
 {
     const struct arguments *arguments = call->arguments;
-    struct api *api = api_open(call, &arguments->server, false);
-
-    if (api == NULL) {
-        return api_failure(call);
-    }
-    enum exit_code code = show_list(call, all_pages(api, call, strdup(path)), name, columns);
-    api_close(api);
-    return code;
+    return ask_list(call, &arguments->server, strdup(path), name, columns);
 }
 
 /* --- Users ------------------------------------------------------------------------------------ */
 
-static const struct column user_lines[] = {
-    {"id", "id"}, {"name", "name"}, {"role", "role"}, {"last login", "last_login"}, {0}};
+static const struct column user_lines[] = {{"id", "id"},
+                                           {"name", "name"},
+                                           {"role", "role"},
+                                           {"language", "language"},
+                                           {"disabled", "disabled"},
+                                           {"last login", "last_login"},
+                                           {0}};
 static const struct column user_columns[] = {{"ID", "id"},
                                              {"NAME", "name"},
                                              {"ROLE", "role"},
@@ -87,27 +76,111 @@ static const struct option create_options[] = {
     {0},
 };
 
-static enum exit_code create_user(struct call *call)
+/* Add a password, from the first line of a file. False: reported. */
+static bool add_password(struct call *call, json_t *body, const char *name, const char *file)
 {
     enum { PASSWORD_LIMIT = 1024 };
-    const struct arguments *arguments = call->arguments;
     uint8_t *password;
     size_t size;
 
-    if (!input_load(call, arguments->password_file, PASSWORD_LIMIT, "a password", &password,
-                    &size)) {
-        return EXIT_FAILED;
+    if (!input_load(call, file, PASSWORD_LIMIT, "a password", &password, &size)) {
+        return false;
     }
     password[strcspn((char *)password, "\r\n")] = '\0';
-    json_t *body =
-        json_pack("{s:s, s:s, s:s}", "name", arguments->name, "password", (const char *)password,
-                  "role", arguments->administrator ? "administrator" : "none");
+    json_t *text = json_string((const char *)password);
     free(password);
-    if (body == NULL) {
-        return fail(call, EXIT_USAGE, "usage", "%s: the password is not text in UTF-8",
-                    arguments->password_file);
+    if (text == NULL) {
+        fail(call, EXIT_USAGE, "usage", "%s: the password is not text in UTF-8", file);
+        return false;
+    }
+    json_object_set_new(body, name, text);
+    return true;
+}
+
+static enum exit_code create_user(struct call *call)
+{
+    const struct arguments *arguments = call->arguments;
+    json_t *body = json_pack("{s:s, s:s}", "name", arguments->name, "role",
+                             arguments->administrator ? "administrator" : "none");
+
+    if (!add_password(call, body, "password", arguments->password_file)) {
+        json_decref(body);
+        return api_failure(call);
     }
     return send(call, "POST", api_path("/users"), body, user_lines);
+}
+
+static const char *const user_roles[] = {"administrator", "none", NULL};
+static const struct option edit_options[] = {
+    {.name = "name",
+     .kind = VALUE_TEXT,
+     .value = "NAME",
+     .at = offsetof(struct arguments, rename),
+     .help = "the name, for log-in"},
+    {.name = "password-file",
+     .kind = VALUE_INPUT,
+     .value = "FILE",
+     .at = offsetof(struct arguments, password_file),
+     .help = "a file with the new password in its first line, at least 10 characters"},
+    {.name = "old-password-file",
+     .kind = VALUE_INPUT,
+     .value = "FILE",
+     .at = offsetof(struct arguments, old_password_file),
+     .help = "a file with the present one: needed to change your own"},
+    {.name = "role",
+     .kind = VALUE_CHOICE,
+     .value = "ROLE",
+     .choices = user_roles,
+     .at = offsetof(struct arguments, role),
+     .help = "administrator, or none: what memberships say"},
+    {.name = "language",
+     .kind = VALUE_TEXT,
+     .value = "CODE",
+     .at = offsetof(struct arguments, language),
+     .help = "of the web page: en, vi, zh"},
+    SERVER_OPTIONS(struct arguments, server),
+    {0},
+};
+
+static enum exit_code edit_user(struct call *call)
+{
+    const struct arguments *arguments = call->arguments;
+    json_t *body = json_object();
+
+    if (arguments->rename != NULL) {
+        json_object_set_new(body, "name", json_string(arguments->rename));
+    }
+    if (arguments->role.word != NULL) {
+        json_object_set_new(body, "role", json_string(arguments->role.word));
+    }
+    if (arguments->language != NULL) {
+        json_object_set_new(body, "language", json_string(arguments->language));
+    }
+    if ((arguments->password_file != NULL &&
+         !add_password(call, body, "password", arguments->password_file)) ||
+        (arguments->old_password_file != NULL &&
+         !add_password(call, body, "old_password", arguments->old_password_file))) {
+        json_decref(body);
+        return api_failure(call);
+    }
+    if (json_object_size(body) == 0) {
+        json_decref(body);
+        return fail(call, EXIT_USAGE, "usage",
+                    "nothing to change: --name, --password-file, --role or --language");
+    }
+    return send(call, "PATCH", api_path("/users/%s", arguments->name), body, user_lines);
+}
+
+static enum exit_code show_user(struct call *call)
+{
+    const struct arguments *arguments = call->arguments;
+    return send(call, "GET", api_path("/users/%s", arguments->name), NULL, user_lines);
+}
+
+static enum exit_code delete_user(struct call *call)
+{
+    const struct arguments *arguments = call->arguments;
+    return send(call, "DELETE", api_path("/users/%s", arguments->name), NULL, user_lines);
 }
 
 static enum exit_code list_users(struct call *call)
@@ -229,6 +302,80 @@ static enum exit_code revoke_token(struct call *call)
     return send(call, "DELETE", api_path("/tokens/%s", arguments->name), NULL, token_lines);
 }
 
+/* --- The log of changes, and the whole server -------------------------------------------------- */
+
+static const struct column audit_columns[] = {
+    {"SEQ", "seq"},   {"TIME", "time"},     {"WHO", "who"},     {"WHAT", "what"},
+    {"ON", "object"}, {"BEFORE", "before"}, {"AFTER", "after"}, {0}};
+static const struct column chain_lines[] = {{"whole", "chain.ok"},
+                                            {"lines checked", "chain.checked"},
+                                            {"broken at", "chain.broken_at"},
+                                            {0}};
+static const struct column overview_lines[] = {{"version", "version"},
+                                               {"started", "started"},
+                                               {"addresses", "addresses"},
+                                               {"products", "products"},
+                                               {"devices", "devices"},
+                                               {"online", "online"},
+                                               {"versions", "versions"},
+                                               {"updates", "updates"},
+                                               {"failures", "failures"},
+                                               {"attention", "attention"},
+                                               {0}};
+
+static enum exit_code list_audit(struct call *call)
+{
+    return list(call, "/audit?limit=500", "audit", audit_columns);
+}
+
+/* One object of the chain, and the exit code that says whether it holds. */
+static enum exit_code check_audit(struct call *call)
+{
+    const struct arguments *arguments = call->arguments;
+    struct api *api = api_open(call, &arguments->server, false);
+
+    if (api == NULL) {
+        return api_failure(call);
+    }
+    json_t *page = api_send(api, "GET", api_path("/audit?limit=1"), NULL);
+    json_t *chain = json_object_get(page, "chain");
+    enum exit_code code = EXIT_NETWORK;
+    if (page != NULL && chain == NULL) {
+        fail(call, EXIT_NETWORK, "server", "%s: said nothing of the chain", api_server(api));
+    } else if (page != NULL) {
+        const bool whole = json_is_true(json_object_get(chain, "ok"));
+        const json_int_t broken = json_integer_value(json_object_get(chain, "broken_at"));
+        code = show_object(call, json_pack("{s:O}", "chain", chain), chain_lines);
+        if (!whole) {
+            fail(call, EXIT_VERIFY, "broken",
+                 "the log was changed: line %" JSON_INTEGER_FORMAT " is not what was written",
+                 broken);
+        }
+    }
+    json_decref(page);
+    api_close(api);
+    return call->code != EXIT_DONE ? call->code : code;
+}
+
+static enum exit_code show_overview(struct call *call)
+{
+    const struct arguments *arguments = call->arguments;
+    struct api *api = api_open(call, &arguments->server, false);
+
+    if (api == NULL) {
+        return api_failure(call);
+    }
+    json_t *server = api_send(api, "GET", api_path("/server"), NULL);
+    json_t *overview = server != NULL ? api_send(api, "GET", api_path("/overview"), NULL) : NULL;
+    if (overview != NULL) {
+        json_object_update_missing(overview, server);
+    }
+    json_decref(server);
+    enum exit_code code = show_object(call, overview, overview_lines);
+    api_close(api);
+    return code;
+}
+
 /* --- Events ----------------------------------------------------------------------------------- */
 
 static const struct option event_options[] = {
@@ -308,6 +455,21 @@ static enum exit_code follow(struct call *call)
 static const struct example user_create_examples[] = {
     {"updraft user create an --password-file password.txt", "a user"}, {0}};
 static const struct example user_list_examples[] = {{"updraft user list", "all of them"}, {0}};
+static const struct example user_show_examples[] = {
+    {"updraft user show u_0123456789abcdef", "role, language, last log-in"}, {0}};
+static const struct example user_edit_examples[] = {
+    {"updraft user edit u_0123456789abcdef --role administrator", "may do everything from now on"},
+    {"updraft user edit u_0123456789abcdef --password-file password.txt", "a new password"},
+    {0},
+};
+static const struct example user_delete_examples[] = {
+    {"updraft user delete u_0123456789abcdef", "with sessions, tokens and memberships"}, {0}};
+static const struct example audit_list_examples[] = {
+    {"updraft audit list --json | jq -r '.audit[0].what'", "the last change"}, {0}};
+static const struct example audit_check_examples[] = {
+    {"updraft audit check", "exit code 3 when a line was changed or taken out"}, {0}};
+static const struct example overview_examples[] = {
+    {"updraft overview", "how many devices, what they run, what failed"}, {0}};
 static const struct example user_disable_examples[] = {
     {"updraft user disable u_0123456789abcdef", "cannot log in any more"}, {0}};
 static const struct example user_enable_examples[] = {
@@ -347,6 +509,25 @@ COMMAND("user", "create", user_create, "make a user",
         name_operands, create_user);
 COMMAND("user", "list", user_list, "list users", "For administrators.", true, options, NULL,
         list_users);
+COMMAND("user", "show", user_show, "show a user", "Yourself, or for administrators anybody.", true,
+        options, user_operands, show_user);
+COMMAND(
+    "user", "edit", user_edit, "change a user",
+    "Only what is given changes. Everybody may change the own password and language; the rest is "
+    "the administrators'.",
+    true, edit_options, user_operands, edit_user);
+COMMAND("user", "delete", user_delete, "delete a user",
+        "What the user did stays in the log. Devices of the user have no owner any more.", true,
+        options, user_operands, delete_user);
+COMMAND("audit", "list", audit_list, "list who changed what",
+        "The newest first; for administrators.", true, options, NULL, list_audit);
+COMMAND(
+    "audit", "check", audit_check, "check that the log of changes is whole",
+    "Each line holds a digest of itself and of the line before: a line that was changed or taken "
+    "out breaks the chain.",
+    true, options, NULL, check_audit);
+COMMAND(NULL, "overview", overview, "show how the whole fleet is doing",
+        "The server, and what you may see of its devices.", true, options, NULL, show_overview);
 COMMAND("user", "disable", user_disable, "keep a user out", "Sessions and tokens of the user end.",
         true, options, user_operands, disable_user);
 COMMAND("user", "enable", user_enable, "let a user in again", "With the password that there was.",

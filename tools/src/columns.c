@@ -188,3 +188,49 @@ json_t *all_pages(struct api *api, struct call *call, char *path)
     free(path);
     return whole;
 }
+
+enum exit_code ask_object(struct call *call, const struct server_options *server,
+                          const char *method, char *path, json_t *body, const struct column *lines)
+{
+    struct api *api = api_open(call, server, false);
+
+    if (api == NULL) {
+        free(path);
+        json_decref(body);
+        return api_failure(call);
+    }
+    enum exit_code code = show_object(call, api_send(api, method, path, body), lines);
+    api_close(api);
+    return code;
+}
+
+enum exit_code ask_list(struct call *call, const struct server_options *server, char *path,
+                        const char *name, const struct column *columns)
+{
+    struct api *api = api_open(call, server, false);
+
+    if (api == NULL) {
+        free(path);
+        return api_failure(call);
+    }
+    enum exit_code code = show_list(call, all_pages(api, call, path), name, columns);
+    api_close(api);
+    return code;
+}
+
+char *add_query(char *path, const char *name, const char *value)
+{
+    char *encoded = value != NULL ? api_path("%s", value) : NULL;
+    char *longer = NULL;
+
+    if (value == NULL || path == NULL) {
+        return path;
+    }
+    if (encoded == NULL || asprintf(&longer, "%s%s%s=%s", path,
+                                    strchr(path, '?') != NULL ? "&" : "?", name, encoded) < 0) {
+        longer = NULL;
+    }
+    free(encoded);
+    free(path);
+    return longer;
+}

@@ -4,6 +4,7 @@
 
 #include <jansson.h>
 
+#include "api.h"
 #include "command.h"
 
 /** A column of a list, or a line of an object: its title, and where its value is ("product.name").
@@ -28,7 +29,19 @@ enum exit_code show_list(struct call *call, json_t *page, const char *name,
 enum exit_code show_object(struct call *call, json_t *object, const struct column *lines);
 
 /** All pages of a list, one request after the other, as one. `path` is freed. NULL: reported. */
-struct api;
 json_t *all_pages(struct api *api, struct call *call, char *path);
+
+/** A whole command: open the server, send one request, show its answer as show_object() does.
+ * Takes over `path` and `body`, as api_send() does. */
+enum exit_code ask_object(struct call *call, const struct server_options *server,
+                          const char *method, char *path, json_t *body, const struct column *lines);
+
+/** Likewise with all pages of a list, shown as show_list() does. */
+enum exit_code ask_list(struct call *call, const struct server_options *server, char *path,
+                        const char *name, const struct column *columns);
+
+/** Add NAME=VALUE to the query of a path, in percent encoding; nothing when the value is NULL.
+ * Frees `path` and gives the longer one; NULL when out of memory. */
+char *add_query(char *path, const char *name, const char *value);
 
 #endif

@@ -42,6 +42,17 @@ const char *display(const void *text, size_t count, char *shown, size_t size)
     return shown;
 }
 
+void display_lines(FILE *out, const char *text, const char *prefix)
+{
+    char shown[1024];
+
+    while (*text != '\0') {
+        size_t length = strcspn(text, "\n");
+        fprintf(out, "%s%s\n", prefix, display(text, length, shown, sizeof shown));
+        text += length + (text[length] == '\n');
+    }
+}
+
 json_t *display_json(const void *text, size_t count)
 {
     char shown[4 * 64 + 1];

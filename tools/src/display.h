@@ -4,6 +4,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include <jansson.h>
 
@@ -16,6 +17,9 @@
  * @return shown
  */
 const char *display(const void *text, size_t count, char *shown, size_t size);
+
+/** Write text of several lines, each with `prefix` in front and as display() shows it. */
+void display_lines(FILE *out, const char *text, const char *prefix);
 
 /** The same text as a JSON string; what is not UTF-8 is written as by display(). New reference. */
 json_t *display_json(const void *text, size_t count);
