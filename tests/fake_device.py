@@ -1,13 +1,16 @@
 """A stock device's web page in the local network, as the NONOS SDK's IOT_Demo has it: what it expects of a request to the
 letter, and its odd answers."""
+import json
 import socket
 import threading
 
 
 class FakeDevice:
-    """`runs` is its slot; `faults` names what goes wrong. What it was told stands in `log`, what it was sent in `image`."""
+    """`runs` is its slot, `version` what its page of information says (None: it has no such page); `faults` names what goes
+    wrong. What it was told stands in `log`, what it was sent in `image`."""
 
-    def __init__(self, runs="user1", **faults):
+    def __init__(self, runs="user1", version="v1.0.0t45772(a)", **faults):
+        self.version = version
         self.runs, self.faults, self.log, self.image, self.uploading = runs, faults, [], None, False
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self.listener.getsockname()[1]}/"
@@ -50,6 +53,11 @@ class FakeDevice:
         self.log.append(f"{method} {command}")
         if self.faults.get("silent") == command:
             return
+        if path == "/client" and command == "info" and self.version is not None:
+            text = json.dumps({"Version": {"hardware": "0.1", "sdk_version": "1.1.1", "iot_version": self.version},
+                               "Device": {"product": "Plug", "manufacturer": "Espressif Systems"}}, indent=0)
+            text = self.version if self.version[:1] in ("{", "<") else text
+            return link.sendall(f"HTTP/1.0 200 OK\r\nContent-Length: {len(text)}\r\nServer: lwIP/1.4.0\r\n\r\n{text}".encode())
         if path != "/upgrade" or self.faults.get("refuses") == command:
             return self.reply(link, 400)
         if command == "getuser":

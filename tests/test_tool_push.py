@@ -26,14 +26,14 @@ def test_the_other_slots_image_is_sent(updraft, files, runs, sent):
     with FakeDevice(runs) as device:
         result = push(updraft, files, device, "--json").json
     assert device.image == (files / f"{sent}.bin").read_bytes()
-    assert device.log == ["GET getuser", "POST start", "image", "POST reset"]
+    assert device.log == ["GET getuser", "GET info", "POST start", "image", "POST reset"]
     assert (result["ran"], result["sent"], result["size"], result["reset"]) == (runs, sent, len(device.image), True)
 
 
 def test_without_reset_it_goes_on(updraft, files):
     with FakeDevice() as device:
         assert "goes on with what it runs" in push(updraft, files, device, "--no-reset").out
-    assert device.log == ["GET getuser", "POST start", "image"]
+    assert device.log == ["GET getuser", "GET info", "POST start", "image"]
 
 
 def test_a_device_that_restarts_before_it_answers(updraft, files):
@@ -55,9 +55,9 @@ def test_spellings_of_the_slot(updraft, files, says):
     ({"says": "<html>"}, 1, "does not say whether", 1),
     ({"silent": "getuser"}, 4, "did not answer when asked what it runs", 1),
     ({"refuses": "getuser"}, 1, "answered 400 when asked what it runs", 1),
-    ({"refuses": "start"}, 1, "answered 400 when told to begin", 2),
-    ({"stops": True}, 4, "did not answer when it had the image", 2),
-    ({"refuses": "reset"}, 1, "answered 400 when told to restart", 4),
+    ({"refuses": "start"}, 1, "answered 400 when told to begin", 3),
+    ({"stops": True}, 4, "did not answer when it had the image", 3),
+    ({"refuses": "reset"}, 1, "answered 400 when told to restart", 5),
 ])
 def test_a_device_that_does_not_go_along(updraft, files, faults, code, says, log):
     with FakeDevice(**faults) as device:
@@ -76,13 +76,73 @@ def test_nothing_is_sent_that_the_device_should_not_run(updraft, files, name, da
     (files / f"{name}.bin").write_bytes(data(files))
     with FakeDevice() as device:
         assert says in push(updraft, files, device, code=code).err
-    assert device.log == ["GET getuser"] and device.image is None
+    assert device.log == ["GET getuser", "GET info"] and device.image is None
+
+
+RUNS = "v1.0.1t45772(a)"
+
+
+@pytest.mark.parametrize("runs, target, words, says", [
+    # The letter of what runs: by which ways it may be replaced.
+    ("v1.0.1t45772(o)", "v1.0.2t45772(a)", (), "running version allows online upgrade only"),
+    ("v1.0.1t45772(O)", "v1.0.2t45772(a)", (), "running version allows online upgrade only"),
+    ("v1.0.1t45772(n)", "v1.0.2t45772(a)", (), "running version allows no upgrade"),
+    ("v1.0.1t45772(o)", None, (), "running version allows online upgrade only"),
+    ("v1.0.1t45772(n)", None, (), "running version allows no upgrade"),
+    ("v1.0.1t45772(o)", "v1.0.0t45772(a)", ("--downgrade",), "running version allows online upgrade only"),
+    ("v1.0.1t45772(n)", "v1.0.2t45772(a)", ("--downgrade",), "running version allows no upgrade"),
+    ("v1.0.1t45772(n)", None, ("--downgrade",), "running version allows no upgrade"),
+    # Of the target: never into what cannot be left again.
+    (RUNS, "v1.0.2t45772(n)", (), "could not be upgraded again"),
+    (RUNS, "v1.0.0t45772(n)", ("--downgrade",), "could not be upgraded again"),
+    (None, "v1.0.2t45772(n)", (), "could not be upgraded again"),
+    ("nonsense", "v1.0.2t45772(n)", ("--downgrade",), "could not be upgraded again"),
+    # The order, and the product.
+    (RUNS, "v1.0.1t45772(a)", (), "not newer than the running version"),
+    (RUNS, "b1.0.1t45772(l)", (), "not newer than the running version"),
+    (RUNS, "v1.0.1t45772(a)", ("--downgrade",), "not newer than the running version"),
+    (RUNS, "v1.0.0t45772(a)", (), "not newer than the running version"),
+    (RUNS, "v0.999.999t45772(a)", (), "not newer than the running version"),
+    (RUNS, "v1.0.2t45773(a)", (), "made for another product type"),
+    (RUNS, "v1.0.0t45773(a)", ("--downgrade",), "made for another product type"),
+])
+def test_what_the_decision_refuses_is_not_sent(updraft, files, runs, target, words, says):
+    with FakeDevice(version=runs) as device:
+        result = push(updraft, files, device, *(["--release", target] if target else []), *words, "--json", code=3)
+    assert says in result.err and result.json["problem"]["reason"] == "not-allowed"
+    assert device.image is None and device.log == ["GET getuser", "GET info"]
+
+
+@pytest.mark.parametrize("runs, target, words, says", [
+    (RUNS, "v1.0.2t45772(a)", (), None), ("v1.0.1t45772(l)", "v1.0.2t45772(o)", (), None), (RUNS, "b1.0.2t45772(l)", (), None),
+    (RUNS, "v1.0.0t45772(a)", ("--downgrade",), None), (RUNS, "v0.0.0t45772(l)", ("--downgrade",), None),
+    ("v0.0.1t45772(a)", "v0.0.0t45772(a)", ("--downgrade",), None),
+    (RUNS, "v1.0.2t45772(a)", ("--downgrade",), None),
+    # What cannot be checked is said.
+    (RUNS, None, (), "whether this is newer than v1.0.1t45772(a) was not checked"), (RUNS, "2.0", (), "was not checked"),
+    (RUNS, None, ("--downgrade",), None),
+    (None, "v1.0.2t45772(a)", (), "does not say which version it runs"), ("", None, (), "does not say which version it runs"),
+    ("1.2.3", "v1.0.2t45772(a)", (), "does not say which version it runs"), ("<html>", None, (), "does not say which version it runs"),
+    ('{"Version": []}', None, (), "does not say which version it runs"), ("{", None, (), "does not say which version it runs"),
+])
+def test_what_the_decision_allows_is_sent(updraft, files, runs, target, words, says):
+    with FakeDevice(version=runs) as device:
+        result = push(updraft, files, device, *(["--release", target] if target else []), *words)
+    assert device.image == (files / "user2.bin").read_bytes() and device.log[-1] == "POST reset"
+    assert says in result.err if says else result.err == ""
+
+
+def test_a_device_cannot_steer_a_terminal_by_its_version(updraft, files):
+    with FakeDevice(version="v1.0.1t45772(n)\x1b[2J") as device:
+        push(updraft, files, device, "--release", "v1.0.2t45772(a)")  # no version, and no word of what it is
+    with FakeDevice(version='v1.0.1t45772(n)"\x1b[2J') as device:
+        assert "\x1b" not in push(updraft, files, device, code=3).err
 
 
 def test_the_needed_file_is_named_when_it_is_missing(updraft, files):
     with FakeDevice() as device:
         result = updraft("push", "--user1", files / "user1.bin", device.url, code=2)
-    assert "--user2 FILE" in result.err and device.log == ["GET getuser"]
+    assert "--user2 FILE" in result.err and device.log == ["GET getuser", "GET info"]
 
 
 def test_the_image_comes_from_the_server(updraft, files):

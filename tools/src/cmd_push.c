@@ -14,6 +14,8 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include <updraft/rom_version.h>
+
 #include "api.h"
 #include "commands.h"
 #include "display.h"
@@ -26,7 +28,7 @@ struct arguments {
     struct server_options server;
     const char *device, *user1, *user2, *product, *release;
     struct number seconds;
-    bool no_reset;
+    bool no_reset, downgrade;
 };
 
 static const struct option options[] = {
@@ -49,7 +51,11 @@ static const struct option options[] = {
      .kind = VALUE_TEXT,
      .value = "VERSION",
      .at = offsetof(struct arguments, release),
-     .help = "and this release of it"},
+     .help = "and this release of it; with files, which version they are"},
+    {.name = "downgrade",
+     .kind = VALUE_FLAG,
+     .at = offsetof(struct arguments, downgrade),
+     .help = "it may be older than what runs"},
     {.name = "no-reset",
      .kind = VALUE_FLAG,
      .at = offsetof(struct arguments, no_reset),
@@ -302,6 +308,106 @@ static int running_slot(const struct page *page)
     return slot;
 }
 
+/* --- The version ------------------------------------------------------------------------------ */
+
+/* What it says that it runs; false when it does not say it so that a version can be read. */
+static bool running_version(const struct page *page, char *text, size_t room,
+                            struct upd_rom_version *version)
+{
+    struct reply *reply = malloc(sizeof *reply);
+    bool known = false;
+
+    if (reply != NULL && ask(page, "GET", "/client?command=info", NULL, 0, reply) &&
+        reply->status == 200) {
+        json_t *answer = json_loads(reply->body, JSON_DISABLE_EOF_CHECK, NULL);
+        const char *says =
+            json_string_value(json_object_get(json_object_get(answer, "Version"), "iot_version"));
+        if (says != NULL) {
+            known = upd_rom_version_read(says, (uint32_t)strnlen(says, 256), NULL, version, NULL) ==
+                    UPD_OK;
+            display(says, strlen(says), text, room);
+        }
+        json_decref(answer);
+    }
+    free(reply);
+    return known;
+}
+
+static bool same_number(const struct upd_rom_version *one, const struct upd_rom_version *other)
+{
+    return upd_rom_version_value(one) == upd_rom_version_value(other);
+}
+
+/* The rules of the decision for a device that is upgraded in the local network, by order of who
+ * stands beside it: for him a beta is as good as any, and --downgrade goes back. */
+static enum upd_rom_version_verdict judge(const struct upd_rom_version *running,
+                                          const struct upd_rom_version *target, bool downgrade)
+{
+    struct upd_rom_version from = *running, to = *target;
+
+    if (downgrade && !same_number(running, target)) {
+        /* All the rules but that of the order. */
+        memset(from.number, 0, sizeof from.number);
+        to.number[0] = 1;
+    }
+    return upd_rom_version_allowed(&from, &to, UPD_ROM_VERSION_LOCAL, UPD_ROM_VERSION_ALLOW_BETA);
+}
+
+/* The running version alone: may anything be sent? */
+static enum upd_rom_version_verdict judge_letter(const struct upd_rom_version *running)
+{
+    return running->fota == 'o'   ? UPD_ROM_VERSION_ONLINE_ONLY
+           : running->fota == 'n' ? UPD_ROM_VERSION_NO_UPGRADE
+                                  : UPD_ROM_VERSION_ALLOWED;
+}
+
+/**
+ * Whether the device may get it. What it does not say cannot be held against it: stock devices of
+ * some makers have no page that says it. Then only what the name of the target says is left.
+ */
+static bool may_get(const struct page *page, struct call *call)
+{
+    const struct arguments *arguments = call->arguments;
+    const char *name = arguments->release;
+    enum upd_rom_version_verdict verdict = UPD_ROM_VERSION_ALLOWED;
+    struct upd_rom_version running, target;
+    char text[128] = "";
+    bool runs_known = running_version(page, text, sizeof text, &running);
+    bool target_known = name != NULL && upd_rom_version_parse(name, (uint32_t)strnlen(name, 256),
+                                                              &target, NULL) == UPD_OK;
+
+    if (runs_known && target_known) {
+        verdict = judge(&running, &target, arguments->downgrade);
+    } else if (runs_known) {
+        verdict = judge_letter(&running);
+    } else if (target_known) {
+        verdict =
+            upd_rom_version_allowed(NULL, &target, UPD_ROM_VERSION_LOCAL,
+                                    UPD_ROM_VERSION_ALLOW_UNKNOWN | UPD_ROM_VERSION_ALLOW_BETA);
+    }
+    if (verdict != UPD_ROM_VERSION_ALLOWED) {
+        fail(call, EXIT_VERIFY, "not-allowed", "%s: runs %s: not allowed: %s", page->host,
+             text[0] != '\0' ? text : "a version that it does not tell",
+             upd_rom_version_verdict_text(verdict));
+        return false;
+    }
+    if (!runs_known) {
+        warn(call,
+             "%s: does not say which version it runs: whether this one is newer was not checked",
+             page->host);
+    } else if (!target_known && !arguments->downgrade) {
+        warn(
+            call,
+            "%s: whether this is newer than %s was not checked: --release says which version it is",
+            page->host, text);
+    }
+    if (call->json != NULL) {
+        json_object_set_new(call->json, "version",
+                            text[0] != '\0' ? json_string(text) : json_null());
+    }
+    return true;
+}
+
 /* --- The image -------------------------------------------------------------------------------- */
 
 /* The device writes what it is sent without a look at it: the look is ours. */
@@ -393,14 +499,14 @@ static enum exit_code run(struct call *call)
     char shown[64];
 
     page.seconds = arguments->seconds.given ? (long)arguments->seconds.value : SECONDS;
-    if ((arguments->product == NULL) != (arguments->release == NULL)) {
+    if (arguments->product != NULL && arguments->release == NULL) {
         return fail(call, EXIT_USAGE, "usage", "--product and --release go together");
     }
     if (!read_address(call, arguments->device, &page)) {
         return call->code;
     }
     int runs = running_slot(&page);
-    if (runs != 0 && load_image(call, 3 - runs, &data, &size) &&
+    if (runs != 0 && may_get(&page, call) && load_image(call, 3 - runs, &data, &size) &&
         upload(&page, 3 - runs, data, size) && (arguments->no_reset || reset(&page))) {
         snprintf(shown, sizeof shown, "user%d", 3 - runs);
         if (call->json != NULL) {
