@@ -211,14 +211,10 @@ static bool is_of_flash(enum upd_trouble trouble)
  * The server hears of it before the next interval. One that goes on offering what is bad, by another
  * name or by none, is asked less and less, and once a day in the end: each time costs erases.
  */
-static void due_after_bad(struct upd_agent *agent, uint32_t times)
+static uint32_t pause_after_bad_s(const struct upd_agent *agent, uint32_t times)
 {
-    uint32_t in_ms = SOON_MS;
-
-    if (times > 1) {
-        in_ms = upd_pause_ms(AGAIN_MS, AGAIN_MOST_MS, times, random_of(agent));
-    }
-    due_in(agent, in_ms / 1000 + 1);
+    return times > 1 ? upd_pause_ms(AGAIN_MS, AGAIN_MOST_MS, times, random_of(agent)) / 1000 + 1
+                     : SOON_MS / 1000 + 1;
 }
 
 static void end_badly(struct upd_agent *agent, enum upd_trouble trouble)
@@ -245,9 +241,10 @@ static void end_badly(struct upd_agent *agent, enum upd_trouble trouble)
         memcpy(agent->fell, agent->asking.version, sizeof agent->fell);
     }
     if (!ordered && remedy == UPD_REMEDY_AVOID) {
-        due_after_bad(agent, agent->memo.failures);
+        due_in(agent, pause_after_bad_s(agent, agent->memo.failures));
     }
     if (ordered) {
+        agent->deaf_until_s = agent->now_s + pause_after_bad_s(agent, agent->memo.failures);
         agent->asking.report_why = upd_trouble_name(trouble);
         agent->config.orders->tell(agent->config.orders_ctx, UPD_TALE_FAILED);
     }
@@ -670,6 +667,18 @@ static uint32_t follow_fetch(struct upd_agent *agent)
 
 /* --- Orders ------------------------------------------------------------------------------------ */
 
+/* What has failed is not tried again at once because it is ordered again: it has failed as before. */
+static void obey(struct upd_agent *agent, const char version[UPD_VERSION_SIZE])
+{
+    memcpy(agent->asking.wanted, version, sizeof agent->asking.wanted);
+    if (agent->now_s < agent->deaf_until_s) {
+        agent->config.orders->tell(agent->config.orders_ctx, UPD_TALE_FAILED);
+        return;
+    }
+    agent->is_ordered = true;
+    ask(agent);
+}
+
 static uint32_t follow_orders(struct upd_agent *agent)
 {
     const struct upd_orders *orders = agent->config.orders;
@@ -689,9 +698,7 @@ static uint32_t follow_orders(struct upd_agent *agent)
         }
     }
     if (order == UPD_ORDER_UPDATE && agent->state == UPD_AGENT_IDLE) {
-        memcpy(agent->asking.wanted, version, sizeof agent->asking.wanted);
-        agent->is_ordered = true;
-        ask(agent);
+        obey(agent, version);
     } else if (order == UPD_ORDER_RESTART && agent->state == UPD_AGENT_READY) {
         activate(agent);
     }
@@ -805,7 +812,7 @@ static void plan_first(struct upd_agent *agent)
     if (!agent->config.protocol->asks) {
         agent->due_s = UINT32_MAX;
     } else if (agent->asking.report == UPD_REPORT_FELL && agent->memo.trials > 1) {
-        due_after_bad(agent, agent->memo.trials);
+        due_in(agent, pause_after_bad_s(agent, agent->memo.trials));
     } else if (agent->config.at_start || agent->view.on_trial ||
                agent->asking.report == UPD_REPORT_FELL) {
         agent->due_s = 0;

@@ -252,7 +252,8 @@ static void take_order(struct upd_link *link, const char *line, uint32_t size, c
         link->nonce = nonce;
         link->wants_ack = true;
         link->has_update =
-            json_find(line, size, "get.version", link->version, sizeof link->version);
+            json_find(line, size, "get.version", link->version, sizeof link->version) &&
+            link->version[0] != '\0';
         if (!link->has_update) {
             link->trouble = UPD_TROUBLE_LINK_VERSION;
         }

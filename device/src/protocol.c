@@ -252,7 +252,7 @@ static enum upd_trouble hear_md5(struct upd_asking *asking, const char *value)
 
 static enum upd_trouble hear_version(struct upd_asking *asking, const char *value)
 {
-    struct upd_text text = upd_text_on(asking->version, sizeof asking->version);
+    struct upd_text text;
 
     if (asking->version[0] != '\0') {
         return UPD_TROUBLE_BAD_VERSION;
@@ -262,6 +262,7 @@ static enum upd_trouble hear_version(struct upd_asking *asking, const char *valu
             return UPD_TROUBLE_BAD_VERSION;
         }
     }
+    text = upd_text_on(asking->version, sizeof asking->version);
     upd_text_add(&text, value);
     return UPD_TROUBLE_NONE;
 }

@@ -399,6 +399,8 @@ static void start_agent(struct sim_device *device)
         .identity = &device->identity,
         .buffer = device->buffer,
         .buffer_size = sizeof device->buffer,
+        .inflate = config->inflate,
+        .inflate_ctx = config->inflate_ctx,
         .every_s = config->every_s,
         .trial_s = config->trial_s,
         .at_start = true,

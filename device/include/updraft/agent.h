@@ -148,6 +148,7 @@ struct upd_agent {
     uint32_t now_s;   /* seconds since init */
     uint32_t due_s;   /* next check, in these; UINT32_MAX: never */
     uint32_t trial_end_s;
+    uint32_t deaf_until_s; /* orders are not carried out before: the last one failed */
     uint32_t held_ms;
     bool is_held;
     bool is_zipped;

@@ -70,6 +70,8 @@ struct sim_device_config {
     struct upd_identity identity;
     const struct upd_patience *patience;
     const struct upd_transport *transport;
+    const struct upd_inflate *inflate; /* NULL: compressed images are refused */
+    void *inflate_ctx;
     uint32_t every_s, trial_s;
     uint8_t consent;
     /* The link, when the protocol wants one. */

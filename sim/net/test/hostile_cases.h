@@ -5,6 +5,7 @@
  * Templates: %S status line, with Content-Range for a part   %E ETag   %M x-MD5   %L Content-Length
  *            %n bytes that are to come, %m one more   %T bytes of the image   %F first byte   %Z last byte
  *            %U "http://127.0.0.1:PORT", or https
+ *            %d MD5 alone, %D in capitals   %X a text of 300 bytes
  */
 #ifndef SIM_TEST_HOSTILE_CASES_H
 #define SIM_TEST_HOSTILE_CASES_H
@@ -30,7 +31,38 @@ enum body {
     BODY_LESS,    /* the image, without its last `arg` bytes */
     BODY_TWICE,   /* the image, and the image again */
     BODY_SHIFTED, /* the image, without its first `arg` bytes, but as long */
+    BODY_PLACE,   /* the image, made for the place where the running one lies */
+    BODY_ZIP,     /* compressed; `arg` is an enum zip */
     BODY_NONE,
+};
+
+/** What is wrong with compressed content. */
+enum zip {
+    ZIP_GOOD,
+    ZIP_STORED,    /* not compressed, but gzip; good too */
+    ZIP_CRC,       /* wrong */
+    ZIP_SIZE,      /* wrong by one */
+    ZIP_HUGE_SIZE, /* wrong by 4 GB */
+    ZIP_MAGIC,
+    ZIP_METHOD,
+    ZIP_FLAGS,   /* reserved ones */
+    ZIP_NAME,    /* without an end */
+    ZIP_DAMAGED, /* a bit in the middle */
+    ZIP_TRAILING,
+    ZIP_ONE_MORE,
+    ZIP_TWICE, /* two members */
+    ZIP_HALF,
+    ZIP_NO_TRAILER,
+    ZIP_HALF_TRAILER,
+    ZIP_HEAD, /* and nothing else */
+    ZIP_BYTE,
+    ZIP_BOMB,  /* the image, and 64 MB */
+    ZIP_ZEROS, /* 4 MB */
+    ZIP_CHIP,  /* for another chip */
+    ZIP_NOTHING,
+    ZIP_SHORT,   /* the image without its last 16 bytes */
+    ZIP_FLIPPED, /* the image with a bit turned */
+    ZIP_IN_ZIP,
 };
 
 /** How the body is wrapped. */

@@ -64,6 +64,8 @@ struct peer;
 struct peer {
     const struct pki *pki;
     bool tls; /* what devices expect */
+    bool
+        lines; /* requests are lines, of which a connection has any number; else heads of HTTP, one */
     /** The next connection: fill in door and kind, and the answer's damage and cut; others are 0. */
     void (*greet)(void *ctx, struct peer *peer);
     /** A request has come: fill in the answer. */
@@ -213,7 +215,7 @@ static inline void peer_accept(struct peer *peer)
     }
 }
 
-/* A request ends with an empty line; there is no body in any. */
+/* A request of HTTP ends with an empty line; there is no body in any. */
 static inline void peer_hear(struct peer *peer, uint32_t now_ms)
 {
     struct ask *ask = &peer->ask;
@@ -238,7 +240,7 @@ static inline void peer_hear(struct peer *peer, uint32_t now_ms)
         peer->answer.size =
             (uint32_t)snprintf((char *)peer->answer.bytes, 64, "HTTP/1.1 400 Bad Request\r\n\r\n");
         peer->ready = true;
-    } else if (strstr(ask->text, "\r\n\r\n") != NULL) {
+    } else if (strstr(ask->text, peer->lines ? "\n" : "\r\n\r\n") != NULL) {
         const char *range = strstr(ask->text, "Range: bytes=");
         ask->is_part = range != NULL;
         ask->first = range != NULL ? (uint32_t)strtoul(range + 13, NULL, 10) : 0;
@@ -283,6 +285,11 @@ static inline void peer_say(struct peer *peer, uint32_t now_ms)
     }
     if (answer->loop != 0) {
         peer->at = answer->loop;
+        return;
+    }
+    if (peer->lines && answer->end == END_HANG) {
+        peer->ready = false;
+        peer->ask.size = peer->at = answer->size = 0;
         return;
     }
     if (answer->end == END_CLOSE && peer->session != NULL) {
