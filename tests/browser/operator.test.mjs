@@ -174,6 +174,17 @@ test('devices are filtered by the address, kept as views, and taken away as CSV'
   })
 })
 
+test('what devices that get nothing are answered is chosen on the product\'s page', async () => {
+  await visit(`/products/${made.clock.id}`)
+  for (const [label, field] of [['Unknown devices are answered', 'reply_unknown'], ['Blocked devices are answered', 'reply_blocked']]) {
+    const before = (await api('GET', `/products/${made.clock.id}`))[field]
+    for (const status of ['404', String(before)]) {
+      await page.getByLabel(label).selectOption(status)
+      await until(async () => String((await api('GET', `/products/${made.clock.id}`))[field]) === status)
+    }
+  }
+})
+
 test('a device is registered, and its key shown', async () => {
   await visit('/devices')
   await page.getByRole('button', { name: 'Register a device' }).click()

@@ -1,6 +1,6 @@
 // One product: its releases, what to paste into its devices, and a new release from a dropped file or pair.
 import { useSignal } from '@preact/signals'
-import type { JSX } from 'preact'
+import { Fragment, type JSX } from 'preact'
 import { useEffect } from 'preact/hooks'
 import { api, path, withQuery } from '../shared/api.ts'
 import { bytes, number, t, word } from '../shared/i18n.ts'
@@ -144,6 +144,17 @@ function Choice<Word extends string> ({ product, field, words }: {
   )
 }
 
+const replies = [304, 401, 403, 404] as const
+
+/** The HTTP status for devices that get nothing: stock clients retry what is not 304, some of them at once. */
+function Reply ({ product, field }: { product: One, field: 'reply_unknown' | 'reply_blocked' }): JSX.Element {
+  return (
+    <select aria-label={t(field)} value={product[field]} onChange={event => {
+      api.patch(path`/products/${product.id}`, { [field]: Number(event.currentTarget.value) }).then(() => { say(t('saved')) }, error => { say(errorText(error), true) })
+    }}>{replies.map(one => <option key={one} value={one}>{word('reply', String(one))}</option>)}</select>
+  )
+}
+
 const roles = ['viewer', 'operator', 'developer'] as const
 
 /** Who may do what in the product. Users are found by their names, which only an administrator may list. */
@@ -196,6 +207,9 @@ export function Product ({ id }: { id: string }): JSX.Element {
               <dt>{t('strangers')}</dt><dd>
                 {develops(one) ? <Choice product={one} field="strangers" words={strangers} /> : t(`strangers.${one.strangers}`)}
               </dd>
+              {(['reply_unknown', 'reply_blocked'] as const).map(field => <Fragment key={field}><dt>{t(field)}</dt><dd>
+                {develops(one) ? <Reply product={one} field={field} /> : word('reply', String(one[field]))}
+              </dd></Fragment>)}
               {one.key !== null && <><dt>{t('product.key')}</dt><dd class="mono">{one.key}</dd></>}
             </dl>
           </section>

@@ -56,6 +56,8 @@ export interface Product {
   key: string | null // for those who may paste it into a device
   consent: Consent
   strangers: 'refuse' | 'hold' | 'admit'
+  reply_unknown: number
+  reply_blocked: number
   channels: string[]
   created: string
   role: Role
