@@ -208,7 +208,7 @@ bool http_query_number(struct http_exchange *x, const char *name, int64_t min, i
 const char *http_header(const struct http_exchange *x, const char *name)
 {
     for (size_t i = 0; i < x->header_count; i++) {
-        if (strcasecmp(x->headers[i].name, name) == 0) {
+        if (http_same_name(x->headers[i].name, name)) {
             return x->headers[i].value;
         }
     }

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <strings.h>
 
 #include "http/url.h"
 
@@ -13,6 +14,12 @@ enum {
     HTTP_HEADERS_MAX = 64,
     HTTP_HEAD_MAX = 12 * 1024, /* bytes of request line and headers */
 };
+
+/** Whether two names of headers are one. Most are not, and begin with different letters. */
+static inline bool http_same_name(const char *a, const char *b)
+{
+    return ((a[0] ^ b[0]) & 0xDF) == 0 && strcasecmp(a, b) == 0;
+}
 
 /** What the head says about the body. */
 struct http_framing {

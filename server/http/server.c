@@ -47,7 +47,8 @@ enum {
     BODY_START_MS = 30000,
     PING_MS = 15000,
     PROGRESS_MS = 1000,
-    /* Unsent bytes that lie in the kernel for one connection: what was handed to it is nearly out. */
+    /* Unsent bytes that lie in the kernel for a file whose progress counts: what was handed to it is
+     * nearly out. */
     UNSENT_MAX = 128 * 1024,
     WORKERS_MAX = 256,
 };
@@ -57,6 +58,8 @@ struct connection {
     struct connection *next, *previous;
     int fd;
     bool tls;
+    struct http_tls_pipe pipe; /* with tls */
+    bool few_unsent;           /* UNSENT_MAX is set */
     uint32_t number;
     /* When it is cut; 0: not by us. Of the thread that serves it, read by the ticker. */
     atomic_int_least64_t end_ms;
@@ -532,7 +535,9 @@ static void *on_uri(void *ctx, const char *uri, struct MHD_Connection *mhd)
     live->uri_at = uri;
     live->uri_size = uri != NULL ? strlen(uri) : 0;
     pthread_mutex_init(&live->lock, NULL);
-    x->target = http_printf(x, "%s", uri != NULL ? uri : "");
+    char *target = http_alloc(x, live->uri_size + 1);
+    memcpy(target, uri != NULL ? uri : "", live->uri_size + 1);
+    x->target = target;
     x->method_name = "?";
     x->live = live;
     x->on_hold = on_hold;
@@ -654,6 +659,12 @@ static void begin_progress(struct live *live)
     struct http_server *server = live->server;
 
     if (live->x->answer.file.progress != NULL) {
+        const int unsent = UNSENT_MAX;
+        if (!live->connection->few_unsent) {
+            (void)setsockopt(live->connection->fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent,
+                             sizeof unsent);
+            live->connection->few_unsent = true;
+        }
         live->acked = acknowledged(live->connection->fd);
         pthread_mutex_lock(&server->lock);
         live->connection->sending = live;
@@ -975,14 +986,12 @@ static void on_connection(void *ctx, struct MHD_Connection *mhd, void **context,
         MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
     connection->server = server;
     connection->fd = info->connect_fd;
-    const int unsent = UNSENT_MAX;
-    (void)setsockopt(connection->fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof unsent);
     connection->number = atomic_fetch_add(&server->number, 1) + 1;
     atomic_store(&connection->end_ms, http_now_ms() + server->settings.head_ms);
     info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_GNUTLS_SESSION);
     if (info != NULL && info->tls_session != NULL) {
         connection->tls = true;
-        http_tls_attach(server->settings.tls, info->tls_session);
+        http_tls_attach(server->settings.tls, info->tls_session, &connection->pipe, connection->fd);
     }
     *context = connection;
     atomic_fetch_add(&server->open, 1);

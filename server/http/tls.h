@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include <gnutls/abstract.h>
 #include <gnutls/gnutls.h>
@@ -40,11 +41,22 @@ extern const char http_tls_priorities[];
 int http_tls_retrieve(gnutls_session_t session, const struct gnutls_cert_retr_st *info,
                       gnutls_pcert_st **certificates, unsigned *count, gnutls_ocsp_data_st **ocsp,
                       unsigned *ocsp_count, gnutls_privkey_t *key, unsigned *flags);
+/** Between a session and its socket: what was read beyond what the session wanted. GnuTLS asks for
+ *  the five bytes of a record's header, then for the record; one read brings both. */
+struct http_tls_pipe {
+    int fd;
+    uint32_t at, filled;
+    unsigned char bytes[2048];
+};
+
 /**
  * Prepare a new session before its handshake: tickets, so that clients resume without the
- * handshake's price; nothing else.
+ * handshake's price, and its way to the socket.
+ *
+ * @param pipe  lives as long as the session
  */
-void http_tls_attach(struct http_tls *tls, gnutls_session_t session);
+void http_tls_attach(struct http_tls *tls, gnutls_session_t session, struct http_tls_pipe *pipe,
+                     int fd);
 /** After the handshake: records as small as the client asked for (max_fragment_length). */
 void http_tls_settle(gnutls_session_t session);
 
