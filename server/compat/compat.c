@@ -301,8 +301,9 @@ void compat_send_image(struct http_exchange *x, const struct fleet_answer *answe
         .type = "application/octet-stream",
         .etag = answer->image.sha256,
         .accel = http_printf(x, "%.2s/%s", answer->image.sha256, answer->image.sha256 + 2),
-        .sent = sent,
-        .progress = progress,
+        /* Whoever fetches without an update of his is nobody that is watched. */
+        .sent = answer->update.no != 0 ? sent : NULL,
+        .progress = answer->update.no != 0 ? progress : NULL,
         .ctx = sending,
     };
     http_answer_file(x, &file);

@@ -811,14 +811,20 @@ static bool look(struct check *check)
     struct fleet *fleet = check->base.fleet;
     struct fleet_answer *answer = check->answer;
     (void)fleet_error_clear(check->base.error);
-    memset(answer, 0, sizeof *answer);
-    answer->recognised = RECOGNISED_NOBODY;
-    answer->reply = 503;
     check->moment = store_moment(fleet->store);
     check->generation = atomic_load(&fleet->generation);
     check->snapshot = fleet_snapshot(fleet);
     struct store_view *view = check->snapshot == NULL ? NULL : store_read(fleet->store);
-    enum store_result result = view == NULL ? STORE_FAILED : evaluate(view, check);
+    enum store_result result = STORE_FAILED;
+    if (view != NULL) {
+        result = evaluate(view, check);
+    } else {
+        memset(answer, 0, sizeof *answer);
+    }
+    if (result != STORE_OK) {
+        answer->recognised = RECOGNISED_NOBODY;
+        answer->reply = 503;
+    }
     if (view != NULL) {
         store_end(view);
     }
