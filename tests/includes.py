@@ -22,6 +22,8 @@ COMPILER = {"stdint.h", "stddef.h", "stdbool.h", "stdalign.h", "stdarg.h", "limi
             "cpuid.h", "immintrin.h"}
 # Tests and fuzz targets may use the C library, and the harness, which lives in core/test/.
 FOR_TESTS = {"test", "fuzz"}
+# Ports stand on an SDK, whose headers and C library are there.
+FOR_PORTS = {"ports"}
 HARNESS = "core/test/check.h"
 
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*[<"]([^>"]+)[>"]', re.MULTILINE)
@@ -44,6 +46,7 @@ def check(root):
     for file in files:
         folder, *inner = file.split("/")
         is_test = bool(FOR_TESTS.intersection(inner))
+        is_port = bool(FOR_PORTS.intersection(inner))
         text = (root / file).read_text(encoding="utf-8")
         for match in INCLUDE.finditer(text):
             seen += 1
@@ -52,7 +55,7 @@ def check(root):
             found = owners(root, root / file, name, files)
             folders = {path.split("/")[0] for path in found}
             if not found:
-                if folder in FREESTANDING and not is_test and name not in COMPILER:
+                if folder in FREESTANDING and not is_test and not is_port and name not in COMPILER:
                     problems.append(f"{where}: {folder} --> <{name}>, which chips do not have")
             elif not folders & MAY_INCLUDE[folder] and not (is_test and HARNESS in found):
                 problems.append(f"{where}: {folder} --> {min(folders)} ({name}) is no arrow of the map")

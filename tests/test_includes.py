@@ -14,6 +14,7 @@ RIGHT = {
     "device/include/updraft/flash.h": "#include <updraft/err.h>\n",
     "device/src/writer.h": "",
     "device/src/writer.c": '#include "writer.h"\n#include <updraft/flash.h>\n',
+    "device/ports/idf/port.c": "#include <updraft/flash.h>\n#include <sys/socket.h>\n",
     "boot/main.c": "#include <updraft/err.h>\n",
     "firmware/clock.c": "#include <updraft/flash.h>\n",
     "firmware/test/clock_test.c": '#include "check.h"\n#include <string.h>\n',

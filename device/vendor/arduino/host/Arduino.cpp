@@ -65,6 +65,35 @@ uint8_t EspClass::getBootMode() const
     return updArduino.boot_mode;
 }
 
+bool EspClass::flashEraseSector(uint32_t sector)
+{
+    const struct upd_flash *const flash = updArduino.flash;
+
+    return flash->erase(flash->ctx, sector * flash->sector_size) == UPD_OK;
+}
+
+bool EspClass::flashWrite(uint32_t address, const uint8_t *data, size_t size)
+{
+    const struct upd_flash *const flash = updArduino.flash;
+
+    return flash->write(flash->ctx, address, data, static_cast<uint32_t>(size)) == UPD_OK;
+}
+
+bool EspClass::flashRead(uint32_t address, uint8_t *data, size_t size)
+{
+    const struct upd_flash *const flash = updArduino.flash;
+
+    return flash->read(flash->ctx, address, data, static_cast<uint32_t>(size)) == UPD_OK;
+}
+
+uint32_t EspClass::random() const
+{
+    static uint32_t state = 1;
+
+    state = state * 1664525 + 1013904223;
+    return state >> 4;
+}
+
 void EspClass::restart()
 {
     updArduino.restart(updArduino.ctx);

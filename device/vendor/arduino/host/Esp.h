@@ -19,6 +19,11 @@ class EspClass
     {
         return 80;
     }
+    /** Of the board's flash: updArduino.flash. */
+    bool flashEraseSector(uint32_t sector);
+    bool flashWrite(uint32_t address, const uint8_t *data, size_t size);
+    bool flashRead(uint32_t address, uint8_t *data, size_t size);
+    uint32_t random() const;
     void restart();
 };
 extern EspClass ESP;

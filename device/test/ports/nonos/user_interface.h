@@ -1,0 +1,10 @@
+#ifndef USER_INTERFACE_H
+#define USER_INTERFACE_H
+
+#include <c_types.h>
+
+uint32 system_get_time(void);
+void system_restart(void);
+void system_soft_wdt_feed(void);
+
+#endif
