@@ -344,7 +344,8 @@ def in_code(address):
     return 0x40100000 <= address < 0x40110000 or 0x40200000 <= address < 0x40300000
 
 
-@pytest.mark.parametrize("elf", sorted(IMAGES.glob("clock-1.0.[03]*.elf")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("elf", sorted([*IMAGES.glob("clock-1.0.[03]*.elf"), *IMAGES.glob("clock-cloud-1.0.0*.elf")]),
+                         ids=lambda path: path.stem)
 def test_nothing_but_code_is_where_only_whole_words_can_be_loaded(elf):
     """No variable, constant or string lies in instruction RAM or in the flash window, and no pointer leads to any: each
     literal and each word of data that is an address there is one of code."""
