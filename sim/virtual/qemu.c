@@ -96,8 +96,8 @@ static void start_all(struct run *run)
         fail("device", "%s: %s", options->flash, strerror(errno));
     }
     (void)find_radio(radio);
-    const char *const radio_words[] = {radio, run->paths[TO_CHIP], run->paths[FROM_CHIP],
-                                       options->peer, NULL};
+    const char *const radio_words[] = {radio,         run->paths[TO_CHIP], run->paths[FROM_CHIP],
+                                       options->peer, options->link,       NULL};
     run->radio = start(radio_words);
     snprintf(config, sizeof config,
              "enable=on,target=native,arg=rom,arg=%s,arg=%s,arg=%s,arg=%s,arg=%s", flash,

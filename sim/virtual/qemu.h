@@ -11,7 +11,8 @@
 struct qemu_options {
     const char *rom;   /* rom.elf */
     const char *flash; /* image */
-    const char *peer;  /* HOST:PORT that the chip's connections lead to */
+    const char *peer;  /* HOST:PORT that the chip's connection 0 leads to */
+    const char *link;  /* and its connection 1; NULL: nowhere */
     const char *until; /* a text on its console ends it; NULL: nothing does */
     uint32_t seconds;  /* 0: no limit */
 };

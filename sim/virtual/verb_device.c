@@ -75,7 +75,7 @@ static const char usage[] =
     "A device with updraft's library and boot loader. Keys: y yes, n no, c check now, p pulls the\n"
     "plug for a moment, q ends. Exit status 3: nothing starts any more.\n"
     "With --qemu the flash itself runs, loader and firmware, on an emulated lx106; its connections\n"
-    "lead to the server, its console is shown, and --until is a text on it.\n"
+    "lead to --server and --link, its console is shown, and --until is a text on it.\n"
     "\n";
 
 struct host {
@@ -458,6 +458,7 @@ static int emulate(const struct values *values)
     const struct qemu_options options = {.rom = values->qemu,
                                          .flash = values->flash,
                                          .peer = peer,
+                                         .link = values->link,
                                          .until = values->until,
                                          .seconds = values->seconds};
     signal(SIGINT, stop);
