@@ -5,7 +5,6 @@
  */
 #include "settings.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include <updraft/memo.h>
