@@ -226,6 +226,7 @@ static bool write_csv(struct http_exchange *x, struct fleet_query query, struct 
 {
     struct fleet_page page = {0};
     char after[sizeof page.next];
+    long long rows = 0;
 
     for (size_t i = 0; csv_columns[i] != NULL; i++) {
         fprintf(out, "%s,", csv_columns[i]);
@@ -235,10 +236,11 @@ static bool write_csv(struct http_exchange *x, struct fleet_query query, struct 
         if (!read_page(x, &query, listing, &page)) {
             return false;
         }
-        if (page.total > CSV_MAX) {
+        rows += (long long)listing->count;
+        if (page.total > CSV_MAX || rows > CSV_MAX) {
             http_answer_error(x, 422, "too_many", NULL,
                               "%lld devices are too many for one file of at most %d: filter more",
-                              (long long)page.total, CSV_MAX);
+                              rows > page.total ? rows : (long long)page.total, CSV_MAX);
             return false;
         }
         csv_rows(out, devices_json(x, listing));

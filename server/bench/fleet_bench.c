@@ -2,12 +2,14 @@
  * What a large fleet costs: time and memory of the operations that pages and devices wait for.
  *
  * Usage: fleet_bench DIRECTORY DEVICES
- *        fleet_bench fill DIRECTORY DEVICES KIND
+ *        fleet_bench fill DIRECTORY DEVICES KIND [spread]
  *
  * Fills an empty data directory with so many devices, opens it anew, and measures. One line per
  * figure: a name, a blank, a number. bench/fleet.py runs it and says what it means. `fill` does no
  * more than that, for bench/server.py and bench/pages.py: devices of a product of this kind, of
- * several versions, last seen at several times.
+ * several versions, last seen at several times. With `spread` three devices of ten are of three
+ * other products, and there are updates: behind every fourth device, going on on every thousandth,
+ * failed on every five hundredth.
  */
 #include <pthread.h>
 #include <stdio.h>
@@ -25,6 +27,9 @@ static struct fleet *fleet;
 static struct product product = {
     .name = "bench", .kind = KIND_ARDUINO, .chip = UPD_CHIP_ESP8266, .map = -1};
 static int64_t devices;
+static bool spread;
+enum { OTHERS = 3 };
+static struct product others[OTHERS];
 
 static void die(const char *message)
 {
@@ -57,7 +62,8 @@ static long resident_kb(void)
 
 static void describe(long long no, struct device *device)
 {
-    *device = (struct device){.product = product.no,
+    const struct product *of = spread && no % 10 < OTHERS ? &others[no % 10] : &product;
+    *device = (struct device){.product = of->no,
                               .map = -1,
                               .standing = STANDING_ADMITTED,
                               .protocol = PROTOCOL_ESPHTTPUPDATE,
@@ -82,6 +88,35 @@ static void describe(long long no, struct device *device)
     snprintf(device->claim_code, sizeof device->claim_code, "c%lld", no);
 }
 
+static enum store_result put_update(struct store_view *view, long long no, struct device *device)
+{
+    enum update_state state = no % 1000 == 1  ? UPDATE_DOWNLOADING
+                              : no % 500 == 3 ? UPDATE_FAILED
+                                              : UPDATE_CONFIRMED;
+    struct update update = {.device = device->no,
+                            .product = device->product,
+                            .release = 1,
+                            .started = device->last_seen - 60000,
+                            .changed = device->last_seen,
+                            .size = 400000,
+                            .state = state};
+    if (state == UPDATE_CONFIRMED && no % 4 != 0) {
+        return STORE_OK;
+    }
+    snprintf(update.id, sizeof update.id, "x_%016llx", no);
+    snprintf(update.version, sizeof update.version, "1.0.0");
+    if (state == UPDATE_FAILED) {
+        snprintf(update.reason, sizeof update.reason, "%s", no % 3 == 0 ? "sys_timeout" : "md5");
+    }
+    enum store_result result = store_insert(view, STORE_UPDATE, &update);
+    if (result != STORE_OK || state == UPDATE_CONFIRMED) {
+        return result;
+    }
+    *(state == UPDATE_FAILED ? &device->failed : &device->update) =
+        state == UPDATE_FAILED ? update.release : update.no;
+    return store_update(view, STORE_DEVICE, device);
+}
+
 static enum store_result put_batch(struct store_view *view, void *ctx)
 {
     const int64_t *first = ctx;
@@ -90,6 +125,9 @@ static enum store_result put_batch(struct store_view *view, void *ctx)
     for (long long no = *first; no < *first + BATCH && no < devices && result == STORE_OK; no++) {
         describe(no, &device);
         result = store_insert(view, STORE_DEVICE, &device);
+        if (result == STORE_OK && spread) {
+            result = put_update(view, no, &device);
+        }
     }
     return result;
 }
@@ -100,6 +138,15 @@ static void fill(const char *directory)
     if (fleet_open(directory, &fleet, &error) != FLEET_OK ||
         fleet_product_create(fleet, &root, &product, &error) != FLEET_OK) {
         die(error.message);
+    }
+    for (int i = 0; spread && i < OTHERS; i++) {
+        others[i] = product;
+        others[i].no = 0;
+        others[i].id[0] = others[i].key[0] = '\0';
+        snprintf(others[i].name, sizeof others[i].name, "bench %d", i + 2);
+        if (fleet_product_create(fleet, &root, &others[i], &error) != FLEET_OK) {
+            die(error.message);
+        }
     }
     for (int64_t first = 0; first < devices; first += BATCH) {
         if (store_write(fleet_store(fleet), put_batch, &first) != STORE_OK) {
@@ -180,7 +227,9 @@ int main(int argc, char **argv)
 {
     struct fleet_error error;
     struct fleet_overview overview;
-    if (argc == 5 && strcmp(argv[1], "fill") == 0) {
+    if ((argc == 5 || (argc == 6 && strcmp(argv[5], "spread") == 0)) &&
+        strcmp(argv[1], "fill") == 0) {
+        spread = argc == 6;
         return only_fill(argv + 2);
     }
     if (argc != 3 || (devices = strtoll(argv[2], NULL, 10)) <= 0) {

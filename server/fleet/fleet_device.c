@@ -341,66 +341,43 @@ enum fleet_status fleet_device_show(struct fleet *fleet, const struct actor *act
     return fleet_device_may(fleet, actor, id, ACTION_DEVICE_SHOW, device, error);
 }
 
-struct each_device {
-    struct fleet *fleet;
-    struct store_view *view;
-    const struct actor *actor;
-    void (*each)(void *ctx, const struct device *device);
-    void *ctx;
-    bool filter;
-    int64_t seen, offset, limit;
-    const char *state; /* only devices with a going update in this state */
-};
-
 static const char updating[] = "updating"; /* any state that is not an update's end */
 
-static bool give_device(void *ctx, const void *record)
+enum {
+    CONDITIONS = 8, /* of a list, and its scope */
+    FOUND_MAX = 2000,
+    FEW = 20000,
+    SCOPES = 256, /* products, whose devices are merged; of more, all are looked through */
+    SHORT = 2,    /* characters, which no trigram has */
+};
+
+static bool is_short(const char *text)
 {
-    struct each_device *give = ctx;
-    struct device device;
-    memcpy(&device, record, sizeof device);
-    if (give->filter) {
-        struct fleet_error error;
-        struct update update;
-        if (fleet_allowed(give->view, give->actor, ACTION_DEVICE_SHOW, device.product, &device,
-                          "device", &error) != FLEET_OK) {
-            return true;
-        }
-        if (give->state != NULL &&
-            (!fleet_going(give->view, &device, &update) ||
-             (strcmp(give->state, updating) != 0 &&
-              strcmp(update_state_word((enum update_state)update.state), give->state) != 0))) {
-            return true;
-        }
+    int characters = 0;
+    for (; *text != '\0'; text++) {
+        characters += (*text & 0xC0) != 0x80;
     }
-    int64_t index = give->seen++;
-    if (!give->filter || (index >= give->offset && index < give->offset + give->limit)) {
-        dress(give->fleet, give->view, give->actor, &device);
-        give->each(give->ctx, &device);
-    }
-    return true;
+    return characters <= SHORT;
 }
 
-/** The conditions of a list; `where` has room for 10. */
+/** Whether a text that no trigram finds is more than a moment's work to look for. */
+static bool is_large(struct store_view *view)
+{
+    int64_t count = FEW;
+    const struct store_query all = {.count_max = FEW};
+    (void)store_count(view, STORE_DEVICE, &all, &count);
+    return count == FEW;
+}
+
+/** The conditions of a list; the first place of `where` is left for what the actor may see. */
 static enum fleet_status conditions(struct fleet *fleet, struct store_view *view,
-                                    const struct actor *actor, const struct fleet_query *query,
-                                    struct store_where *where, size_t *count, bool *scoped,
+                                    const struct fleet_query *query,
+                                    struct store_where where[CONDITIONS], size_t *count,
                                     struct fleet_error *error)
 {
-    enum update_state state;
+    enum update_state state = UPDATE_OFFERED;
     enum standing standing;
-    size_t used = 0;
-    *scoped = false;
-    if (query->product != NULL) {
-        struct product product;
-        enum fleet_status status =
-            fleet_find_product(view, actor, ACTION_PRODUCT_SHOW, query->product, &product, error);
-        if (status != FLEET_OK) {
-            return status;
-        }
-        where[used++] = STORE_NUMBER("product", product.no);
-        *scoped = true;
-    }
+    size_t used = 1;
     /* No update that failed is going on: the device remembers it. */
     bool failed = query->state != NULL && strcmp(query->state, "failed") == 0;
     if (query->state != NULL && strcmp(query->state, updating) != 0 &&
@@ -415,8 +392,10 @@ static enum fleet_status conditions(struct fleet *fleet, struct store_view *view
     if (query->standing != NULL) {
         where[used++] = STORE_NUMBER("standing", standing);
     }
-    if (query->state != NULL) {
+    if (query->state != NULL && (failed || strcmp(query->state, updating) == 0)) {
         where[used++] = (struct store_where){failed ? "failed" : "update", STORE_GT, 0, NULL};
+    } else if (query->state != NULL) {
+        where[used++] = (struct store_where){"update", STORE_GOING_IN, (int64_t)state, NULL};
     }
     if (query->version != NULL) {
         where[used++] = STORE_TEXT("version", query->version);
@@ -426,8 +405,11 @@ static enum fleet_status conditions(struct fleet *fleet, struct store_view *view
     }
     if (query->text != NULL && query->text[0] != '\0') {
         bool id = strncmp(query->text, "d_", 2) == 0 && strlen(query->text) == 18;
-        where[used++] = id ? STORE_TEXT("id", query->text)
-                           : (struct store_where){STORE_DEVICE_TEXTS, STORE_LIKE, 0, query->text};
+        bool brief = is_short(query->text) && is_large(view);
+        where[used++] =
+            id ? STORE_TEXT("id", query->text)
+               : (struct store_where){STORE_DEVICE_TEXTS, brief ? STORE_BEGINS : STORE_LIKE, 0,
+                                      query->text};
     }
     if (query->heard_before != 0) {
         where[used++] = (struct store_where){"last_seen", STORE_LT, query->heard_before, NULL};
@@ -444,74 +426,292 @@ static enum fleet_status conditions(struct fleet *fleet, struct store_view *view
     return FLEET_OK;
 }
 
-/** Of what a text finds no more is counted: who searches looks at the first few. */
-enum {
-    FOUND_MAX = 2000,
-    FEW = 20000, /* are sorted sooner than found one by one in an order */
-};
+/* --- Lists of devices ----------------------------------------------------------------------------
+ *
+ * A list is one query for each product whose devices the actor sees: each has its order and its
+ * conditions from indexes that begin with the product, and store_merge() puts them together. How
+ * frequent a condition is decides how its query looks for it; counting up to FEW costs little.
+ */
 
 #define DEVICE_SORTS "name serial version last_seen created family no"
+
+struct scope {
+    struct store_where where[CONDITIONS];
+    struct store_query query;
+};
+
+struct device_search {
+    struct fleet *fleet;
+    struct store_view *view;
+    const struct actor *actor;
+    const struct store_where *where; /* the conditions, from the second on */
+    const struct store_query *list;
+    struct scope *scopes;
+    size_t count, room;
+    int64_t total;
+    bool more;
+    bool too_many; /* products */
+};
+
+static void add_scope(struct device_search *search, const struct store_where *seen)
+{
+    if (search->count == search->room) {
+        search->too_many = true;
+        return;
+    }
+    struct scope *scope = &search->scopes[search->count++];
+    memcpy(scope->where, search->where, sizeof scope->where);
+    scope->query = *search->list;
+    if (seen != NULL) {
+        scope->where[0] = *seen;
+        scope->query.where = scope->where;
+    } else {
+        scope->query.where = scope->where + 1;
+        scope->query.count--;
+    }
+}
+
+static bool scope_of_product(void *ctx, const void *record)
+{
+    const struct product *product = record;
+    const struct store_where seen = STORE_NUMBER("product", product->no);
+    add_scope(ctx, &seen);
+    return true;
+}
+
+static bool scope_of_member(void *ctx, const void *record)
+{
+    const struct member *member = record;
+    const struct store_where seen = STORE_NUMBER("product", member->product);
+    if (member->role > ROLE_NONE) {
+        add_scope(ctx, &seen);
+    }
+    return true;
+}
+
+/** What access.c lets him see. */
+static enum store_result find_scopes(struct device_search *search, bool plain)
+{
+    const struct actor *actor = search->actor;
+    const struct store_where mine = STORE_NUMBER("user", actor->user);
+    const struct store_query members = {.where = &mine, .count = 1};
+    const struct store_where own = {"owner", STORE_OWN_ELSE, actor->user, NULL};
+    const struct store_where seen = {"product", STORE_SEEN_BY, actor->user, NULL};
+    const struct store_where itself = STORE_NUMBER("no", actor->device);
+    enum store_result result = STORE_OK;
+    bool all = actor->kind == ACTOR_SYSTEM || actor->administrator;
+    if (actor->kind != ACTOR_USER && actor->kind != ACTOR_SYSTEM) {
+        return STORE_OK;
+    }
+    if (actor->device != 0) {
+        add_scope(search, &itself);
+    } else if (all && plain) {
+        add_scope(search, NULL);
+    } else if (plain) {
+        add_scope(search, &seen);
+    } else if (all) {
+        result = store_each(search->view, STORE_PRODUCT, NULL, scope_of_product, search);
+    } else {
+        result = store_each(search->view, STORE_MEMBER, &members, scope_of_member, search);
+        add_scope(search, &own);
+    }
+    if (result == STORE_OK && search->too_many) {
+        search->count = 0;
+        add_scope(search, all ? NULL : &seen);
+    }
+    return result;
+}
+
+/** Whether a condition in the order of the numbers is found by an index alone. */
+static bool is_in_order(const struct store_where *where)
+{
+    return where->op == STORE_EQ && where->text != NULL;
+}
+
+/** Choose how to look, and count. */
+static enum store_result weigh(struct device_search *search, struct store_query *query)
+{
+    int64_t fewest = FEW, count = 0;
+    size_t frequent = 0;
+    bool in_order = strcmp(query->order, "no") == 0;
+    for (size_t i = 0; i < query->count; i++) {
+        const struct store_where *where = &query->where[i];
+        bool scope =
+            query->where[0].op == STORE_EQ && strcmp(query->where[0].field, "product") == 0;
+        if ((i == 0 && scope) || where->op == STORE_LIKE) {
+            continue;
+        }
+        struct store_where both[] = {*where, query->where[0]};
+        struct store_query alone = {.where = both, .count = 1 + scope, .count_max = FEW, .by = 1};
+        enum store_result result = store_count(search->view, STORE_DEVICE, &alone, &count);
+        if (result != STORE_OK) {
+            return result;
+        }
+        frequent++;
+        in_order = in_order && is_in_order(where);
+        if (count < fewest) {
+            fewest = count;
+            query->by = i + 1;
+        }
+    }
+    query->walk = query->by == 0 && frequent != 0 && !in_order;
+    if (query->count_max == 0 && query->by == 0 && frequent > 1) {
+        query->count_max = FEW;
+    }
+    /* What one condition has found to be frequent need not be counted anew. */
+    bool known = frequent == 1 && query->walk && query->count_max != 0 &&
+                 query->where[query->count - 1].op == STORE_BEGINS;
+    enum store_result result = STORE_OK;
+    if (known) {
+        count = query->count_max;
+    } else {
+        result = store_count(search->view, STORE_DEVICE, query, &count);
+    }
+    search->total += count;
+    search->more = search->more || (query->count_max != 0 && count == query->count_max);
+    if (search->more && search->total > query->count_max) {
+        search->total = query->count_max;
+    }
+    return result;
+}
+
+/** The numbers of a page; from the end of the list, when that is nearer. */
+static enum store_result find_page(struct device_search *search, int64_t *numbers, size_t *count)
+{
+    int64_t offset = search->list->offset, limit = search->list->limit, total = search->total;
+    struct store_query *queries = calloc(search->count + 1, sizeof *queries);
+    if (queries == NULL) {
+        return STORE_FAILED;
+    }
+    bool backwards = !search->more && offset > total / 2;
+    if (backwards) {
+        limit = total - offset < limit ? total - offset : limit;
+        offset = total - offset - limit;
+    }
+    for (size_t i = 0; i < search->count; i++) {
+        queries[i] = search->scopes[i].query;
+        queries[i].descending = queries[i].descending != backwards;
+    }
+    enum store_result result = store_merge(search->view, STORE_DEVICE, queries, search->count,
+                                           offset, limit, numbers, count);
+    for (size_t i = 0; backwards && i < *count / 2; i++) {
+        int64_t number = numbers[i];
+        numbers[i] = numbers[*count - 1 - i];
+        numbers[*count - 1 - i] = number;
+    }
+    free(queries);
+    return result;
+}
+
+static enum store_result give_page(struct device_search *search,
+                                   void (*each)(void *ctx, const struct device *device), void *ctx,
+                                   struct fleet_page *page)
+{
+    size_t count = 0;
+    int64_t *numbers = calloc((size_t)search->list->limit, sizeof *numbers);
+    enum store_result result = numbers == NULL ? STORE_FAILED : STORE_OK;
+    for (size_t i = 0; result == STORE_OK && i < search->count; i++) {
+        result = weigh(search, &search->scopes[i].query);
+    }
+    if (result == STORE_OK && (search->more || search->total > search->list->offset)) {
+        result = find_page(search, numbers, &count);
+    }
+    for (size_t i = 0; result == STORE_OK && i < count; i++) {
+        struct device device;
+        struct fleet_error error;
+        result = store_get_no(search->view, STORE_DEVICE, numbers[i], &device);
+        if (result == STORE_OK &&
+            fleet_allowed(search->view, search->actor, ACTION_DEVICE_SHOW, device.product, &device,
+                          "device", &error) == FLEET_OK) {
+            dress(search->fleet, search->view, search->actor, &device);
+            each(ctx, &device);
+        }
+    }
+    free(numbers);
+    fleet_page_end(search->list, search->total, page);
+    page->more = search->more;
+    if (search->more && page->next[0] == '\0' && count == (size_t)search->list->limit) {
+        snprintf(page->next, sizeof page->next, "%lld",
+                 (long long)(search->list->offset + search->list->limit));
+    }
+    return result;
+}
 
 enum fleet_status fleet_device_list(struct fleet *fleet, const struct actor *actor,
                                     const struct fleet_query *query,
                                     void (*each)(void *ctx, const struct device *device), void *ctx,
                                     struct fleet_page *page, struct fleet_error *error)
 {
-    struct store_where where[10];
-    struct store_query list = {.where = where, .order = "no"};
-    bool scoped;
-    int64_t total = 0;
+    struct store_where where[CONDITIONS] = {{"no", STORE_EQ, 0, NULL}};
+    struct store_query list = {.order = "no"};
+    struct product product;
     struct store_view *view = fleet_view(fleet, error);
-    if (view == NULL) {
-        return error->status;
+    struct scope *scopes = calloc(SCOPES, sizeof *scopes);
+    struct device_search search = {.fleet = fleet,
+                                   .view = view,
+                                   .actor = actor,
+                                   .where = where,
+                                   .list = &list,
+                                   .scopes = scopes,
+                                   .room = SCOPES};
+    enum fleet_status status = view == NULL     ? error->status
+                               : scopes == NULL ? fleet_store_error(error, STORE_FAILED)
+                                                : FLEET_OK;
+    if (status == FLEET_OK && query->product != NULL) {
+        status =
+            fleet_find_product(view, actor, ACTION_PRODUCT_SHOW, query->product, &product, error);
     }
-    enum fleet_status status =
-        conditions(fleet, view, actor, query, where, &list.count, &scoped, error);
+    if (status == FLEET_OK) {
+        status = conditions(fleet, view, query, where, &list.count, error);
+    }
     if (status == FLEET_OK) {
         status = fleet_paging(query, DEVICE_SORTS, &list, error);
     }
     if (status == FLEET_OK) {
         /* As they were made is the order of their numbers, which needs no index. */
         list.order = strcmp(list.order, "created") == 0 ? "no" : list.order;
-        list.count_max = query->text != NULL && query->text[0] != '\0' ? FOUND_MAX : 0;
-        bool all = actor->kind == ACTOR_SYSTEM || (actor->administrator && actor->device == 0);
-        if (!all && !scoped && actor->kind == ACTOR_USER && actor->device == 0) {
-            /* What access.c lets him see, found without looking at the rest. */
-            where[list.count++] = (struct store_where){"product", STORE_SEEN_BY, actor->user, NULL};
-            scoped = true;
-        }
-        bool any = query->state != NULL && strcmp(query->state, updating) == 0;
-        bool going = query->state != NULL && strcmp(query->state, "failed") != 0;
-        struct each_device give = {.fleet = fleet,
-                                   .view = view,
-                                   .actor = actor,
-                                   .each = each,
-                                   .ctx = ctx,
-                                   .filter = (!all && !scoped) || (going && !any),
-                                   .offset = list.offset,
-                                   .limit = list.limit,
-                                   .state = going ? query->state : NULL};
-        struct store_query wide = list;
+        bool searched = query->text != NULL && query->text[0] != '\0';
+        list.count_max = searched ? FOUND_MAX : 0;
+        /* What an index without a product serves: a text that few have, and all by name or age. */
+        bool plain = searched ? store_text_few(view, STORE_DEVICE, query->text)
+                              : list.count == 1 && actor->administrator &&
+                                    strstr("no name last_seen", list.order) != NULL;
         enum store_result result = STORE_OK;
-        if (give.filter) {
-            wide.limit = 0;
-            wide.offset = 0;
-            wide.few = going;
+        if (query->product != NULL) {
+            (void)scope_of_product(&search, &product);
         } else {
-            result = store_count(view, STORE_DEVICE, &list, &total);
+            result = find_scopes(&search, plain);
         }
-        if (!give.filter) {
-            wide.few = list.count != 0 && total < FEW && list.count_max == 0;
-        }
-        if (result == STORE_OK && (give.filter || total > list.offset)) {
-            result = store_each(view, STORE_DEVICE, &wide, give_device, &give);
+        if (result == STORE_OK) {
+            result = give_page(&search, each, ctx, page);
         }
         status = fleet_store_error(error, result);
-        fleet_page_end(&list, give.filter ? give.seen : total, page);
-        page->more = !give.filter && list.count_max != 0 && total == list.count_max;
     }
+    free(scopes);
     store_end(view);
     return status;
+}
+
+struct own_devices {
+    struct fleet *fleet;
+    struct store_view *view;
+    const struct actor *actor;
+    void (*each)(void *ctx, const struct device *device);
+    void *ctx;
+};
+
+static bool give_own(void *ctx, const void *record)
+{
+    const struct own_devices *own = ctx;
+    struct fleet_error error;
+    struct device device;
+    memcpy(&device, record, sizeof device);
+    if (fleet_allowed(own->view, own->actor, ACTION_DEVICE_SHOW, device.product, &device, "device",
+                      &error) == FLEET_OK) {
+        dress(own->fleet, own->view, own->actor, &device);
+        own->each(own->ctx, &device);
+    }
+    return true;
 }
 
 enum fleet_status fleet_my_devices(struct fleet *fleet, const struct actor *actor,
@@ -524,17 +724,11 @@ enum fleet_status fleet_my_devices(struct fleet *fleet, const struct actor *acto
     if (view == NULL) {
         return error->status;
     }
-    struct each_device give = {.fleet = fleet,
-                               .view = view,
-                               .actor = actor,
-                               .each = each,
-                               .ctx = ctx,
-                               .filter = true,
-                               .limit = INT64_MAX};
+    struct own_devices give = {fleet, view, actor, each, ctx};
     enum fleet_status status =
         actor->user == 0
             ? FLEET_OK
-            : fleet_store_error(error, store_each(view, STORE_DEVICE, &list, give_device, &give));
+            : fleet_store_error(error, store_each(view, STORE_DEVICE, &list, give_own, &give));
     store_end(view);
     return status;
 }
@@ -891,35 +1085,35 @@ static void count_state(void *ctx, const char *value, int64_t count)
     }
 }
 
+static void count_standing(void *ctx, const char *value, int64_t count)
+{
+    struct fleet_overview *overview = ctx;
+    overview->devices += count;
+    overview->fresh += strtol(value, NULL, 10) == STANDING_NEW ? count : 0;
+}
+
 static enum store_result count_product(struct fleet *fleet, struct store_view *view,
                                        int64_t product, struct fleet_overview *overview)
 {
     int64_t now = fleet_now(fleet), count = 0;
-    struct store_where of[] = {STORE_NUMBER("product", product),
-                               {"last_seen", STORE_GE, now - ONLINE_MS, NULL}};
+    struct store_where heard[] = {STORE_NUMBER("product", product),
+                                  {"last_seen", STORE_GE, now - ONLINE_MS, NULL}};
     struct store_where silent[] = {STORE_NUMBER("product", product),
                                    {"last_seen", STORE_LT, now - DAY_MS, NULL},
                                    {"last_seen", STORE_GT, 0, NULL}};
-    struct store_query all = {.where = of, .count = 1}, online = {.where = of, .count = 2};
-    struct store_where new[] = {STORE_NUMBER("product", product),
-                                STORE_NUMBER("standing", STANDING_NEW)};
-    struct store_query quiet = {.where = silent, .count = 3}, fresh = {.where = new, .count = 2};
-    enum store_result result = store_count(view, STORE_DEVICE, &all, &count);
-    overview->devices += count;
-    if (result == STORE_OK) {
-        result = store_count(view, STORE_DEVICE, &online, &count);
-        overview->online += count;
-    }
+    struct store_query online = {.where = heard, .count = 2};
+    struct store_query quiet = {.where = silent, .count = 3};
+    enum store_result result = store_count(view, STORE_DEVICE, &online, &count);
+    overview->online += count;
     if (result == STORE_OK) {
         result = store_count(view, STORE_DEVICE, &quiet, &count);
         overview->silent += count;
     }
     if (result == STORE_OK) {
-        result = store_count(view, STORE_DEVICE, &fresh, &count);
-        overview->fresh += count;
+        result = store_kept(view, STORE_DEVICE, "standing", product, count_standing, overview);
     }
     if (result == STORE_OK) {
-        result = store_tally(view, STORE_UPDATE, "state", &all, count_state, overview);
+        result = store_kept(view, STORE_UPDATE, "state", product, count_state, overview);
     }
     overview->products++;
     return result;
@@ -984,10 +1178,8 @@ enum fleet_status fleet_versions(struct fleet *fleet, const struct actor *actor,
     enum fleet_status status =
         fleet_find_product(view, actor, ACTION_PRODUCT_SHOW, product, &found, error);
     if (status == FLEET_OK) {
-        struct store_where where = STORE_NUMBER("product", found.no);
-        struct store_query query = {.where = &where, .count = 1};
-        status =
-            fleet_store_error(error, store_tally(view, STORE_DEVICE, "version", &query, each, ctx));
+        status = fleet_store_error(error,
+                                   store_kept(view, STORE_DEVICE, "version", found.no, each, ctx));
     }
     store_end(view);
     return status;

@@ -55,15 +55,7 @@ void report_update(struct store_view *view, const struct update *update, struct 
 
 /* --- Updates by state and by cause ------------------------------------------------------------ */
 
-static void add_state(void *ctx, const char *value, int64_t count)
-{
-    struct report_updates *report = ctx;
-    long state = strtol(value, NULL, 10);
-
-    if (state >= 0 && state <= UPDATE_ROLLED_BACK) {
-        report->states[state] = count;
-    }
-}
+enum { REPORT_CONDITIONS = 3 };
 
 /* The ten most frequent causes stay, in their order. */
 static void add_failure(void *ctx, const char *value, int64_t count)
@@ -88,48 +80,69 @@ static void add_failure(void *ctx, const char *value, int64_t count)
     snprintf(report->failures[at].code, sizeof report->failures[at].code, "%s", value);
 }
 
-/* A cause's sentence is that of its newest update. */
-static void add_sentence(struct store_view *view, struct report_failure *failure)
+/** The newest update of a state that has a cause says it as a sentence. */
+static void add_sentences(struct store_view *view, const struct store_query *state,
+                          struct report_failure *failure)
 {
-    const struct store_where where = STORE_TEXT("reason", failure->code);
-    const struct store_query query = {
-        .where = &where, .count = 1, .order = "changed", .descending = true, .limit = 1};
+    struct store_where where[REPORT_CONDITIONS + 1];
+    struct store_query query = *state;
     struct update update;
 
-    bool found =
-        store_get(view, STORE_UPDATE, &query, &update) == STORE_OK && update.text[0] != '\0';
-    snprintf(failure->text, sizeof failure->text, "%s", found ? update.text : failure->code);
+    memcpy(where, state->where, state->count * sizeof where[0]);
+    where[query.count++] = STORE_TEXT("reason", failure->code);
+    query.where = where;
+    query.order = "changed";
+    query.descending = true;
+    if (failure->text[0] == '\0' && store_get(view, STORE_UPDATE, &query, &update) == STORE_OK &&
+        update.text[0] != '\0') {
+        snprintf(failure->text, sizeof failure->text, "%s", update.text);
+    }
 }
 
 void report_updates(struct store_view *view, int64_t product, const struct release *release,
                     int64_t since, struct report_updates *report)
 {
-    struct store_where where[3];
+    static const int64_t failing[] = {UPDATE_FAILED, UPDATE_ROLLED_BACK};
+    struct store_where where[REPORT_CONDITIONS];
     struct store_query query = {.where = where};
 
     *report = (struct report_updates){0};
     if (view == NULL) {
         return;
     }
-    if (product != 0) {
-        where[query.count++] = STORE_NUMBER("product", product);
-    }
+    /* Each state is a range of an index: by state and release, or by state and product. */
+    struct store_where *state = &where[query.count++];
     if (release != NULL) {
         where[query.count++] = STORE_NUMBER("release", release->no);
+    } else if (product != 0) {
+        where[query.count++] = STORE_NUMBER("product", product);
     }
-    if (since != 0) {
-        where[query.count++] = (struct store_where){"changed", STORE_GE, since, NULL};
+    where[query.count++] = (struct store_where){"changed", STORE_GE, since, NULL};
+    for (int word = 0; word <= UPDATE_ROLLED_BACK; word++) {
+        *state = STORE_NUMBER("state", word);
+        (void)store_count(view, STORE_UPDATE, &query, &report->states[word]);
     }
-    (void)store_tally(view, STORE_UPDATE, "state", &query, add_state, report);
-    (void)store_tally(view, STORE_UPDATE, "reason", &query, add_failure, report);
+    for (size_t i = 0; i < sizeof failing / sizeof failing[0]; i++) {
+        *state = STORE_NUMBER("state", failing[i]);
+        (void)store_tally(view, STORE_UPDATE, "reason", &query, add_failure, report);
+    }
+    for (size_t i = 0; i < sizeof failing / sizeof failing[0]; i++) {
+        *state = STORE_NUMBER("state", failing[i]);
+        for (size_t k = 0; k < report->failure_count; k++) {
+            add_sentences(view, &query, &report->failures[k]);
+        }
+    }
     for (size_t i = 0; i < report->failure_count; i++) {
-        add_sentence(view, &report->failures[i]);
+        struct report_failure *failure = &report->failures[i];
+        if (failure->text[0] == '\0') {
+            memcpy(failure->text, failure->code, sizeof failure->code);
+        }
     }
     if (release != NULL) {
-        where[0] = STORE_NUMBER("product", product);
-        where[1] = STORE_TEXT("version", release->version);
-        query.count = 2;
-        (void)store_count(view, STORE_DEVICE, &query, &report->devices);
+        const struct store_where runs[] = {STORE_NUMBER("product", release->product),
+                                           STORE_TEXT("version", release->version)};
+        const struct store_query all = {.where = runs, .count = 2};
+        (void)store_count(view, STORE_DEVICE, &all, &report->devices);
     }
 }
 
@@ -193,12 +206,10 @@ static bool add_product(void *ctx, const void *record)
 static enum store_result write_note(struct store_view *view, const struct note *note,
                                     int64_t product)
 {
-    const struct store_where where = STORE_NUMBER("product", product);
-    const struct store_query query = {.where = &where, .count = 1};
     struct tally tally = {.counts = json_object()};
     struct setting setting = {0};
     enum store_result result =
-        store_tally(view, STORE_DEVICE, "version", &query, add_version, &tally);
+        store_kept(view, STORE_DEVICE, "version", product, add_version, &tally);
 
     if (tally.others > 0) {
         json_object_set_new(tally.counts, "", json_integer(tally.others));

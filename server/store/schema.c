@@ -263,6 +263,49 @@ static const char version_2[] =
     "  WHEN old.name IS NOT new.name OR old.serial IS NOT new.serial OR "
     "       old.chip_id IS NOT new.chip_id OR old.mac IS NOT new.mac "
     "  BEGIN " DROP_TEXTS ADD_TEXTS " END;";
+
+/*
+ * For lists of a product's devices: what they are filtered and sorted by follows the product. And
+ * what the overview and the page of a product count is kept as counts, which change with what they
+ * count: rarely, while a device that only asks changes none of it.
+ */
+#define COUNT_UPDATE(row, by)                                                                      \
+    "INSERT INTO update_count(product, state, count) VALUES (" row ".product, " row ".state, " by  \
+    ") ON CONFLICT DO UPDATE SET count = count + excluded.count;"
+#define COUNT_DEVICE(row, by)                                                                      \
+    "INSERT INTO device_count(product, version, standing, count) VALUES (" row ".product, "        \
+    "  ifnull(" row ".version, ''), " row ".standing, " by                                         \
+    ") ON CONFLICT DO UPDATE SET count = count + excluded.count;"
+static const char version_3[] =
+    "DROP INDEX device_update;"
+    "DROP INDEX device_failed;"
+    "DROP INDEX device_family;"
+    "CREATE INDEX device_update ON device(product, [update]);"
+    "CREATE INDEX device_failed ON device(product, failed);"
+    "DROP INDEX update_state;"
+    "DROP INDEX update_release;"
+    "CREATE INDEX update_state ON [update](state, product, changed, reason);"
+    "CREATE INDEX update_release ON [update]([release], state, changed, reason);"
+    "CREATE INDEX device_family ON device(product, family);"
+    "CREATE TABLE update_count (product INTEGER NOT NULL, state INTEGER NOT NULL, "
+    "  count INTEGER NOT NULL, PRIMARY KEY (product, state)) WITHOUT ROWID;"
+    "INSERT INTO update_count SELECT product, state, count(*) FROM [update] GROUP BY 1, 2;"
+    "CREATE TRIGGER update_count_add AFTER INSERT ON [update] BEGIN " COUNT_UPDATE("new", "1") " END;"
+    "CREATE TRIGGER update_count_drop AFTER DELETE ON [update] BEGIN " COUNT_UPDATE("old", "-1") " END;"
+    "CREATE TRIGGER update_count_change AFTER UPDATE OF state, product ON [update] "
+    "  WHEN old.state <> new.state OR old.product <> new.product "
+    "  BEGIN " COUNT_UPDATE("old", "-1") COUNT_UPDATE("new", "1") " END;"
+    "CREATE TABLE device_count (product INTEGER NOT NULL, version TEXT NOT NULL, "
+    "  standing INTEGER NOT NULL, count INTEGER NOT NULL, "
+    "  PRIMARY KEY (product, version, standing)) WITHOUT ROWID;"
+    "INSERT INTO device_count SELECT product, ifnull(version, ''), standing, count(*) FROM device "
+    "  GROUP BY 1, 2, 3;"
+    "CREATE TRIGGER device_count_add AFTER INSERT ON device BEGIN " COUNT_DEVICE("new", "1") " END;"
+    "CREATE TRIGGER device_count_drop AFTER DELETE ON device BEGIN " COUNT_DEVICE("old", "-1") " END;"
+    "CREATE TRIGGER device_count_change AFTER UPDATE OF product, version, standing ON device "
+    "  WHEN old.product <> new.product OR old.version IS NOT new.version OR "
+    "       old.standing <> new.standing "
+    "  BEGIN " COUNT_DEVICE("old", "-1") COUNT_DEVICE("new", "1") " END;";
 /* clang-format on */
 
-const char *const schema_steps[] = {version_1, version_2, NULL};
+const char *const schema_steps[] = {version_1, version_2, version_3, NULL};

@@ -32,7 +32,7 @@
 enum {
     GROUP_MAX = 256,
     STATEMENTS = 64, /* kept per connection */
-    SQL_SIZE = 4096, /* of the longest statement that is put together here */
+    SQL_SIZE = 8192, /* of the longest statement that is put together here */
     LISTENERS = 16,
     /* Notes are written half a second after the first. When there are many, piece by piece, and
      * after each the writer rests for so many times as long as it took: it is for those who wait. */
@@ -284,15 +284,96 @@ static const char *const operators[] = {"] IS ?", "] IS NOT ?", "] < ?",   "] > 
                                         "] <= ?", "] >= ?",     "] LIKE ?"};
 static const char *const numbers[] = {"0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "10"};
 
+static bool is_product(const struct store_where *where)
+{
+    return where->op == STORE_EQ && strcmp(where->field, "product") == 0;
+}
+
+enum { BEGINNINGS_MAX = 80000 };
+
+/** The next field of "name|serial"; NULL: that was the last, or there is no such field. */
+static const struct schema_field *next_field(enum store_kind kind, const char **names)
+{
+    size_t size = strcspn(*names, "|");
+    const struct schema_field *field = size == 0 ? NULL : schema_field(kind, *names, size);
+    *names += size + ((*names)[size] == '|');
+    return field;
+}
+
+static bool is_letter(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+/** Fields that begin with a text, whose first two characters count in each letter case: ranges.
+ *  With `product`, the parameter of that, as numbers found by the indexes of each field. There are
+ *  up to four of a record, so that BEGINNINGS_MAX of them are a quarter of that many records. */
+static void add_beginnings(struct sql *sql, enum store_kind kind, const struct store_where *where,
+                           const char *product, const char *parameter)
+{
+    static const char *const cases[] = {"lower", "upper"};
+    const char *names = where->field, *between = "";
+    const struct schema_field *field;
+    bool first = is_letter(where->text[0]);
+    bool second = where->text[0] != '\0' && is_letter(where->text[1]);
+    add_text(sql, product != NULL ? "no IN (SELECT * FROM (" : "");
+    while ((field = next_field(kind, &names)) != NULL) {
+        for (int i = 0; i < 4; i++) {
+            char begin[80];
+            if ((i / 2 != 0 && !first) || (i % 2 != 0 && !second)) {
+                continue;
+            }
+            snprintf(begin, sizeof begin, "%s(substr(?%s,1,1))||%s(substr(?%s,2))", cases[i / 2],
+                     parameter, cases[i % 2], parameter);
+            add_text(sql, between);
+            if (product != NULL) {
+                add(sql, "SELECT no FROM [%s] WHERE product=?%s AND ", schema_kind(kind)->table,
+                    product);
+            }
+            add(sql,
+                product != NULL ? "[%s]>=%s AND [%s]<%s||char(1114111)"
+                                : "(+[%s]>=%s AND +[%s]<%s||char(1114111))",
+                field->name, begin, field->name, begin);
+            between = product != NULL ? " UNION ALL " : " OR ";
+        }
+    }
+    if (product != NULL) {
+        add(sql, ") LIMIT %d)", BEGINNINGS_MAX);
+    }
+}
+
 /** The fields of a condition, "name|serial": one comparison each, on the same parameter. An index is
  *  kept from use for what is false: that is true of most. */
-static bool add_condition(struct sql *sql, enum store_kind kind, const struct store_where *where,
+static bool add_condition(struct sql *sql, enum store_kind kind, const struct store_query *query,
                           size_t parameter, bool no_index)
 {
+    const struct store_where *where = &query->where[parameter - 1];
+    if (where->op == STORE_BEGINS) {
+        const char *product = NULL;
+        for (size_t i = 0; i < query->count && query->by == parameter; i++) {
+            product = is_product(&query->where[i]) ? numbers[i + 1] : product;
+        }
+        add_beginnings(sql, kind, where, product, numbers[parameter]);
+        return true;
+    }
     if (where->op == STORE_SEEN_BY) {
         add(sql, "product IN (SELECT product FROM member WHERE user = ?%s AND role > %d) ",
             numbers[parameter], ROLE_NONE);
         add(sql, "OR owner = ?%s", numbers[parameter]);
+        return kind == STORE_DEVICE;
+    }
+    if (where->op == STORE_OWN_ELSE) {
+        add(sql, "owner = ?%s AND product NOT IN ", numbers[parameter]);
+        add(sql, "(SELECT product FROM member WHERE user = ?%s AND role > %d)", numbers[parameter],
+            ROLE_NONE);
+        return kind == STORE_DEVICE;
+    }
+    if (where->op == STORE_GOING_IN) {
+        add(sql,
+            no_index ? "EXISTS (SELECT 1 FROM [update] AS going WHERE going.no = device.[update] "
+                       "AND going.state = ?%s)"
+                     : "[update] IN (SELECT no FROM [update] AS going WHERE going.state = ?%s)",
+            numbers[parameter]);
         return kind == STORE_DEVICE;
     }
     for (const char *name = where->field; *name != '\0';) {
@@ -381,6 +462,13 @@ static bool rare(struct store_view *view, const struct schema_kind *schema, cons
     return few;
 }
 
+bool store_text_few(struct store_view *view, enum store_kind kind, const char *text)
+{
+    struct sql match;
+    return schema_kind(kind)->text_index != NULL && trigrams(text, &match) &&
+           rare(view, schema_kind(kind), &match);
+}
+
 static bool add_where(struct sql *sql, enum store_kind kind, const struct store_query *query,
                       bool by_text)
 {
@@ -391,7 +479,11 @@ static bool add_where(struct sql *sql, enum store_kind kind, const struct store_
     for (size_t i = 0; query != NULL && i < query->count; i++) {
         add_text(sql, i == 0 ? " WHERE (" : " AND (");
         /* What the text finds is little: no index of another condition finds less. */
-        if (!add_condition(sql, kind, &query->where[i], i + 1, by_text)) {
+        const char *field = query->where[i].field;
+        bool chosen = (query->by == 0 && !query->walk) || query->by == i + 1 ||
+                      (query->walk && query->order != NULL && strcmp(field, query->order) == 0) ||
+                      is_product(&query->where[i]);
+        if (!add_condition(sql, kind, query, i + 1, by_text || !chosen)) {
             return false;
         }
         add_text(sql, ")");
@@ -403,7 +495,8 @@ static bool add_where(struct sql *sql, enum store_kind kind, const struct store_
     return true;
 }
 
-static bool add_order(struct sql *sql, enum store_kind kind, const struct store_query *query)
+static bool add_order(struct sql *sql, enum store_kind kind, const struct store_query *query,
+                      bool by_text)
 {
     if (query == NULL) {
         return true;
@@ -414,7 +507,8 @@ static bool add_order(struct sql *sql, enum store_kind kind, const struct store_
             return false;
         }
         /* The number makes the order total, so that pages neither repeat nor skip. */
-        const char *way = query->descending ? "DESC" : "ASC", *plus = query->few ? "+" : "";
+        const char *way = query->descending ? "DESC" : "ASC",
+                   *plus = by_text || query->by != 0 ? "+" : "";
         add(sql, " ORDER BY %s[%s] %s, %sno %s", plus, field->name, way, plus, way);
     }
     if (query->limit != 0 || query->offset != 0) {
@@ -551,7 +645,8 @@ static sqlite3_stmt *start(struct store_view *view, enum store_kind kind,
     add_text(&key, " FROM [");
     add_text(&key, schema->table);
     add_text(&key, "]");
-    if (!add_where(&key, kind, query, by_text) || (ordered && !add_order(&key, kind, query))) {
+    if (!add_where(&key, kind, query, by_text) ||
+        (ordered && !add_order(&key, kind, query, by_text))) {
         return NULL;
     }
     add_text(&key, tail);
@@ -594,6 +689,128 @@ enum store_result store_each(struct store_view *view, enum store_kind kind,
     done_with(view, statement);
     free(record);
     return judge(view, code);
+}
+
+/* --- Merging ---------------------------------------------------------------------------------- */
+
+/** One query of several: its next number and what that is sorted by are the statement's row. */
+struct branch {
+    sqlite3_stmt *statement;
+    int64_t no;
+};
+
+/** NULL, then numbers, then texts byte by byte, as SQLite sorts them. */
+static int compare_keys(sqlite3_stmt *one, sqlite3_stmt *other)
+{
+    int type = sqlite3_column_type(one, 1), than = sqlite3_column_type(other, 1);
+    if (type == SQLITE_NULL || than == SQLITE_NULL) {
+        return (type != SQLITE_NULL) - (than != SQLITE_NULL);
+    }
+    if (type == SQLITE_INTEGER) {
+        int64_t number = sqlite3_column_int64(one, 1), against = sqlite3_column_int64(other, 1);
+        return (number > against) - (number < against);
+    }
+    const void *text = sqlite3_column_text(one, 1), *against = sqlite3_column_text(other, 1);
+    size_t size = (size_t)sqlite3_column_bytes(one, 1);
+    size_t room = (size_t)sqlite3_column_bytes(other, 1);
+    int order = memcmp(text, against, size < room ? size : room);
+    return order != 0 ? order : (size > room) - (size < room);
+}
+
+static bool goes_before(const struct branch *one, const struct branch *other, bool descending)
+{
+    int order = compare_keys(one->statement, other->statement);
+    order = order != 0 ? order : (one->no > other->no) - (one->no < other->no);
+    return descending ? order > 0 : order < 0;
+}
+
+/** Let the branch at `at` of a heap sink to where it belongs. */
+static void sink(struct branch *heap, size_t count, size_t at, bool descending)
+{
+    for (size_t child; (child = 2 * at + 1) < count; at = child) {
+        if (child + 1 < count && goes_before(&heap[child + 1], &heap[child], descending)) {
+            child++;
+        }
+        if (!goes_before(&heap[child], &heap[at], descending)) {
+            break;
+        }
+        struct branch lighter = heap[child];
+        heap[child] = heap[at];
+        heap[at] = lighter;
+    }
+}
+
+/** Start the queries; those that find something are in the heap, in no order yet. */
+static enum store_result start_branches(struct store_view *view, enum store_kind kind,
+                                        const struct store_query *queries, size_t query_count,
+                                        int64_t most, struct branch *heap, size_t *count)
+{
+    char what[128];
+    for (size_t i = 0; i < query_count; i++) {
+        struct store_query query = queries[i];
+        query.offset = 0;
+        query.limit = most;
+        snprintf(what, sizeof what, "SELECT no,[%s]", query.order);
+        sqlite3_stmt *statement = start(view, kind, &query, what, true, "");
+        if (statement == NULL) {
+            return broken(view, STORE_FAILED);
+        }
+        int code = sqlite3_step(statement);
+        if (code != SQLITE_ROW) {
+            done_with(view, statement);
+            enum store_result result = judge(view, code);
+            if (result != STORE_OK) {
+                return result;
+            }
+            continue;
+        }
+        heap[*count] = (struct branch){statement, sqlite3_column_int64(statement, 0)};
+        *count += 1;
+    }
+    return STORE_OK;
+}
+
+enum store_result store_merge(struct store_view *view, enum store_kind kind,
+                              const struct store_query *queries, size_t query_count, int64_t offset,
+                              int64_t limit, int64_t *found, size_t *count)
+{
+    size_t left = 0;
+    int64_t skip = offset;
+    *count = 0;
+    if (query_count == 0 || limit <= 0) {
+        return STORE_OK;
+    }
+    struct branch *heap = calloc(query_count, sizeof *heap);
+    if (heap == NULL) {
+        return STORE_FAILED;
+    }
+    enum store_result result =
+        start_branches(view, kind, queries, query_count, offset + limit, heap, &left);
+    bool descending = queries[0].descending;
+    for (size_t i = left / 2; i-- > 0;) {
+        sink(heap, left, i, descending);
+    }
+    while (result == STORE_OK && left != 0 && *count < (size_t)limit) {
+        if (skip != 0) {
+            skip--;
+        } else {
+            found[(*count)++] = heap[0].no;
+        }
+        int code = sqlite3_step(heap[0].statement);
+        if (code == SQLITE_ROW) {
+            heap[0].no = sqlite3_column_int64(heap[0].statement, 0);
+        } else {
+            done_with(view, heap[0].statement);
+            result = judge(view, code);
+            heap[0] = heap[--left];
+        }
+        sink(heap, left, 0, descending);
+    }
+    while (left != 0) {
+        done_with(view, heap[--left].statement);
+    }
+    free(heap);
+    return result;
 }
 
 enum store_result store_get(struct store_view *view, enum store_kind kind,
@@ -651,6 +868,22 @@ enum store_result store_count(struct store_view *view, enum store_kind kind,
     return judge(view, code);
 }
 
+/** The rows of a value and a count; the statement is done with. */
+static enum store_result tally(struct store_view *view, sqlite3_stmt *statement,
+                               void (*each)(void *ctx, const char *value, int64_t count), void *ctx)
+{
+    if (statement == NULL) {
+        return broken(view, STORE_FAILED);
+    }
+    int code = sqlite3_step(statement);
+    for (; code == SQLITE_ROW; code = sqlite3_step(statement)) {
+        const char *value = (const char *)sqlite3_column_text(statement, 0);
+        each(ctx, value == NULL ? "" : value, sqlite3_column_int64(statement, 1));
+    }
+    done_with(view, statement);
+    return judge(view, code);
+}
+
 enum store_result store_tally(struct store_view *view, enum store_kind kind, const char *field,
                               const struct store_query *query,
                               void (*each)(void *ctx, const char *value, int64_t count), void *ctx)
@@ -662,16 +895,23 @@ enum store_result store_tally(struct store_view *view, enum store_kind kind, con
     snprintf(what, sizeof what, "SELECT [%s], count(*)", field);
     snprintf(tail, sizeof tail, " GROUP BY [%s] ORDER BY [%s]", field, field);
     sqlite3_stmt *statement = start(view, kind, query, what, false, tail);
-    if (statement == NULL) {
-        return broken(view, STORE_FAILED);
+    return tally(view, statement, each, ctx);
+}
+
+enum store_result store_kept(struct store_view *view, enum store_kind kind, const char *field,
+                             int64_t product,
+                             void (*each)(void *ctx, const char *value, int64_t count), void *ctx)
+{
+    char text[256];
+    snprintf(text, sizeof text,
+             "SELECT [%s], sum(count) FROM %s_count WHERE product = ?1 GROUP BY 1 "
+             "HAVING sum(count) > 0 ORDER BY 1",
+             field, schema_kind(kind)->table);
+    sqlite3_stmt *statement = prepare_text(view, text);
+    if (statement != NULL) {
+        sqlite3_bind_int64(statement, 1, product);
     }
-    int code = sqlite3_step(statement);
-    for (; code == SQLITE_ROW; code = sqlite3_step(statement)) {
-        const char *value = (const char *)sqlite3_column_text(statement, 0);
-        each(ctx, value == NULL ? "" : value, sqlite3_column_int64(statement, 1));
-    }
-    done_with(view, statement);
-    return judge(view, code);
+    return tally(view, statement, each, ctx);
 }
 
 /* --- What has changed ------------------------------------------------------------------------- */

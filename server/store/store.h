@@ -102,7 +102,10 @@ enum store_op {
     STORE_LE,
     STORE_GE,
     STORE_LIKE,
-    STORE_SEEN_BY, /* devices of products in which user `number` has a role, and his own */
+    STORE_BEGINS,   /* begins with `text`, letter case ignored */
+    STORE_SEEN_BY,  /* devices of products in which user `number` has a role, and his own */
+    STORE_OWN_ELSE, /* his own, without those of products in which he has a role */
+    STORE_GOING_IN, /* devices whose going update is in state `number` */
 };
 
 /** A condition. `text` NULL: `number` counts. LIKE: holds `text` anywhere, letter case ignored.
@@ -124,8 +127,10 @@ struct store_query {
     int64_t limit;     /* 0: no limit */
     int64_t offset;    /* records to skip */
     int64_t count_max; /* store_count() counts no further; 0: to the end */
-    bool
-        few; /* the conditions find few: fetch those and sort them, do not look through all in order */
+    /* How to find them, since nobody else knows how frequent what is: at most one of the two.
+     * An equal `product` is always looked up by an index. */
+    size_t by; /* the condition, from 1, that finds few: fetch those, look at the rest, and sort */
+    bool walk; /* each condition is true of many: go through all in order, until there are enough */
 };
 
 /** Shorthands: STORE_NUMBER("product", 3) and STORE_TEXT("id", text), conditions of equality. */
@@ -145,12 +150,27 @@ enum store_result store_get_text(struct store_view *view, enum store_kind kind, 
 enum store_result store_each(struct store_view *view, enum store_kind kind,
                              const struct store_query *query,
                              bool (*each)(void *ctx, const void *record), void *ctx);
+/** Whether few records hold a text anywhere, as far as the trigrams of STORE_DEVICE_TEXTS can tell:
+ *  then a query with STORE_LIKE fetches those, and needs neither `by` nor `walk`. */
+bool store_text_few(struct store_view *view, enum store_kind kind, const char *text);
+/** Where the records of several queries stand in their common order: the numbers of `limit` of them
+ *  from `offset` on, which the queries' own do not count for. The queries have the same order, and no
+ *  record is found by two of them. *count says how many numbers were put down. */
+enum store_result store_merge(struct store_view *view, enum store_kind kind,
+                              const struct store_query *queries, size_t query_count, int64_t offset,
+                              int64_t limit, int64_t *found, size_t *count);
 enum store_result store_count(struct store_view *view, enum store_kind kind,
                               const struct store_query *query, int64_t *count);
 /** How many records have each value of a field: (value as text, count), in order of the value. */
 enum store_result store_tally(struct store_view *view, enum store_kind kind, const char *field,
                               const struct store_query *query,
                               void (*each)(void *ctx, const char *value, int64_t count), void *ctx);
+
+/** The same of a product's updates by "state", or devices by "version" or "standing", which are kept
+ *  as counts: as quick for a million. */
+enum store_result store_kept(struct store_view *view, enum store_kind kind, const char *field,
+                             int64_t product,
+                             void (*each)(void *ctx, const char *value, int64_t count), void *ctx);
 
 /* Only within store_write(). insert sets record's `no` when it was 0. */
 enum store_result store_insert(struct store_view *view, enum store_kind kind, void *record);
