@@ -646,6 +646,165 @@ static void test_the_button_asks_when_it_was_held_long_enough(void)
     end();
 }
 
+/* --- When, and who agrees: each with each ------------------------------------------------------- */
+
+enum { EVERY_S = 3600 };
+
+/* As live(), but not a millisecond longer. */
+static void live_for(uint64_t ms)
+{
+    const uint64_t until = stand.now_ms + ms;
+
+    while (stand.now_ms < until) {
+        const uint32_t wait = sim_device_poll(&stand.device, (uint32_t)stand.now_ms);
+        const uint64_t left = until - stand.now_ms;
+        stand.now_ms += wait < left ? wait : left;
+    }
+    (void)sim_device_poll(&stand.device, (uint32_t)stand.now_ms);
+}
+
+static uint32_t unix_clock(void *device)
+{
+    (void)device;
+    return 1790000000 + (uint32_t)(stand.now_ms / 1000);
+}
+
+static void sleep_for(uint64_t seconds)
+{
+    sim_device_power_off(&stand.device);
+    stand.now_ms += seconds * 1000;
+    sim_device_power_on(&stand.device, (uint32_t)stand.now_ms);
+}
+
+/* It wakes, is told that nothing is due, sleeps on, and is on time. */
+static void sleep_until_due(void)
+{
+    const uint32_t due_s = upd_agent_due_in_s(&stand.device.agent);
+
+    CHECK(due_s > EVERY_S * 8 / 10 && due_s <= EVERY_S * 11 / 10);
+    for (uint32_t i = 0; i < 4; i++) {
+        sleep_for(due_s / 5);
+        CHECK(upd_agent_due_in_s(&stand.device.agent) <= due_s - due_s / 5 * (i + 1) + 1);
+        live_for(1000);
+    }
+    CHECK(count("check ") == 1);
+    sleep_for(due_s / 5 + 10);
+}
+
+static void hold_button(void)
+{
+    upd_agent_button(&stand.device.agent, true, (uint32_t)stand.now_ms);
+    live_for(7000);
+    upd_agent_button(&stand.device.agent, false, (uint32_t)stand.now_ms);
+}
+
+static void push(void)
+{
+    upd_agent_check(&stand.device.agent);
+}
+
+static void wait_for_interval(void)
+{
+    const uint32_t due_s = upd_agent_due_in_s(&stand.device.agent);
+
+    CHECK(due_s > EVERY_S * 8 / 10 && due_s <= EVERY_S * 11 / 10);
+    live_for((due_s - 5) * 1000u);
+    CHECK(count("check ") == 1);
+    live_for(10000);
+}
+
+static void restart_it(void)
+{
+    sleep_for(1);
+}
+
+static void test_each_way_to_check_with_each_consent(void)
+{
+    static const struct {
+        const char *name;
+        void (*wake)(void);
+        bool quiet_start;
+        bool knows_time;
+        uint32_t checks; /* before */
+    } rows[] = {
+        {"start", restart_it, false, false, 1},
+        {"interval", wait_for_interval, true, false, 1},
+        {"wake from sleep", sleep_until_due, true, true, 1},
+        {"button", hold_button, true, false, 1},
+        {"push", push, true, false, 1},
+    };
+
+    for (uint32_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        for (uint8_t consent = 0; consent < 4; consent++) {
+            begin(SIM_PLAN_WORKS, consent);
+            stand.device.config.quiet_start = stand.config.quiet_start = rows[i].quiet_start;
+            stand.device.config.clock = rows[i].knows_time ? unix_clock : NULL;
+            live_for(1000); /* it was made with a check at its start */
+            CHECK_THAT(rows[i].name, count("check ") == rows[i].checks);
+            stand.server.version = "1.0.1";
+            if (rows[i].knows_time) {
+                /* And once more by its own clock, which the next start goes by. */
+                stand.server.version = NULL;
+                sleep_for(1);
+                stand.log[0] = '\0';
+                push();
+                live_for(1000);
+                stand.server.version = "1.0.1";
+            }
+            live_for(60000);
+            CHECK_THAT(rows[i].name, count("check ") == 1 && !happened("offer"));
+            rows[i].wake();
+            live_for(60000);
+            CHECK_THAT(rows[i].name, happened("offer"));
+            if ((consent & UPD_CONSENT_DOWNLOAD) != 0) {
+                CHECK_THAT(rows[i].name, stand.device.agent.state == UPD_AGENT_ASKS);
+                CHECK_THAT(rows[i].name, !happened("download"));
+                upd_agent_allow(&stand.device.agent);
+                live_for(60000);
+            }
+            if ((consent & UPD_CONSENT_RESTART) != 0) {
+                CHECK_THAT(rows[i].name, stand.device.agent.state == UPD_AGENT_READY);
+                CHECK_THAT(rows[i].name, runs("1.0.0") && happened("verified"));
+                upd_agent_allow(&stand.device.agent);
+                live_for(60000);
+            }
+            live_for(60000);
+            CHECK_THAT(rows[i].name, runs("1.0.1") && happened("confirmed"));
+            end();
+        }
+    }
+}
+
+static void test_an_interval_of_years_and_a_clock_of_32_bits(void)
+{
+    const uint32_t year_s = 365 * 24 * 3600;
+
+    begin(SIM_PLAN_WORKS, UPD_CONSENT_NONE);
+    sim_device_free(&stand.device);
+    stand.config.every_s = 2 * year_s;
+    stand.now_ms = 0xFFFFF000u; /* the milliseconds wrap at once, and each 49 days */
+    CHECK(sim_device_make(&stand.device, &stand.config, NULL, (uint32_t)stand.now_ms) == UPD_OK);
+    live_for(60000);
+    CHECK(count("check ") == 1);
+    const uint32_t due_s = upd_agent_due_in_s(&stand.device.agent);
+    CHECK(due_s > year_s * 2 - year_s / 5 - 100 && due_s <= year_s * 2 + year_s / 5);
+    live_for((uint64_t)(due_s - 7200) * 1000);
+    CHECK(count("check ") == 1);
+    live_for(3 * 3600 * 1000);
+    CHECK(count("check ") == 2);
+    /* To be asked for once in a month and no more is enough. */
+    for (uint32_t left_s = upd_agent_due_in_s(&stand.device.agent); left_s > 0;) {
+        CHECK(count("check ") == 2);
+        const uint32_t part_s = left_s < 24 * 24 * 3600 ? left_s : 24 * 24 * 3600;
+        stand.now_ms += part_s * 1000ull;
+        left_s -= part_s;
+        (void)sim_device_poll(&stand.device, (uint32_t)stand.now_ms);
+    }
+    live_for(60000);
+    CHECK(count("check ") == 3);
+    end();
+}
+
 static void test_names(void)
 {
     for (uint32_t i = 0; i <= UPD_AGENT_STATE_COUNT; i++) {
@@ -719,6 +878,8 @@ int main(void)
     CHECK_RUN(test_the_same_release_is_not_installed_over_and_over);
     CHECK_RUN(test_failures_are_further_and_further_apart);
     CHECK_RUN(test_the_button_asks_when_it_was_held_long_enough);
+    CHECK_RUN(test_each_way_to_check_with_each_consent);
+    CHECK_RUN(test_an_interval_of_years_and_a_clock_of_32_bits);
     CHECK_RUN(test_names);
     CHECK_RUN(test_a_memo_is_what_was_remembered_or_nothing);
     CHECK_RUN(test_a_memo_of_before_is_read);

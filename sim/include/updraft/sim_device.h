@@ -74,6 +74,8 @@ struct sim_device_config {
     void *inflate_ctx;
     uint32_t every_s, trial_s;
     uint8_t consent;
+    bool quiet_start;                /* it checks at a start only when a check is due */
+    uint32_t (*clock)(void *device); /* seconds since 1970; NULL: it does not know */
     /* The link, when the protocol wants one. */
     const struct upd_transport *link_transport;
     const char *link_host;
