@@ -19,8 +19,9 @@ from daemon import Daemon, administrator, first_token
 from test_server import find_server
 
 FOLDER = Path(os.environ.get("UPDRAFT_EXAMPLES", ROOT / "build" / "dev" / "sim" / "examples"))
-KINDS = {"smart_clock": "otadrive", "http_update": "arduino", "https_ota-idf": "idf", "https_ota-rtos": "rtos",
-         "native_ota-idf": "idf", "native_ota-rtos": "rtos", "iot_demo": "nonos"}
+KINDS = {"smart_clock": "otadrive", "http_update": "arduino", "http_update_esp32": "arduino", "https_ota_esp32": "idf",
+         "https_ota-idf": "idf", "https_ota-rtos": "rtos", "native_ota-idf": "idf", "native_ota-rtos": "rtos",
+         "iot_demo": "nonos"}
 SKETCHES = ("smart_clock", "http_update")
 PTYPE = 45772
 ACTIVATE = (b'{"nonce": 1234567,"path": "/v1/device/activate/", "method": "POST", "body": {"encrypt_method": "PLAIN", '
@@ -30,7 +31,9 @@ ACTIVATE = (b'{"nonce": 1234567,"path": "/v1/device/activate/", "method": "POST"
 SECOND = {"otadrive": 0, "arduino": 0, "idf": 0x210000, "rtos": 0x110000, "nonos": 0x101000}
 # What an application that wrote something says when there is nothing new: the status 304, or what it made of it.
 NOTHING_NEW = {"https_ota-idf": "0x7009", "https_ota-rtos": "0x102", "native_ota-idf": "304 Not Modified",
-               "native_ota-rtos": "304 Not Modified"}
+               "native_ota-rtos": "304 Not Modified", "http_update_esp32": "update: none", "https_ota_esp32": "0x7009"}
+# An ESP32's image lies where ESP-IDF has it, whatever the protocol.
+ESP32 = ("http_update_esp32", "https_ota_esp32", "https_ota-idf", "native_ota-idf")
 
 
 def program(name):
@@ -57,8 +60,8 @@ class World:
         self.daemon, kept = server
         self.tls = example.startswith("https_ota")
         self.options = ["--server", f"http://127.0.0.1:{self.daemon.ports['http']}", "--token-file", kept / "token"]
-        self.name, self.second = folder.name, SECOND[KINDS[example]]
-        words = ["--chip", "esp32" if example.endswith("idf") else "esp8266", "--kind", KINDS[example]]
+        self.name, self.second = folder.name, SECOND["idf" if example in ESP32 else KINDS[example]]
+        words = ["--chip", "esp32" if example in ESP32 else "esp8266", "--kind", KINDS[example]]
         words += ["--map", "6", "--ptype", PTYPE] if example == "iot_demo" else ["--strangers", "admit"]
         self.key = self.ask("product", "create", self.name, *words)["key"]
         if example == "iot_demo":
@@ -75,7 +78,7 @@ class World:
 
     def image(self, number, slot="user1"):
         path = self.folder / f"{number}-{slot}.bin"
-        kind = "arduino" if self.example in SKETCHES else KINDS[self.example]
+        kind = "arduino" if self.example in SKETCHES else "idf" if self.example in ESP32 else KINDS[self.example]
         subprocess.run([program("../updraft-sim"), "image", "--as", kind, "--version", self.version(number), "--slot",
                         slot, "--seed", str(len(number) + sum(number.encode())), "--size", "64K", "-o", path], check=True)
         return path

@@ -1,0 +1,2 @@
+/* ESP-IDF's header, as sketches include it. */
+#include "../upd_esp_c.h"
