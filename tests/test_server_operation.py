@@ -207,7 +207,7 @@ def test_every_address_is_listened_at(tmp_path):
     first_token(find_server(), data)
     where = "127.0.0.1:0, 127.0.0.2:0"
     daemon = Daemon(find_server(), data, "--listen", where, "--link", where, "--link-tls", where + ", 127.0.0.3:0")
-    daemon.wait()
+    daemon.wait()  # takes the first line of what is said
     assert len(daemon.ports["listen"]) == 2 and len(daemon.ports["links"]) == 2 and len(daemon.ports["links_tls"]) == 3
     assert daemon.ports["link"] == daemon.ports["links"][0] and daemon.ports["link_tls"] == daemon.ports["links_tls"][0]
     for ports in ("listen", "links", "links_tls"):
@@ -215,6 +215,12 @@ def test_every_address_is_listened_at(tmp_path):
             socket.create_connection((f"127.0.0.{number + 1}", port), timeout=60).close()
     for number, port in enumerate(daemon.ports["links_tls"]):
         assert "BEGIN CERTIFICATE" in ssl.get_server_certificate((f"127.0.0.{number + 1}", port))
+    daemon.process.send_signal(signal.SIGTERM)
+    said = daemon.process.stdout.read().decode().splitlines()
+    expected = [f"listening on {address}:0: port {port}, {what}"
+                for what, ports in (("HTTP and HTTPS", "listen"), ("device link", "links"), ("device link by TLS", "links_tls"))
+                for address, port in zip(("127.0.0.1", "127.0.0.2", "127.0.0.3"), daemon.ports[ports])]
+    assert [line for line in said if line.startswith("listening")] == expected[1:]
     daemon.stop()
 
 

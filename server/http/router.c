@@ -343,6 +343,27 @@ static bool slash_inside(const struct http_url *url)
     return false;
 }
 
+/*
+ * "http://host/path", which clients send who take us for a proxy, and any client may (RFC 9112,
+ * 3.2.2). The host has to be that of the header: nobody on the way is to read another one than we do.
+ */
+static const char *drop_origin(struct http_exchange *x)
+{
+    const char *host = http_header(x, "Host"), *at = x->target;
+
+    at += strncasecmp(at, "http://", 7) == 0 ? 7 : strncasecmp(at, "https://", 8) == 0 ? 8 : 0;
+    if (at == x->target) {
+        return NULL;
+    }
+    const size_t size = strcspn(at, "/?#");
+    if (size == 0 || (host != NULL && (strlen(host) != size || strncasecmp(host, at, size) != 0))) {
+        return "its host is not that of the header Host";
+    }
+    at += size;
+    x->target = at[0] == '/' ? at : http_printf(x, "/%s", at);
+    return NULL;
+}
+
 static bool read_target(struct http_exchange *x)
 {
     const char *problem;
@@ -352,7 +373,10 @@ static bool read_target(struct http_exchange *x)
                           HTTP_TARGET_MAX);
         return false;
     }
-    problem = http_url_parse(&x->url, x->target, http_alloc(x, http_url_memory(x->target)));
+    problem = drop_origin(x);
+    if (problem == NULL) {
+        problem = http_url_parse(&x->url, x->target, http_alloc(x, http_url_memory(x->target)));
+    }
     if (problem != NULL) {
         http_answer_error(x, 400, "bad_address", NULL, "The address is refused: %s.", problem);
         return false;

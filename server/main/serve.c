@@ -436,6 +436,16 @@ static void stop(struct service *service)
     }
 }
 
+static void say_links(struct service *service, const struct config_list *where, bool tls)
+{
+    uint16_t port;
+
+    for (size_t i = 0; (port = espressif_port(service->espressif, tls, i)) != 0; i++) {
+        printf("listening on %s: port %u, device link%s\n", where->item[i], port,
+               tls ? " by TLS" : "");
+    }
+}
+
 static void say_started(struct service *service)
 {
     struct fleet_error error = {0};
@@ -445,6 +455,8 @@ static void say_started(struct service *service)
     for (size_t i = 0; (port = http_server_port(service->http, i)) != 0; i++) {
         printf("listening on %s: port %u, HTTP and HTTPS\n", service->config->listen.item[i], port);
     }
+    say_links(service, &service->config->link, false);
+    say_links(service, &service->config->link_tls, true);
     if (!fleet_needs_setup(service->fleet)) {
         /* Somebody can log in. */
     } else if (!service->fresh) {
