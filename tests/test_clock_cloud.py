@@ -266,7 +266,12 @@ def test_the_restart_waits_for_the_owner(world):
         world.make_current("1.0.1")
         chip.wait_for("> Restart: waiting")
         wait_until(lambda: world.offer is not None, "the owner is asked")
-        assert "Installed" not in chip.console()
+        assert "Installed" not in chip.halt().console
+
+        # Power goes meanwhile: what was downloaded is still there, and the question, too.
+        chip.start("survive rtc garbage seed 3")
+        chip.wait_for("> Restart: waiting")
+        assert "download from byte 0\n" not in chip.console() and world.offer["question"] == "reboot"
         world.answer("now")
         chip.wait_for("Update confirmed")
         assert_shown(chip.halt().console, "Have: v1.0.1|> Restart: waiting", "Installed: v1.0.1|> Restarting...",
