@@ -1,0 +1,76 @@
+"""Goal: the limits that docs/operation.md states are the server's: what is as long as it may be is taken and shown as it
+was given, what is one longer is refused with its field's name and changes nothing.
+
+Method: each field of the table at its limit and one beyond, by the API.
+"""
+import json
+import socket
+from urllib.parse import quote
+
+import pytest
+
+import images
+from daemon import Daemon, administrator, first_token
+from test_server import find_server
+
+
+class Stand:
+    def __init__(self, data):
+        secret = first_token(find_server(), data)
+        self.daemon = Daemon(find_server(), data)
+        self.daemon.wait()
+        self.call = self.daemon.client(administrator(self.daemon, secret))
+        self.product = self.call("POST", "/api/v1/products", {"name": "limits", "kind": "arduino", "chip": "esp8266",
+                                                              "channels": ["stable", "c" * 35]})
+        self.device = self.call("POST", f"/api/v1/products/{self.product['id']}/devices", {"serial": "one"})
+        self.image = self.call("POST", f"/api/v1/products/{self.product['id']}/images", images.arduino(irom=bytes(4096)))["sha256"]
+
+
+@pytest.fixture(scope="module")
+def stand(tmp_path_factory):
+    made = Stand(tmp_path_factory.mktemp("limits") / "data")
+    yield made
+    made.daemon.stop()
+
+
+# Field: where it is set, how long it may be, what it is made of.
+LIMITS = {
+    "name": ("PATCH", "/devices/{device}", 100, "đ"), "group": ("PATCH", "/devices/{device}", 100, "灯"),
+    "serial": ("PATCH", "/devices/{device}", 67, "s"), "channel": ("PATCH", "/devices/{device}", 35, "c"),
+    "variant": ("PATCH", "/devices/{device}", 35, "v"), "version": ("POST", "/products/{product}/releases", 64, "1"),
+    "notes": ("POST", "/products/{product}/releases", 1000, "ñ"),
+}
+
+
+@pytest.mark.parametrize("field", LIMITS)
+def test_a_text_is_taken_up_to_its_limit(stand, field):
+    method, path, limit, letter = LIMITS[field]
+    path = "/api/v1" + path.format(device=stand.device["id"], product=stand.product["id"])
+    more = {} if method == "PATCH" else {"images": {"app": stand.image}, "version": "1.0"}
+    shown = f"/api/v1/devices/{stand.device['id']}"
+    before = stand.call("GET", shown)
+    status, _, answer = stand.call.raw(method, path, json.dumps({**more, field: letter * (limit + 1)}), {"Content-Type": "application/json"})
+    assert status == 422 and json.loads(answer)["error"]["field"] == field, answer
+    assert stand.call("GET", shown) == before and stand.call("GET", f"/api/v1/products/{stand.product['id']}/releases")["total"] <= 1
+    made = stand.call(method, path, {**more, field: letter * limit})
+    assert made[field] == letter * limit
+
+
+def refused(stand, method, path, size):
+    """By its length alone: not a byte of it is waited for."""
+    with socket.create_connection(("127.0.0.1", stand.daemon.ports["http"]), timeout=60) as link:
+        link.sendall(f"{method} {path} HTTP/1.1\r\nHost: a\r\nAuthorization: {stand.call.headers['Authorization']}\r\n"
+                     f"Content-Length: {size}\r\n\r\n".encode())
+        return link.recv(4096).startswith(b"HTTP/1.1 413 ")
+
+
+def test_files_have_their_limits(stand):
+    base = f"/api/v1/products/{stand.product['id']}"
+    config = json.dumps({"a": "b" * (65536 - 9)})
+    assert len(config) == 65536
+    assert stand.call.raw("PUT", f"{base}/config", config)[0] == 200
+    assert stand.call.raw("PUT", f"{base}/config", config + " ")[0] == 413
+    assert stand.call.raw("PUT", f"{base}/resources/{quote('ä' * 100)}", bytes(4 << 20))[0] == 200
+    assert refused(stand, "PUT", f"{base}/resources/b", (4 << 20) + 1)
+    assert stand.call.raw("PUT", f"{base}/resources/{quote('ä' * 101)}", b"")[0] == 422
+    assert refused(stand, "POST", f"{base}/images", (16 << 20) + 1)
