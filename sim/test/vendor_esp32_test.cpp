@@ -410,6 +410,51 @@ void test_the_request_is_the_originals()
     end();
 }
 
+/* The sketch's own fields, by the hook of an update and by a client of its own. */
+void test_requests_with_the_sketchs_own_fields()
+{
+    static const ScriptAnswer none[] = {{"HTTP/1.1 304 Not Modified\r\n\r\n", nullptr, 0, false}};
+    const auto hook = [](HTTPClient *http) {
+        http->addHeader("X-Token", "abc");
+        http->addHeader("User-Agent", "mine"); /* which the updater says itself */
+    };
+    HTTPClient http;
+
+    begin();
+    client.follow(none, 1);
+    CHECK(httpUpdate.update(client, "http://h/a", "1", hook) == HTTP_UPDATE_NO_UPDATES);
+    CHECK(strstr(client.request, "x-ESP32-version: 1\r\nX-Token: abc\r\n\r\n") != nullptr);
+    CHECK(strstr(client.request, "mine") == nullptr);
+    client.follow(none, 1);
+    CHECK(httpUpdate.updateSpiffs(client, "http://h/a", "", hook) == HTTP_UPDATE_NO_UPDATES);
+    CHECK(strstr(client.request, "mode: spiffs\r\nX-Token: abc\r\n\r\n") != nullptr);
+    client.follow(none, 1);
+    CHECK(httpUpdate.update(client, "h", 81, "/b", "1", hook) == HTTP_UPDATE_NO_UPDATES);
+    CHECK(strstr(client.request, "Host: h:81\r\n") != nullptr);
+    CHECK(strstr(client.request, "X-Token: abc\r\n") != nullptr);
+    client.follow(none, 1); /* and nothing is kept */
+    CHECK(httpUpdate.update(client, "http://h/a", "1") == HTTP_UPDATE_NO_UPDATES);
+    CHECK(strstr(client.request, "X-Token") == nullptr);
+
+    CHECK(httpUpdate.update(http, "1") == HTTP_UPDATE_FAILED && lastError == -4);
+    CHECK(httpUpdate.getLastErrorString() == "HTTP error: not connected");
+    CHECK(!http.begin(client, "ftp://h/") && http.begin(client, "http://h/c"));
+    http.setAuthorization("user", "pass");
+    http.addHeader("A", "1");
+    http.addHeader("B", "2");
+    client.follow(none, 1);
+    CHECK(httpUpdate.update(http, "1", hook) == HTTP_UPDATE_NO_UPDATES);
+    CHECK(strstr(client.request, "GET /c HTTP/1.0\r\nHost: h\r\n") == client.request);
+    CHECK(strstr(client.request, "Authorization: Basic dXNlcjpwYXNz\r\n") != nullptr);
+    CHECK(strstr(client.request, "version: 1\r\nA: 1\r\nB: 2\r\nX-Token: abc\r\n\r\n") != nullptr);
+    client.follow(none, 1);
+    CHECK(httpUpdate.updateSpiffs(http) == HTTP_UPDATE_NO_UPDATES);
+    CHECK(strstr(client.request, "x-ESP32-mode: spiffs\r\nA: 1\r\n") != nullptr);
+    http.end();
+    CHECK(httpUpdate.updateSpiffs(http) == HTTP_UPDATE_FAILED && lastError == -4);
+    end();
+}
+
 void test_every_answer()
 {
     static const struct {
@@ -485,6 +530,7 @@ int main()
     CHECK_RUN(test_streams);
     CHECK_RUN(test_a_chip_without_another_slot);
     CHECK_RUN(test_the_request_is_the_originals);
+    CHECK_RUN(test_requests_with_the_sketchs_own_fields);
     CHECK_RUN(test_every_answer);
     check_end();
 }

@@ -186,6 +186,46 @@ void test_the_request_is_the_originals()
     end();
 }
 
+void test_a_client_of_the_sketchs_own()
+{
+    static const ScriptAnswer none[] = {{"HTTP/1.1 304 Not Modified\r\n\r\n", nullptr, 0, false}};
+    static const ScriptAnswer moved[] = {
+        {"HTTP/1.1 302 Found\r\nLocation: /new\r\n\r\n", nullptr, 0, false},
+        {"HTTP/1.1 304 Not Modified\r\n\r\n", nullptr, 0, false}};
+    HTTPClient own;
+
+    begin();
+    CHECK(ESPhttpUpdate.update(own, "1") == HTTP_UPDATE_FAILED && lastError == -4);
+    CHECK(own.begin(client, "host.example", 8080, "/x"));
+    own.addHeader("X-Token", "abc");
+    own.addHeader("Host", "other");
+    own.setAuthorization("Zm9v");
+    client.follow(none, 1);
+    CHECK(ESPhttpUpdate.update(own, "1") == HTTP_UPDATE_NO_UPDATES);
+    CHECK(strstr(client.request, "GET /x HTTP/1.0\r\nHost: host.example:8080\r\n") ==
+          client.request);
+    CHECK(strstr(client.request, "Authorization: Basic Zm9v\r\n") != nullptr);
+    CHECK(strstr(client.request, "Content-Length: 0\r\nX-Token: abc\r\n\r\n") != nullptr);
+    CHECK(strstr(client.request, "other") == nullptr);
+    client.follow(none, 1);
+    CHECK(ESPhttpUpdate.updateFS(own) == HTTP_UPDATE_NO_UPDATES);
+    CHECK(strstr(client.request, "x-ESP8266-mode: spiffs\r\n") != nullptr);
+    client.follow(none, 1);
+    CHECK(ESPhttpUpdate.updateSpiffs(own, "2") == HTTP_UPDATE_NO_UPDATES);
+    CHECK(strstr(client.request, "x-ESP8266-version: 2\r\n") != nullptr);
+    /* Fields are for one server: a redirect does not get them. */
+    ESPhttpUpdate.setFollowRedirects(HTTPC_STRICT_FOLLOW_REDIRECTS);
+    client.follow(moved, 2);
+    CHECK(ESPhttpUpdate.update(own, "2") == HTTP_UPDATE_NO_UPDATES);
+    CHECK(strstr(client.request, "GET /new ") != nullptr);
+    CHECK(strstr(client.request, "X-Token") == nullptr);
+    /* And nothing is kept. */
+    client.follow(none, 1);
+    CHECK(ESPhttpUpdate.update(client, "http://h/", "2") == HTTP_UPDATE_NO_UPDATES);
+    CHECK(strstr(client.request, "X-Token") == nullptr);
+    end();
+}
+
 /* A sketch as people write it, with key and version in one literal that the image holds too. */
 #define ProductKey "0123456789abcdef"
 #define Version "2.0.0"
@@ -559,6 +599,7 @@ void test_texts_of_the_client()
 int main()
 {
     CHECK_RUN(test_the_request_is_the_originals);
+    CHECK_RUN(test_a_client_of_the_sketchs_own);
     CHECK_RUN(test_a_sketch_for_otadrive);
     CHECK_RUN(test_an_update_is_staged_and_the_chip_restarts);
     CHECK_RUN(test_led);

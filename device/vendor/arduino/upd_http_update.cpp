@@ -120,7 +120,62 @@ bool UpdHttpUpdate::writeLine(void *ctx, uint32_t index, struct upd_text *line)
 {
     UpdHttpUpdate *const self = static_cast<UpdHttpUpdate *>(ctx);
 
-    return self->line(index, line, self->_moved);
+    if (self->line(index, line, self->_moved)) {
+        self->_fieldsIndex = index + 1;
+        return true;
+    }
+    if (index != self->_fieldsIndex || self->_moved || self->_fields.isEmpty()) {
+        return false;
+    }
+    updAddString(line, self->_fields);
+    return true;
+}
+
+void UpdHttpUpdate::askWith(const HTTPClient &http)
+{
+    _fields = http.headers();
+    if (!http.authorization().isEmpty()) {
+        _authorization = http.authorization();
+    }
+}
+
+/* --- The client of a sketch ------------------------------------------------------------------- */
+
+bool HTTPClient::begin(Client &client, const String &url)
+{
+    const char *text = url.c_str();
+
+    _client = &client;
+    _url = url;
+    _headers = "";
+    _authorization = "";
+    return upd_http_take(&text, "http://") || upd_http_take(&text, "https://");
+}
+
+bool HTTPClient::begin(Client &client, const String &host, uint16_t port, const String &uri)
+{
+    return begin(client,
+                 String("http://") + host + ":" + String(static_cast<unsigned>(port)) + uri);
+}
+
+void HTTPClient::addHeader(const String &name, const String &value)
+{
+    static const char *const own[] = {"connection", "host", "user-agent", "authorization"};
+
+    for (const char *one : own) {
+        if (upd_http_same(name.c_str(), one)) {
+            return;
+        }
+    }
+    if (!_headers.isEmpty()) {
+        _headers += "\r\n";
+    }
+    _headers += name + ": " + value;
+}
+
+void HTTPClient::setAuthorization(const String &user, const String &password)
+{
+    _authorization = base64Of(user + ":" + password);
 }
 
 static bool isRedirect(uint16_t status)
@@ -241,7 +296,9 @@ uint32_t UpdHttpUpdate::peekContent(uint8_t *bytes, uint32_t size)
 
 void UpdHttpUpdate::hangUp()
 {
-    upd_exchange_close(&_exchange);
+    if (_exchange.config.transport != nullptr) { /* else nothing was asked yet */
+        upd_exchange_close(&_exchange);
+    }
 }
 
 t_httpUpdate_return UpdHttpUpdate::failed(int error)

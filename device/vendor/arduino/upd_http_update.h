@@ -7,6 +7,7 @@
 
 #include <Arduino.h>
 #include <Client.h>
+#include <HTTPClient.h>
 
 #include "upd_arduino.h"
 #include "upd_callback.h"
@@ -51,6 +52,7 @@ class UpdHttpUpdate
     using HTTPUpdateEndCB = UpdCallback<void()>;
     using HTTPUpdateErrorCB = UpdCallback<void(int)>;
     using HTTPUpdateProgressCB = UpdCallback<void(int, int)>;
+    using HTTPUpdateRequestCB = UpdCallback<void(HTTPClient *)>;
 
     void rebootOnUpdate(bool reboot)
     {
@@ -121,6 +123,8 @@ class UpdHttpUpdate
     void hangUp();
 
     t_httpUpdate_return failed(int error);
+    /** The sketch's own fields, behind the updater's; for the next update alone. */
+    void askWith(const HTTPClient &http);
 
     /** The content of the answer. */
     class Content : public Stream
@@ -165,8 +169,10 @@ class UpdHttpUpdate
     static void hear(void *ctx, const char *name, const char *value);
     bool takeCredentials(String &url);
 
-    bool _moved = false; /* a redirect was followed */
-    bool _moves = false; /* this answer leads to another place */
+    String _fields;            /* the sketch's own; "": none */
+    uint32_t _fieldsIndex = 0; /* of the line that they are */
+    bool _moved = false;       /* a redirect was followed */
+    bool _moves = false;       /* this answer leads to another place */
 };
 
 /* Of the request; each is one line, or a part of it. */

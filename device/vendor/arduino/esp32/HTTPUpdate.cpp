@@ -207,22 +207,55 @@ t_httpUpdate_return HTTPUpdate::run(Client &client, const String &url, const Str
     return install(contentLength(), is_fs);
 }
 
-t_httpUpdate_return HTTPUpdate::update(Client &client, const String &url, const String &version)
+t_httpUpdate_return HTTPUpdate::run(HTTPClient &http, const String &version, bool is_fs,
+                                    HTTPUpdateRequestCB request)
 {
-    return run(client, url, version, false);
+    if (http.client() == nullptr) {
+        return failed(HTTPC_ERROR_NOT_CONNECTED);
+    }
+    request(&http);
+    askWith(http);
+    return run(*http.client(), http.url(), version, is_fs);
+}
+
+t_httpUpdate_return HTTPUpdate::update(Client &client, const String &url, const String &version,
+                                       HTTPUpdateRequestCB request)
+{
+    HTTPClient http;
+
+    (void)http.begin(client, url); /* whether it is a URL, the request tells */
+    return run(http, version, false, request);
 }
 
 t_httpUpdate_return HTTPUpdate::update(Client &client, const String &host, uint16_t port,
-                                       const String &uri, const String &version)
+                                       const String &uri, const String &version,
+                                       HTTPUpdateRequestCB request)
 {
-    return run(client, String("http://") + host + ":" + String(static_cast<unsigned>(port)) + uri,
-               version, false);
+    HTTPClient http;
+
+    (void)http.begin(client, host, port, uri);
+    return run(http, version, false, request);
+}
+
+t_httpUpdate_return HTTPUpdate::update(HTTPClient &http, const String &version,
+                                       HTTPUpdateRequestCB request)
+{
+    return run(http, version, false, request);
 }
 
 t_httpUpdate_return HTTPUpdate::updateSpiffs(Client &client, const String &url,
-                                             const String &version)
+                                             const String &version, HTTPUpdateRequestCB request)
 {
-    return run(client, url, version, true);
+    HTTPClient http;
+
+    (void)http.begin(client, url);
+    return run(http, version, true, request);
+}
+
+t_httpUpdate_return HTTPUpdate::updateSpiffs(HTTPClient &http, const String &version,
+                                             HTTPUpdateRequestCB request)
+{
+    return run(http, version, true, request);
 }
 
 String HTTPUpdate::getLastErrorString() const

@@ -21,16 +21,25 @@ class HTTPUpdate : public UpdHttpUpdate
     {
     }
 
-    /** As ESP8266HTTPUpdate has it. */
-    t_httpUpdate_return update(Client &client, const String &url, const String &version = "");
+    /** As ESP8266HTTPUpdate has it. `request` is called before the request goes: addHeader(). */
+    t_httpUpdate_return update(Client &client, const String &url, const String &version = "",
+                               HTTPUpdateRequestCB request = nullptr);
     t_httpUpdate_return update(Client &client, const String &host, uint16_t port,
-                               const String &uri = "/", const String &version = "");
+                               const String &uri = "/", const String &version = "",
+                               HTTPUpdateRequestCB request = nullptr);
+    t_httpUpdate_return update(HTTPClient &http, const String &version = "",
+                               HTTPUpdateRequestCB request = nullptr);
     /** The partition of the file system; does not restart. */
-    t_httpUpdate_return updateSpiffs(Client &client, const String &url, const String &version = "");
+    t_httpUpdate_return updateSpiffs(Client &client, const String &url, const String &version = "",
+                                     HTTPUpdateRequestCB request = nullptr);
+    t_httpUpdate_return updateSpiffs(HTTPClient &http, const String &version = "",
+                                     HTTPUpdateRequestCB request = nullptr);
     String getLastErrorString() const;
 
   private:
     bool line(uint32_t index, struct upd_text *text, bool moved) override;
+    t_httpUpdate_return run(HTTPClient &http, const String &version, bool is_fs,
+                            HTTPUpdateRequestCB request);
     t_httpUpdate_return run(Client &client, const String &url, const String &version, bool is_fs);
     t_httpUpdate_return install(uint32_t size, bool is_fs);
 };

@@ -266,6 +266,28 @@ bool ESP8266HTTPUpdate::getAvailableVersion(Client &client, const String &host, 
     return true;
 }
 
+t_httpUpdate_return ESP8266HTTPUpdate::run(HTTPClient &http, const String &version,
+                                           const char *mode)
+{
+    if (http.client() == nullptr) {
+        return failed(HTTPC_ERROR_NOT_CONNECTED);
+    }
+    askWith(http);
+    const t_httpUpdate_return result = run(*http.client(), http.url(), version, mode);
+    askWith(HTTPClient());
+    return result;
+}
+
+t_httpUpdate_return ESP8266HTTPUpdate::update(HTTPClient &http, const String &version)
+{
+    return run(http, version, "sketch");
+}
+
+t_httpUpdate_return ESP8266HTTPUpdate::updateFS(HTTPClient &http, const String &version)
+{
+    return run(http, version, "spiffs");
+}
+
 String ESP8266HTTPUpdate::getLastErrorString() const
 {
     if (_lastError > 0) {

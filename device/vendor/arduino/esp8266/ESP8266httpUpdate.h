@@ -32,11 +32,18 @@ class ESP8266HTTPUpdate : public UpdHttpUpdate
     t_httpUpdate_return update(Client &client, const String &url, const String &version = "");
     t_httpUpdate_return update(Client &client, const String &host, uint16_t port,
                                const String &uri = "/", const String &version = "");
+    /** Where `http` was told to; its fields go with the request. FAILED: it was told nothing. */
+    t_httpUpdate_return update(HTTPClient &http, const String &version = "");
     /** A file system. */
     t_httpUpdate_return updateFS(Client &client, const String &url, const String &version = "");
+    t_httpUpdate_return updateFS(HTTPClient &http, const String &version = "");
     t_httpUpdate_return updateSpiffs(Client &client, const String &url, const String &version = "")
     {
         return updateFS(client, url, version);
+    }
+    t_httpUpdate_return updateSpiffs(HTTPClient &http, const String &version = "")
+    {
+        return updateFS(http, version);
     }
     /** What the server would send, by its field x-version. @return false: getLastError() */
     bool getAvailableVersion(Client &client, const String &host, uint16_t port, const String &uri,
@@ -54,6 +61,7 @@ class ESP8266HTTPUpdate : public UpdHttpUpdate
     String getLastErrorString() const;
 
   private:
+    t_httpUpdate_return run(HTTPClient &http, const String &version, const char *mode);
     bool line(uint32_t index, struct upd_text *text, bool moved) override;
     void heard(const char *name, const char *value) override;
     t_httpUpdate_return run(Client &client, const String &url, const String &version,
