@@ -38,17 +38,12 @@ enum { CRC_SIZE = UPD_OTADATA_RECORD_SIZE - UPD_OTADATA_CRC_OFFSET };
 
 static const struct upd_otadata_config *config_of(const struct upd_device *device)
 {
-    return device->of.otadata;
-}
-
-static struct upd_boot_layout layout_of(const struct upd_device *device)
-{
-    return upd_partition_layout(config_of(device)->rows, config_of(device)->count);
+    return device->of.otadata.config;
 }
 
 static uint32_t copy_sector(const struct upd_device *device, int8_t copy)
 {
-    return layout_of(device).otadata_offset + (copy == 1 ? UPD_OTADATA_COPY_DISTANCE : 0);
+    return device->of.otadata.records + (uint32_t)copy * UPD_OTADATA_COPY_DISTANCE;
 }
 
 static enum upd_err read_records(struct upd_device *device, struct upd_otadata *data)
@@ -267,7 +262,8 @@ static enum upd_err find_fall(struct upd_device *device, const struct upd_otadat
 static enum upd_err look(struct upd_device *device, struct upd_otadata *data, struct upd_view *view,
                          int8_t *copy)
 {
-    struct upd_boot_layout layout = layout_of(device);
+    const struct upd_otadata_config *config = config_of(device);
+    struct upd_boot_layout layout = upd_partition_layout(config->rows, config->count);
     bool on_trial;
 
     enum upd_err err = read_records(device, data);
@@ -463,7 +459,7 @@ static int8_t way_back(struct upd_device *device, const struct upd_otadata *data
             return slot;
         }
     }
-    if (layout_of(device).factory && verifies(device, UPD_SLOT_FACTORY)) {
+    if (verifies(device, UPD_SLOT_FACTORY)) {
         return UPD_SLOT_FACTORY;
     }
     for (slot = (int8_t)(device->slot_count - 1); slot >= 0; slot--) {
@@ -819,7 +815,8 @@ enum upd_err upd_otadata_open(struct upd_device *device, const struct upd_flash 
     device->loader_counts = loader_counts(config->loader);
     device->slot_count = (int8_t)count;
     device->running = UPD_SLOT_NONE;
-    device->of.otadata = config;
+    device->of.otadata.config = config;
+    device->of.otadata.records = layout.otadata_offset;
     for (uint32_t i = 0; i < config->count; i++) {
         const struct upd_partition *row = &config->rows[i];
         uint32_t slot = (uint32_t)row->subtype - UPD_PARTITION_APP_OTA_0;

@@ -188,7 +188,10 @@ struct upd_device {
             const struct upd_flash_map *map;
             uint32_t sysparam;
         } nonos;
-        const struct upd_otadata_config *otadata;
+        struct {
+            const struct upd_otadata_config *config;
+            uint32_t records; /* flash offset of the first copy */
+        } otadata;
         const struct upd_eboot_config *eboot;
     } of;
 };
