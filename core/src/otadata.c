@@ -78,7 +78,7 @@ int8_t upd_otadata_slot(const struct upd_otadata *data, uint32_t copy)
     return (int8_t)((upd_otadata_sequence(data->copy[copy]) - 1) % data->slots);
 }
 
-int8_t upd_otadata_next_slot(const struct upd_otadata *data, int8_t from)
+int8_t upd_otadata_next_slot(const struct upd_otadata *data, int from)
 {
     if (data->slots == 0) {
         return UPD_OTADATA_NONE;
@@ -88,7 +88,7 @@ int8_t upd_otadata_next_slot(const struct upd_otadata *data, int8_t from)
 
 int8_t upd_otadata_configured(const struct upd_otadata *data, const struct upd_boot_layout *layout)
 {
-    int8_t active = upd_otadata_active(data);
+    int active = upd_otadata_active(data);
 
     if (active >= 0 && data->slots != 0) {
         return upd_otadata_slot(data, (uint32_t)active);
@@ -96,15 +96,15 @@ int8_t upd_otadata_configured(const struct upd_otadata *data, const struct upd_b
     if (layout->factory) {
         return UPD_OTADATA_FACTORY;
     }
-    for (int8_t i = 0; i < UPD_PARTITION_SLOT_MAX; i++) {
+    for (int i = 0; i < UPD_PARTITION_SLOT_MAX; i++) {
         if ((layout->slots >> i & 1) != 0) {
-            return i;
+            return (int8_t)i;
         }
     }
     return layout->test ? UPD_OTADATA_TEST : UPD_OTADATA_NONE;
 }
 
-enum upd_err upd_otadata_state_of(const struct upd_otadata *data, int8_t slot, uint32_t *state)
+enum upd_err upd_otadata_state_of(const struct upd_otadata *data, int slot, uint32_t *state)
 {
     for (uint32_t copy = 0; copy < 2; copy++) {
         if (slot >= 0 && upd_otadata_slot(data, copy) == slot &&
@@ -185,7 +185,7 @@ static void add_state(struct upd_otadata_plan *plan, const struct upd_otadata *d
     upd_put_le32(add_write(plan, data, copy) + STATE_OFFSET, state);
 }
 
-static bool is_slot(const struct upd_otadata *data, int8_t app)
+static bool is_slot(const struct upd_otadata *data, int app)
 {
     return app >= 0 && app < data->slots;
 }
@@ -195,8 +195,7 @@ static bool is_slot(const struct upd_otadata *data, int8_t app)
  *
  * @return false when there is none below 0xFFFFFFFF, which means "blank"
  */
-static bool number_for(const struct upd_otadata *data, int8_t slot, uint32_t least,
-                       uint32_t *sequence)
+static bool number_for(const struct upd_otadata *data, int slot, uint32_t least, uint32_t *sequence)
 {
     uint32_t slots = data->slots;
     uint32_t ahead = ((uint32_t)slot + 1 + slots - least % slots) % slots;
@@ -209,8 +208,7 @@ static bool number_for(const struct upd_otadata *data, int8_t slot, uint32_t lea
  * The number for a record in `copy`: above the other copy's, whatever state that is in, so that no
  * boot loader and no flipped bit of a state prefers it.
  */
-static bool number_in(const struct upd_otadata *data, int8_t slot, uint32_t copy,
-                      uint32_t *sequence)
+static bool number_in(const struct upd_otadata *data, int slot, uint32_t copy, uint32_t *sequence)
 {
     const uint8_t *other = data->copy[1 - copy];
     uint32_t least = 1;
@@ -222,9 +220,9 @@ static bool number_in(const struct upd_otadata *data, int8_t slot, uint32_t copy
 }
 
 /* The valid copy that names a slot, the active one first; else NONE. */
-static int8_t copy_naming(const struct upd_otadata *data, int8_t slot)
+static int copy_naming(const struct upd_otadata *data, int slot)
 {
-    int8_t active = upd_otadata_active(data);
+    int active = upd_otadata_active(data);
 
     if (active < 0 || !is_slot(data, slot)) {
         return UPD_OTADATA_NONE;
@@ -234,11 +232,11 @@ static int8_t copy_naming(const struct upd_otadata *data, int8_t slot)
     }
     uint32_t other = 1 - (uint32_t)active;
     return upd_otadata_is_valid(data, other) && upd_otadata_slot(data, other) == slot
-               ? (int8_t)other
+               ? (int)other
                : UPD_OTADATA_NONE;
 }
 
-static uint32_t other_than(int8_t copy)
+static uint32_t other_than(int copy)
 {
     return copy < 0 ? 0 : 1 - (uint32_t)copy;
 }
@@ -282,18 +280,18 @@ static bool record_running(const struct upd_otadata *data, struct upd_otadata_pl
  * (2) When all is done, no valid record but the new one names the new slot, unless it is the one
  *     that runs; so giving up its trial cannot lead back to it.
  */
-static enum upd_err select_safely(const struct upd_otadata *found, int8_t slot, uint32_t state,
+static enum upd_err select_safely(const struct upd_otadata *found, int slot, uint32_t state,
                                   struct upd_otadata_plan *plan)
 {
     struct upd_otadata now = after_reset(found);
-    int8_t keep = copy_naming(&now, now.running);
+    int keep = copy_naming(&now, now.running);
     uint32_t copy, sequence;
 
     if (keep < 0 && is_slot(&now, now.running) && now.running != slot) {
         if (!record_running(&now, plan)) {
             return UPD_E_STATE;
         }
-        keep = (int8_t)plan->write[0].copy;
+        keep = plan->write[0].copy;
         memcpy(now.copy[keep], plan->write[0].record, UPD_OTADATA_RECORD_SIZE);
     }
     if (keep < 0) {
@@ -322,9 +320,9 @@ static bool is_safe(enum upd_otadata_style style)
 
 /* The SDKs' ways. They keep the bytes that they do not set. */
 static enum upd_err select_as_sdk(const struct upd_otadata *data, enum upd_otadata_style style,
-                                  int8_t slot, uint32_t state, struct upd_otadata_plan *plan)
+                                  int slot, uint32_t state, struct upd_otadata_plan *plan)
 {
-    int8_t active = upd_otadata_active(data);
+    int active = upd_otadata_active(data);
     uint32_t copy = other_than(active);
     uint32_t sequence = (uint32_t)slot + 1;
     uint8_t *record;
@@ -346,7 +344,7 @@ static enum upd_err select_as_sdk(const struct upd_otadata *data, enum upd_otada
 }
 
 enum upd_err upd_otadata_plan_boot(const struct upd_otadata *data, enum upd_otadata_style style,
-                                   int8_t slot, bool trial, struct upd_otadata_plan *plan)
+                                   int slot, bool trial, struct upd_otadata_plan *plan)
 {
     uint32_t state = trial && !data->rtos ? UPD_OTADATA_NEW : UPD_OTADATA_UNDEFINED;
 
@@ -369,13 +367,13 @@ enum upd_err upd_otadata_plan_boot(const struct upd_otadata *data, enum upd_otad
  * Make otadata name what runs, so that neither the half-written slot nor the whole one boots before
  * it is selected. Otherwise it could, as the boot loader's way past an image that does not verify.
  */
-static enum upd_err begin_safely(const struct upd_otadata *found, int8_t slot,
+static enum upd_err begin_safely(const struct upd_otadata *found, int slot,
                                  struct upd_otadata_plan *plan)
 {
     const struct upd_otadata settled = after_reset(found);
     const struct upd_otadata *data = &settled;
-    int8_t active = upd_otadata_active(data);
-    int8_t named = active < 0 ? UPD_OTADATA_NONE : upd_otadata_slot(data, (uint32_t)active);
+    int active = upd_otadata_active(data);
+    int named = active < 0 ? UPD_OTADATA_NONE : upd_otadata_slot(data, (uint32_t)active);
     uint32_t other = other_than(active);
 
     if (is_slot(data, data->running)) {
@@ -396,9 +394,9 @@ static enum upd_err begin_safely(const struct upd_otadata *found, int8_t slot,
 }
 
 /* The copy that does not decide, if it holds something that is not the running slot's. */
-static int8_t forgettable(const struct upd_otadata *data)
+static int forgettable(const struct upd_otadata *data)
 {
-    int8_t active = upd_otadata_active(data);
+    int active = upd_otadata_active(data);
     uint32_t other = other_than(active);
 
     if (active < 0 || data->slots == 0 || upd_otadata_sequence(data->copy[other]) == BLANK ||
@@ -406,11 +404,11 @@ static int8_t forgettable(const struct upd_otadata *data)
         upd_otadata_slot(data, other) == data->running) {
         return UPD_OTADATA_NONE;
     }
-    return (int8_t)other;
+    return (int)other;
 }
 
 enum upd_err upd_otadata_plan_begin(const struct upd_otadata *data, enum upd_otadata_style style,
-                                    int8_t slot, struct upd_otadata_plan *plan)
+                                    int slot, struct upd_otadata_plan *plan)
 {
     plan->count = 0;
     if (!is_slot(data, slot) || slot == data->running) {
@@ -419,7 +417,7 @@ enum upd_err upd_otadata_plan_begin(const struct upd_otadata *data, enum upd_ota
     if (is_safe(style)) {
         return begin_safely(data, slot, plan);
     }
-    int8_t copy = style == UPD_OTADATA_AS_RTOS ? UPD_OTADATA_NONE : forgettable(data);
+    int copy = style == UPD_OTADATA_AS_RTOS ? UPD_OTADATA_NONE : forgettable(data);
     if (copy >= 0) {
         add_erase(plan, (uint32_t)copy);
     }
@@ -429,7 +427,7 @@ enum upd_err upd_otadata_plan_begin(const struct upd_otadata *data, enum upd_ota
 enum upd_err upd_otadata_plan_confirm(const struct upd_otadata *data, enum upd_otadata_style style,
                                       struct upd_otadata_plan *plan)
 {
-    int8_t copy = upd_otadata_active(data);
+    int copy = upd_otadata_active(data);
     uint32_t state, confirmed;
 
     plan->count = 0;
@@ -451,7 +449,7 @@ enum upd_err upd_otadata_plan_confirm(const struct upd_otadata *data, enum upd_o
 bool upd_otadata_can_roll_back(const struct upd_otadata *data,
                                const struct upd_otadata_images *images)
 {
-    int8_t active = upd_otadata_active(data);
+    int active = upd_otadata_active(data);
     uint32_t other = other_than(active);
 
     if (active < 0 || data->slots == 0) {
@@ -467,7 +465,7 @@ enum upd_err upd_otadata_plan_reject(const struct upd_otadata *data,
                                      const struct upd_otadata_images *images,
                                      struct upd_otadata_plan *plan)
 {
-    int8_t active = upd_otadata_active(data);
+    int active = upd_otadata_active(data);
 
     plan->count = 0;
     if (active < 0 || data->slots == 0 ||
@@ -500,7 +498,7 @@ int8_t upd_otadata_last_invalid(const struct upd_otadata *data,
                                 const struct upd_otadata_images *images)
 {
     bool first = was_given_up(data->copy[0]), second = was_given_up(data->copy[1]);
-    int8_t slot;
+    int slot;
 
     if (data->slots == 0 || (!first && !second)) {
         return UPD_OTADATA_NONE;
@@ -510,13 +508,13 @@ int8_t upd_otadata_last_invalid(const struct upd_otadata *data,
         first = upd_otadata_sequence(data->copy[0]) <= upd_otadata_sequence(data->copy[1]);
     }
     slot = upd_otadata_slot(data, first ? 0 : 1);
-    return (images->slots >> slot & 1) != 0 ? slot : UPD_OTADATA_NONE;
+    return (images->slots >> slot & 1) != 0 ? (int8_t)slot : UPD_OTADATA_NONE;
 }
 
 enum upd_err upd_otadata_plan_forget(const struct upd_otadata *data, int8_t *slot,
                                      struct upd_otadata_plan *plan)
 {
-    int8_t copy = forgettable(data);
+    int copy = forgettable(data);
 
     plan->count = 0;
     if (copy < 0) {

@@ -41,7 +41,7 @@ static const struct upd_otadata_config *config_of(const struct upd_device *devic
     return device->of.otadata.config;
 }
 
-static uint32_t copy_sector(const struct upd_device *device, int8_t copy)
+static uint32_t copy_sector(const struct upd_device *device, int copy)
 {
     return device->of.otadata.records + (uint32_t)copy * UPD_OTADATA_COPY_DISTANCE;
 }
@@ -53,14 +53,14 @@ static enum upd_err read_records(struct upd_device *device, struct upd_otadata *
     *data = (struct upd_otadata){.slots = (uint8_t)device->slot_count,
                                  .running = device->running,
                                  .rtos = config_of(device)->loader == UPD_OTADATA_LOADER_RTOS};
-    for (int8_t copy = 0; copy < 2 && err == UPD_OK; copy++) {
+    for (int copy = 0; copy < 2 && err == UPD_OK; copy++) {
         err = upd_flash_read(device, copy_sector(device, copy), data->copy[copy],
                              UPD_OTADATA_RECORD_SIZE);
     }
     return err;
 }
 
-static bool names(const struct upd_otadata *data, int8_t copy, int8_t slot)
+static bool names(const struct upd_otadata *data, int copy, int slot)
 {
     return slot >= 0 && upd_otadata_is_valid(data, (uint32_t)copy) &&
            upd_otadata_slot(data, (uint32_t)copy) == slot;
@@ -70,16 +70,16 @@ static bool names(const struct upd_otadata *data, int8_t copy, int8_t slot)
  * The copy whose sector an update of what runs takes: the one that does not name it. The active one
  * may be another: that of an image which the boot loader started, or refused, and fell back from.
  */
-static int8_t staging_copy(const struct upd_otadata *data)
+static int staging_copy(const struct upd_otadata *data)
 {
-    int8_t active = upd_otadata_active(data);
+    int active = upd_otadata_active(data);
 
     if (data->running < 0 || active == UPD_OTADATA_NONE) {
         return active == UPD_OTADATA_NONE ? 0 : active;
     }
-    return names(data, active, data->running)            ? (int8_t)!active
-           : names(data, (int8_t)!active, data->running) ? active
-                                                         : (int8_t)!active;
+    return names(data, active, data->running)    ? !active
+           : names(data, !active, data->running) ? active
+                                                 : !active;
 }
 
 /*
@@ -87,7 +87,7 @@ static int8_t staging_copy(const struct upd_otadata *data)
  * must not be a good one.
  */
 static enum upd_err forget_record(struct upd_device *device, const struct upd_otadata *data,
-                                  int8_t copy)
+                                  int copy)
 {
     uint32_t sector = copy_sector(device, copy);
     uint8_t record[UPD_OTADATA_RECORD_SIZE];
@@ -126,9 +126,9 @@ static enum upd_err carry_out(struct upd_device *device, const struct upd_otadat
 
     for (uint32_t i = 0; i < plan->count && err == UPD_OK; i++) {
         const struct upd_otadata_write *write = &plan->write[i];
-        uint32_t sector = copy_sector(device, (int8_t)write->copy);
+        uint32_t sector = copy_sector(device, write->copy);
         if (upd_otadata_sequence(write->record) != upd_otadata_sequence(data->copy[write->copy])) {
-            err = forget_record(device, data, (int8_t)write->copy);
+            err = forget_record(device, data, write->copy);
         }
         if (err == UPD_OK) {
             err = upd_flash_erase(device, sector);
@@ -159,14 +159,14 @@ static bool loader_has_trial(const struct upd_device *device)
     return device->loader_counts;
 }
 
-static enum upd_err find_frame(struct upd_device *device, int8_t copy)
+static enum upd_err find_frame(struct upd_device *device, int copy)
 {
     return upd_frame_find(device, copy_sector(device, copy));
 }
 
 /* A frame that is about a slot, and in force. If that slot runs before it was selected, because no
  * other one verified, it is on trial all the same. */
-static bool is_open(const struct upd_frame *frame, int8_t slot)
+static bool is_open(const struct upd_frame *frame, int slot)
 {
     return upd_frame_exists(frame) && frame->head.slot == (uint8_t)slot &&
            !upd_frame_has(frame, UPD_MARK_CLOSED);
@@ -180,7 +180,7 @@ static enum upd_err find_trial(struct upd_device *device, const struct upd_otada
                                bool *on_trial)
 {
     const struct upd_frame *frame = &device->frame;
-    int8_t staging = staging_copy(data);
+    int staging = staging_copy(data);
 
     *on_trial = false;
     if (loader_has_trial(device) || device->running < 0) {
@@ -188,7 +188,7 @@ static enum upd_err find_trial(struct upd_device *device, const struct upd_otada
         return UPD_OK;
     }
     for (uint32_t i = 0; i < 2; i++) {
-        enum upd_err err = find_frame(device, i == 0 ? (int8_t)!staging : staging);
+        enum upd_err err = find_frame(device, i == 0 ? !staging : staging);
         if (err != UPD_OK) {
             return err;
         }
@@ -202,13 +202,13 @@ static enum upd_err find_trial(struct upd_device *device, const struct upd_otada
 
 /* Why the image that a copy tells of does not run any more. */
 static enum upd_err find_fall_in(struct upd_device *device, const struct upd_otadata *data,
-                                 int8_t copy, struct upd_view *view)
+                                 int copy, struct upd_view *view)
 {
     const uint8_t *record = data->copy[copy];
     const struct upd_frame *frame = &device->frame;
     bool good = upd_otadata_sequence(record) != UINT32_MAX && upd_otadata_crc_is_good(record);
     uint32_t state = upd_otadata_state(record);
-    int8_t slot = good ? upd_otadata_slot(data, (uint32_t)copy) : UPD_SLOT_NONE;
+    int slot = good ? upd_otadata_slot(data, (uint32_t)copy) : UPD_SLOT_NONE;
 
     enum upd_err err = find_frame(device, copy);
     if (err != UPD_OK) {
@@ -228,7 +228,7 @@ static enum upd_err find_fall_in(struct upd_device *device, const struct upd_ota
                                                     : UPD_FALL_NONE;
     }
     if (view->fall != UPD_FALL_NONE && slot != device->running) {
-        view->fallen = slot;
+        view->fallen = (int8_t)slot;
     } else {
         view->fall = UPD_FALL_NONE;
     }
@@ -240,14 +240,14 @@ static enum upd_err find_fall_in(struct upd_device *device, const struct upd_ota
  * selected any. device->frame is that copy's.
  */
 static enum upd_err find_fall(struct upd_device *device, const struct upd_otadata *data,
-                              struct upd_view *view, int8_t *copy)
+                              struct upd_view *view, int *copy)
 {
-    int8_t staging = staging_copy(data);
+    int staging = staging_copy(data);
     enum upd_err err = UPD_OK;
 
     view->fall = UPD_FALL_NONE;
     view->fallen = UPD_SLOT_NONE;
-    *copy = (int8_t)!staging;
+    *copy = !staging;
     if (upd_otadata_active(data) == UPD_OTADATA_NONE) {
         err = find_fall_in(device, data, *copy, view);
     }
@@ -260,7 +260,7 @@ static enum upd_err find_fall(struct upd_device *device, const struct upd_otadat
 
 /* What the device is, and for a fall the copy that tells of it. */
 static enum upd_err look(struct upd_device *device, struct upd_otadata *data, struct upd_view *view,
-                         int8_t *copy)
+                         int *copy)
 {
     const struct upd_otadata_config *config = config_of(device);
     struct upd_boot_layout layout = upd_partition_layout(config->rows, config->count);
@@ -273,13 +273,13 @@ static enum upd_err look(struct upd_device *device, struct upd_otadata *data, st
     if (err != UPD_OK) {
         return err;
     }
-    int8_t active = upd_otadata_active(data);
-    int8_t selected = upd_otadata_configured(data, &layout);
-    int8_t target = upd_otadata_next_slot(data, device->running);
+    int active = upd_otadata_active(data);
+    int selected = upd_otadata_configured(data, &layout);
+    int target = upd_otadata_next_slot(data, device->running);
     *view = (struct upd_view){
         .running = device->running,
-        .selected = selected,
-        .target = target == device->running ? UPD_SLOT_NONE : target,
+        .selected = (int8_t)selected,
+        .target = target == device->running ? UPD_SLOT_NONE : (int8_t)target,
         .loader_counts = device->loader_counts,
         .on_trial = on_trial,
         .starts = on_trial ? (uint8_t)upd_journal_starts(device->frame.marks) : 0,
@@ -299,7 +299,7 @@ static enum upd_err look(struct upd_device *device, struct upd_otadata *data, st
     if (err == UPD_OK && selected != device->running && selected >= 0 &&
         view->fall == UPD_FALL_NONE) {
         view->fall = UPD_FALL_LOADER; /* a reset since has not started what was selected */
-        view->fallen = selected;
+        view->fallen = (int8_t)selected;
         *copy = active;
     }
     return err;
@@ -308,7 +308,7 @@ static enum upd_err look(struct upd_device *device, struct upd_otadata *data, st
 static enum upd_err otadata_view(struct upd_device *device, struct upd_view *view)
 {
     struct upd_otadata data;
-    int8_t copy;
+    int copy;
 
     return look(device, &data, view, &copy);
 }
@@ -317,7 +317,7 @@ static enum upd_err otadata_view(struct upd_device *device, struct upd_view *vie
  */
 
 /* Make a copy's sector an empty journal. */
-static enum upd_err empty(struct upd_device *device, const struct upd_otadata *data, int8_t copy)
+static enum upd_err empty(struct upd_device *device, const struct upd_otadata *data, int copy)
 {
     enum upd_err err = forget_record(device, data, copy);
 
@@ -334,7 +334,7 @@ static enum upd_err otadata_prepare(struct upd_device *device, uint32_t size, bo
     if (err != UPD_OK) {
         return err;
     }
-    int8_t target = upd_otadata_next_slot(&data, device->running);
+    int target = upd_otadata_next_slot(&data, device->running);
     if (target < 0 || target == device->running) {
         return UPD_E_NOT_FOUND;
     }
@@ -402,7 +402,7 @@ static enum upd_err select_slot(struct upd_device *device)
     }
     uint32_t sector = device->frame.sector;
     const struct upd_otadata_write *last = &plan.write[plan.count - 1];
-    if (copy_sector(device, (int8_t)last->copy) != sector) {
+    if (copy_sector(device, last->copy) != sector) {
         return UPD_E_STATE; /* otadata was changed by somebody else since prepare() */
     }
     if (plan.count > 1) {
@@ -430,7 +430,7 @@ static enum upd_err otadata_activate(struct upd_device *device, const struct upd
 /* --- The trial ----------------------------------------------------------------------------------
  */
 
-static bool verifies(struct upd_device *device, int8_t app)
+static bool verifies(struct upd_device *device, int app)
 {
     const struct upd_otadata_config *config = config_of(device);
     struct upd_image_target target = device->target;
@@ -447,13 +447,13 @@ static bool verifies(struct upd_device *device, int8_t app)
 }
 
 /* Where to go back to from what runs: what the records name, else factory, else any slot; NONE. */
-static int8_t way_back(struct upd_device *device, const struct upd_otadata *data)
+static int way_back(struct upd_device *device, const struct upd_otadata *data)
 {
-    int8_t first = upd_otadata_active(data) == 1;
-    int8_t slot = UPD_SLOT_NONE;
+    int first = upd_otadata_active(data) == 1;
+    int slot = UPD_SLOT_NONE;
 
     for (uint32_t i = 0; i < 2; i++) {
-        int8_t copy = i == 0 ? first : !first;
+        int copy = i == 0 ? first : !first;
         slot = upd_otadata_slot(data, (uint32_t)copy);
         if (slot != device->running && names(data, copy, slot) && verifies(device, slot)) {
             return slot;
@@ -462,7 +462,7 @@ static int8_t way_back(struct upd_device *device, const struct upd_otadata *data
     if (verifies(device, UPD_SLOT_FACTORY)) {
         return UPD_SLOT_FACTORY;
     }
-    for (slot = (int8_t)(device->slot_count - 1); slot >= 0; slot--) {
+    for (slot = (device->slot_count - 1); slot >= 0; slot--) {
         if (slot != device->running && verifies(device, slot)) {
             return slot;
         }
@@ -476,10 +476,10 @@ static int8_t way_back(struct upd_device *device, const struct upd_otadata *data
  * As a rule the way back has its record already. Then the one of what is given up is made invalid,
  * which costs no erase, and keeps the journal that tells why.
  */
-static enum upd_err give_up(struct upd_device *device, const struct upd_otadata *data, int8_t back,
+static enum upd_err give_up(struct upd_device *device, const struct upd_otadata *data, int back,
                             enum upd_journal_mark reason)
 {
-    int8_t own = names(data, 1, device->running) ? 1 : 0;
+    int own = names(data, 1, device->running) ? 1 : 0;
     struct upd_otadata_plan plan;
     enum upd_err err = UPD_OK;
 
@@ -504,7 +504,7 @@ static enum upd_err give_up(struct upd_device *device, const struct upd_otadata 
 
 /* Select what runs, by a record with a state. *copy: the one that has it. */
 static enum upd_err record_running(struct upd_device *device, const struct upd_otadata *data,
-                                   uint32_t state, int8_t *copy)
+                                   uint32_t state, int *copy)
 {
     struct upd_otadata_plan plan;
 
@@ -512,7 +512,7 @@ static enum upd_err record_running(struct upd_device *device, const struct upd_o
     if (err == UPD_OK) {
         struct upd_otadata_write *last = &plan.write[plan.count - 1];
         upd_otadata_encode(last->record, upd_otadata_sequence(last->record), state);
-        *copy = (int8_t)last->copy;
+        *copy = last->copy;
         err = carry_out(device, data, &plan);
     }
     return err;
@@ -527,8 +527,7 @@ static enum upd_journal_mark reason_of(const struct upd_frame *frame)
 }
 
 /* A plan to write a record anew, with a state. */
-static struct upd_otadata_plan plan_state(const struct upd_otadata *data, int8_t copy,
-                                          uint32_t state)
+static struct upd_otadata_plan plan_state(const struct upd_otadata *data, int copy, uint32_t state)
 {
     struct upd_otadata_plan plan = {.count = 1};
 
@@ -544,7 +543,7 @@ static struct upd_otadata_plan plan_state(const struct upd_otadata *data, int8_t
  */
 static enum upd_err mend_state(struct upd_device *device, const struct upd_otadata *data)
 {
-    int8_t active = upd_otadata_active(data);
+    int active = upd_otadata_active(data);
 
     if (active == UPD_OTADATA_NONE || !names(data, active, device->running) ||
         is_settled(data->copy[active]) ||
@@ -562,7 +561,7 @@ static enum upd_err mend_state(struct upd_device *device, const struct upd_otada
 static enum upd_err adopt(struct upd_device *device, struct upd_otadata *data)
 {
     enum upd_err err = UPD_OK;
-    int8_t copy;
+    int copy;
 
     if (device->running < 0) {
         return UPD_OK;
@@ -611,7 +610,7 @@ static enum upd_err otadata_start(struct upd_device *device, enum upd_start *tod
     if (!given_up && count < UPD_TRIAL_STARTS) {
         return upd_frame_mark(device, starts[count]);
     }
-    int8_t back = way_back(device, &data);
+    int back = way_back(device, &data);
     if (back == UPD_SLOT_NONE) {
         return UPD_OK; /* there is nothing else: it gets another start */
     }
@@ -631,9 +630,9 @@ static enum upd_err running_version(struct upd_device *device, uint32_t *version
 }
 
 /* A record that the boot loader may have read, and that does not read well now. */
-static int8_t torn_copy(const struct upd_otadata *data)
+static int torn_copy(const struct upd_otadata *data)
 {
-    for (int8_t copy = 0; copy < 2; copy++) {
+    for (int copy = 0; copy < 2; copy++) {
         uint32_t sequence = upd_otadata_sequence(data->copy[copy]);
         if (sequence != UINT32_MAX && sequence != 0 && !upd_otadata_crc_is_good(data->copy[copy])) {
             return copy;
@@ -650,7 +649,7 @@ static int8_t torn_copy(const struct upd_otadata *data)
 static enum upd_err confirm_record(struct upd_device *device, struct upd_otadata *data)
 {
     const struct upd_otadata_config *config = config_of(device);
-    int8_t copy = (int8_t)!staging_copy(data);
+    int copy = !staging_copy(data);
     struct upd_otadata_plan plan;
     bool whole = true;
 
@@ -721,7 +720,7 @@ static enum upd_err otadata_roll_back(struct upd_device *device)
     if (err != UPD_OK) {
         return err;
     }
-    int8_t back = way_back(device, &data);
+    int back = way_back(device, &data);
     if (back == UPD_SLOT_NONE) {
         return UPD_E_NOT_FOUND;
     }
@@ -755,7 +754,7 @@ static enum upd_err otadata_acknowledge(struct upd_device *device)
     struct upd_otadata_plan plan;
     struct upd_otadata data;
     struct upd_view view;
-    int8_t copy;
+    int copy;
 
     enum upd_err err = look(device, &data, &view, &copy);
     if (err != UPD_OK || view.fall == UPD_FALL_NONE) {
@@ -773,7 +772,7 @@ static enum upd_err otadata_acknowledge(struct upd_device *device)
     if (err == UPD_OK) {
         err = read_records(device, &data);
     }
-    int8_t active = upd_otadata_active(&data);
+    int active = upd_otadata_active(&data);
     return err == UPD_OK && active >= 0 && !names(&data, active, device->running)
                ? forget_record(device, &data, active)
                : err;

@@ -149,7 +149,7 @@ MISTAKES = [
     Mistake("otadata: confirmed without a record", "otadata", OTADATA,
             "        err = upd_frame_mark(device, UPD_MARK_CLOSED);\n", ""),
     Mistake("otadata: the trial is looked for in one sector", "otadata", OTADATA,
-            "find_frame(device, i == 0 ? (int8_t)!staging : staging);", "find_frame(device, (int8_t)!staging);"),
+            "find_frame(device, i == 0 ? !staging : staging);", "find_frame(device, (int8_t)!staging);"),
     Mistake("otadata: the selection is not noted as whole", "otadata", OTADATA,
             "return err == UPD_OK ? upd_frame_mark(device, UPD_MARK_SWITCHED) : err;", "return err;"),
     Mistake("otadata: back to an image that does not verify", "otadata", OTADATA,

@@ -73,7 +73,7 @@ int8_t upd_otadata_active(const struct upd_otadata *data);
 /** The slot that a copy names whether it is valid or not; NONE when there are no slots. */
 int8_t upd_otadata_slot(const struct upd_otadata *data, uint32_t copy);
 /** The slot to download into after `from` (a slot, or anything else for "from factory"); NONE. */
-int8_t upd_otadata_next_slot(const struct upd_otadata *data, int8_t from);
+int8_t upd_otadata_next_slot(const struct upd_otadata *data, int from);
 /** What the SDK's application calls its boot partition: slot, FACTORY, TEST or NONE. */
 int8_t upd_otadata_configured(const struct upd_otadata *data, const struct upd_boot_layout *layout);
 /**
@@ -83,7 +83,7 @@ int8_t upd_otadata_configured(const struct upd_otadata *data, const struct upd_b
  * @return UPD_OK
  * @return UPD_E_NOT_FOUND  no copy names it; *state is unchanged
  */
-UPD_MUST_CHECK enum upd_err upd_otadata_state_of(const struct upd_otadata *data, int8_t slot,
+UPD_MUST_CHECK enum upd_err upd_otadata_state_of(const struct upd_otadata *data, int slot,
                                                  uint32_t *state);
 
 /* --- What to write -------------------------------------------------------------------------- */
@@ -138,7 +138,7 @@ enum upd_otadata_style {
  * @return UPD_E_STATE  the sequence numbers are used up; erasing otadata cures it
  */
 UPD_MUST_CHECK enum upd_err upd_otadata_plan_boot(const struct upd_otadata *data,
-                                                  enum upd_otadata_style style, int8_t slot,
+                                                  enum upd_otadata_style style, int slot,
                                                   bool trial, struct upd_otadata_plan *plan);
 
 /**
@@ -158,7 +158,7 @@ UPD_MUST_CHECK enum upd_err upd_otadata_plan_boot(const struct upd_otadata *data
  * @return UPD_E_STATE  the sequence numbers are used up
  */
 UPD_MUST_CHECK enum upd_err upd_otadata_plan_begin(const struct upd_otadata *data,
-                                                   enum upd_otadata_style style, int8_t slot,
+                                                   enum upd_otadata_style style, int slot,
                                                    struct upd_otadata_plan *plan);
 
 /**
