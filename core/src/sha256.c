@@ -31,6 +31,43 @@ static uint32_t schedule(uint32_t ring[16], uint32_t i)
     return ring[i & 15];
 }
 
+static uint32_t scramble_e(uint32_t e, uint32_t f, uint32_t g)
+{
+    return (rotate(e, 6) ^ rotate(e, 11) ^ rotate(e, 25)) + (g ^ (e & (f ^ g)));
+}
+
+static uint32_t scramble_a(uint32_t a, uint32_t b, uint32_t c)
+{
+    return (rotate(a, 2) ^ rotate(a, 13) ^ rotate(a, 22)) + ((a & b) | (c & (a | b)));
+}
+
+#if UPD_SMALL
+
+/* The eight words move on in memory: in registers, of which there are too few, they cost more. */
+static void compress(uint32_t state[8], const uint8_t block[BLOCK])
+{
+    uint32_t at[8]; /* a to h */
+    uint32_t ring[16];
+
+    memcpy(at, state, sizeof at);
+    for (uint32_t i = 0; i < 64; i++) {
+        uint32_t word = i < 16 ? (ring[i] = upd_get_be32(block + 4 * i)) : schedule(ring, i);
+        uint32_t one = at[7] + scramble_e(at[4], at[5], at[6]) + upd_sha256_constants[i] + word;
+        uint32_t two = scramble_a(at[0], at[1], at[2]);
+
+        for (uint32_t k = 7; k > 0; k--) {
+            at[k] = at[k - 1];
+        }
+        at[4] += one;
+        at[0] = one + two;
+    }
+    for (uint32_t i = 0; i < 8; i++) {
+        state[i] += at[i];
+    }
+}
+
+#else
+
 static void compress(uint32_t state[8], const uint8_t block[BLOCK])
 {
     uint32_t a = state[0], b = state[1], c = state[2], d = state[3];
@@ -40,9 +77,8 @@ static void compress(uint32_t state[8], const uint8_t block[BLOCK])
     UNROLL
     for (uint32_t i = 0; i < 64; i++) {
         uint32_t word = i < 16 ? (ring[i] = upd_get_be32(block + 4 * i)) : schedule(ring, i);
-        uint32_t one = h + (rotate(e, 6) ^ rotate(e, 11) ^ rotate(e, 25)) + (g ^ (e & (f ^ g))) +
-                       upd_sha256_constants[i] + word;
-        uint32_t two = (rotate(a, 2) ^ rotate(a, 13) ^ rotate(a, 22)) + ((a & b) | (c & (a | b)));
+        uint32_t one = h + scramble_e(e, f, g) + upd_sha256_constants[i] + word;
+        uint32_t two = scramble_a(a, b, c);
 
         h = g, g = f, f = e, e = d + one;
         d = c, c = b, b = a, a = one + two;
@@ -50,6 +86,8 @@ static void compress(uint32_t state[8], const uint8_t block[BLOCK])
     state[0] += a, state[1] += b, state[2] += c, state[3] += d;
     state[4] += e, state[5] += f, state[6] += g, state[7] += h;
 }
+
+#endif
 
 void upd_sha256_blocks_portable(uint32_t state[8], const uint8_t *data, uint32_t count)
 {
