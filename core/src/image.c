@@ -31,6 +31,13 @@
 /* Constant, so that the compiler drops what a build leaves out. */
 #define WITH(kind) ((UPD_IMAGE_WITH & UPD_IMAGE_WITH_##kind) != 0)
 
+/* The steps of which not every build has some. */
+enum {
+    WITH_DESCRIPTOR = WITH(ESP32) || WITH(RTOS),
+    WITH_FILL = WITH(NONOS) || WITH(ARDUINO) || WITH(SIGNATURE),
+    WITH_HELD = WITH(NONOS) || (WITH(ARDUINO) && WITH(SIGNATURE)),
+};
+
 enum step {
     /* Fields. */
     MAGIC,
@@ -206,7 +213,7 @@ static enum upd_image_problem judge_revision(const struct upd_image_info *info,
  * 3 may be a slot, or codes of the flash chip. */
 static bool may_be_slot(const struct upd_image_info *info)
 {
-    return info->format == UPD_FORMAT_ESP8266_V1 && info->slot != 0;
+    return WITH(NONOS) && info->format == UPD_FORMAT_ESP8266_V1 && info->slot != 0;
 }
 
 static enum upd_image_problem judge_place(const struct upd_image_info *info,
@@ -231,7 +238,7 @@ static enum upd_image_problem judge_place(const struct upd_image_info *info,
         (target->place == UPD_PLACE_LOADER && info->mapped)) {
         return UPD_IMAGE_WRONG_FORMAT;
     }
-    if (target->place == UPD_PLACE_NONOS) {
+    if (WITH(NONOS) && target->place == UPD_PLACE_NONOS) {
         *offset = 3;
         if (info->slot == 0) {
             return UPD_IMAGE_NO_SLOT;
@@ -283,12 +290,13 @@ static enum upd_image_problem judge_flash(const struct upd_image_info *info,
                                           const struct upd_image_target *target, uint32_t *offset)
 {
     /* The settings of a v2 image are in its inner header. */
-    *offset = info->format == UPD_FORMAT_ESP8266_V2 ? 16 + info->segments[0].size + 3 : 3;
+    *offset =
+        WITH(NONOS) && info->format == UPD_FORMAT_ESP8266_V2 ? 16 + info->segments[0].size + 3 : 3;
     if (info->flash_size != UPD_IMAGE_UNTOLD && !may_be_slot(info)) {
         if (upd_image_flash_bytes(info->chip, info->flash_size) > target->flash_size) {
             return UPD_IMAGE_FLASH_TOO_SMALL;
         }
-        if (target->place == UPD_PLACE_NONOS && target->flash_map != UPD_IMAGE_ANY &&
+        if (WITH(NONOS) && target->place == UPD_PLACE_NONOS && target->flash_map != UPD_IMAGE_ANY &&
             target->flash_map != info->flash_size) {
             return UPD_IMAGE_WRONG_MAP;
         }
@@ -748,7 +756,7 @@ static void expect_segment(struct upd_image_checker *checker, uint32_t end)
         }
     } else if (checker->hashed) {
         end += UPD_SHA256_SIZE;
-    } else if (info->format == UPD_FORMAT_ESP8266_V2 && info->slot != 0) {
+    } else if (WITH(NONOS) && info->format == UPD_FORMAT_ESP8266_V2 && info->slot != 0) {
         end += 4;
     }
     expect(checker, end);
@@ -938,7 +946,7 @@ static void take_checksum(struct upd_image_checker *checker)
     } else if ((is_esp32(checker) || is_v3(checker)) && checker->hashed) {
         snapshot_sha256(checker);
         read(checker, SHA);
-    } else if (info->format == UPD_FORMAT_ESP8266_V2) {
+    } else if (WITH(NONOS) && info->format == UPD_FORMAT_ESP8266_V2) {
         info->image_size = checker->at;
         checker->digest = NO_DIGEST;
         read(checker, CRC);
@@ -1112,14 +1120,11 @@ static void end_filler(struct upd_image_checker *checker)
 {
     struct upd_image_info *info = &checker->info;
 
-    switch (checker->then) {
-    case MAGIC:
+    if (WITH(ARDUINO) && checker->then == MAGIC) {
         begin_header(checker);
-        break;
-    case HELD:
+    } else if (WITH(NONOS) && checker->then == HELD) {
         run(checker, HELD, UINT32_MAX - checker->at);
-        break;
-    case MARK:
+    } else if (WITH(SIGNATURE) && checker->then == MARK) {
         if (info->signature_blocks == 0) {
             finish_sha256(checker);
         }
@@ -1128,10 +1133,8 @@ static void end_filler(struct upd_image_checker *checker)
         } else {
             fill(checker, 0xFF, gap(checker->at, SECTOR), END);
         }
-        break;
-    default:
+    } else {
         read(checker, END);
-        break;
     }
 }
 
@@ -1181,15 +1184,15 @@ static void (*const takes[STEPS])(struct upd_image_checker *checker) = {
     [ADDRESS] = take_address,
     [SIZE] = take_size,
     [WORDS] = IF(WITH(ARDUINO), take_words),
-    [DESCRIPTOR] = IF(WITH(ESP32) || WITH(RTOS), take_descriptor),
+    [DESCRIPTOR] = IF(WITH_DESCRIPTOR, take_descriptor),
     [DATA] = end_segment,
     [PAD] = end_pad,
     [CHECKSUM] = take_checksum,
     [CRC] = IF(WITH(NONOS), take_crc),
     [SHA] = IF(WITH(ESP32) || WITH(RTOS), take_sha256),
     [NEXT_V1] = IF(WITH(NONOS), take_next_v1),
-    [FILL] = IF(WITH(NONOS) || WITH(ARDUINO) || WITH(SIGNATURE), end_filler),
-    [HELD] = end_held,
+    [FILL] = IF(WITH_FILL, end_filler),
+    [HELD] = IF(WITH_HELD, end_held),
     [NEXT] = IF(WITH(SIGNATURE), take_next),
     [V1_SIGNATURE] = IF(WITH(SIGNATURE), take_v1_signature),
     [SIGNATURE] = IF(WITH(SIGNATURE), end_signature),
@@ -1224,42 +1227,32 @@ static uint8_t xor_bytes(uint8_t sum, const uint8_t *bytes, uint32_t size)
 /* The step takes `size` bytes, which are at most `left`. */
 static void look(struct upd_image_checker *checker, const uint8_t *bytes, uint32_t size)
 {
+    enum step step = (enum step)checker->step;
     uint32_t done = UPD_SHA256_SIZE - checker->left;
-    uint8_t *field = checker->step == SHA ? checker->info.sha256_stored : checker->field;
+    uint8_t *field = step == SHA ? checker->info.sha256_stored : checker->field;
 
-    switch (checker->step) {
-    case DESCRIPTOR:
-        look_descriptor(checker, bytes, size);
-        checker->checksum = xor_bytes(checker->checksum, bytes, size);
-        break;
-    case DATA:
-        if (!in_irom(checker)) {
-            checker->checksum = xor_bytes(checker->checksum, bytes, size);
-        }
-        break;
-    case HELD:
+    if (WITH_HELD && step == HELD) {
         look_held(checker, bytes, size);
         return;
-    case FILL:
+    }
+    if (WITH_DESCRIPTOR && step == DESCRIPTOR) {
+        look_descriptor(checker, bytes, size);
+    }
+    if ((WITH_DESCRIPTOR && step == DESCRIPTOR) || (step == DATA && !in_irom(checker))) {
+        checker->checksum = xor_bytes(checker->checksum, bytes, size);
+    } else if (WITH_FILL && step == FILL) {
         for (uint32_t i = 0; i < size; i++) {
             if (bytes[i] != checker->filler) {
                 refuse(checker, UPD_IMAGE_FILLER, checker->at + i);
             }
         }
-        break;
-    case BLOCK_DIGEST:
+    } else if (WITH(SIGNATURE) && step == BLOCK_DIGEST) {
         if (memcmp(bytes, checker->sha256.block + done, size) != 0) {
             refuse(checker, UPD_IMAGE_SIGNATURE_DIGEST, checker->at - done);
         }
-        break;
-    case PAD:
-    case SIGNATURE:
-    case BLOCK_REST:
-        break;
-    default:
+    } else if (step <= END) {
         memcpy(field + checker->got, bytes, size);
         checker->got = (uint8_t)(checker->got + size);
-        break;
     }
     take_digest(checker, bytes, size);
 }
@@ -1393,9 +1386,9 @@ static void end_step(struct upd_image_checker *checker)
     case END:
         return;
     case HELD:
-        if (is_arduino(checker)) {
+        if (WITH(SIGNATURE) && is_arduino(checker)) {
             end_sketch(checker);
-        } else {
+        } else if (WITH(NONOS)) {
             end_slot(checker);
         }
         return;
