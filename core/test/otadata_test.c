@@ -1150,7 +1150,7 @@ static void torn(uint8_t copy[2][32], const struct upd_otadata_write *write, uin
 }
 
 /* Cut each write of a plan: the next boot, and the one after it, start what ran. Then do it. */
-static void do_with_cuts(struct device *device, const struct upd_otadata_plan *plan, int8_t before)
+static void do_with_cuts(struct device *device, const struct upd_otadata_plan *plan, int before)
 {
     for (uint32_t i = 0; i < plan->count; i++) {
         for (uint32_t how = 0; how < 3; how++) {
@@ -1170,7 +1170,7 @@ static int8_t boots_now(const struct device *device, uint32_t times)
 }
 
 /* The trial of a new slot: confirmed, given up by the app, or not confirmed before a reset. */
-static void check_trial(const struct device *device, int8_t old, int8_t slot)
+static void check_trial(const struct device *device, int old, int8_t slot)
 {
     bool has_trial = device->boot.loader == UPD_OTADATA_LOADER_IDF_ROLLBACK;
     struct upd_otadata_images images = {device->apps.slots,
@@ -1214,7 +1214,7 @@ static uint32_t updates; /* tried; a loop that leaves all of them out proves not
 /* Select a slot whose image is good, cut anywhere, and try it. */
 static void select_with_cuts(struct device device, int8_t slot, uint32_t writes)
 {
-    int8_t old = device.data.running;
+    int old = device.data.running;
     struct upd_otadata_plan plan;
 
     CHECK_THAT(device.what,
@@ -1226,7 +1226,7 @@ static void select_with_cuts(struct device device, int8_t slot, uint32_t writes)
 
 static bool stays(const struct device *device)
 {
-    int8_t old = device->data.running;
+    int old = device->data.running;
 
     return boots_now(device, 1) == old && boots_now(device, 2) == old;
 }

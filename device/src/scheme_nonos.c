@@ -376,7 +376,7 @@ static enum upd_err view(struct upd_device *device, struct upd_view *view)
         return err;
     }
     *view = (struct upd_view){
-        .running = device->running,
+        .running = (int8_t)device->running,
         .selected = (int8_t)upd_nonos_selected(&state),
         .target = device->running == 0 ? 1 : 0,
         .on_trial = is_ours(device, &state) && !is_given_up(&state),

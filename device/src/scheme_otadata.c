@@ -277,7 +277,7 @@ static enum upd_err look(struct upd_device *device, struct upd_otadata *data, st
     int selected = upd_otadata_configured(data, &layout);
     int target = upd_otadata_next_slot(data, device->running);
     *view = (struct upd_view){
-        .running = device->running,
+        .running = (int8_t)device->running,
         .selected = (int8_t)selected,
         .target = target == device->running ? UPD_SLOT_NONE : (int8_t)target,
         .loader_counts = device->loader_counts,

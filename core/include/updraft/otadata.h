@@ -47,10 +47,10 @@
 
 /** All that a decision depends on. */
 struct upd_otadata {
+    int running; /* what runs: a slot, FACTORY, TEST, or NONE when not known (host tools) */
     uint8_t copy[2][UPD_OTADATA_RECORD_SIZE]; /* as read; FF when the partition is erased */
     uint8_t slots;                            /* OTA slots, 0 … 16: upd_partition_slot_count() */
-    int8_t running; /* what runs: a slot, FACTORY, TEST, or NONE when not known (host tools) */
-    bool rtos;      /* the chip's boot loader is the RTOS SDK's: it knows no states */
+    bool rtos; /* the chip's boot loader is the RTOS SDK's: it knows no states */
 };
 
 /* --- One record ----------------------------------------------------------------------------- */

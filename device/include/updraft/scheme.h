@@ -177,8 +177,8 @@ struct upd_device {
     struct upd_frame frame;
     struct upd_image_target target; /* what an image must fit; slot and offset by prepare() */
     struct upd_area slots[UPD_DEVICE_SLOTS];
+    int running; /* slot, or FACTORY */
     int8_t slot_count;
-    int8_t running;
     bool loader_counts;
     bool settled;      /* this session made the selection sure */
     bool activated;    /* this session selected another image: the next reset starts that */
