@@ -343,11 +343,22 @@ static enum upd_err select_as_sdk(const struct upd_otadata *data, enum upd_otada
     return UPD_OK;
 }
 
+static uint32_t state_to_begin(const struct upd_otadata *data, bool trial)
+{
+    return trial && !data->rtos ? UPD_OTADATA_NEW : UPD_OTADATA_UNDEFINED;
+}
+
+enum upd_err upd_otadata_plan_slot(const struct upd_otadata *data, int slot, bool trial,
+                                   struct upd_otadata_plan *plan)
+{
+    plan->count = 0;
+    return is_slot(data, slot) ? select_safely(data, slot, state_to_begin(data, trial), plan)
+                               : UPD_E_ARG;
+}
+
 enum upd_err upd_otadata_plan_boot(const struct upd_otadata *data, enum upd_otadata_style style,
                                    int slot, bool trial, struct upd_otadata_plan *plan)
 {
-    uint32_t state = trial && !data->rtos ? UPD_OTADATA_NEW : UPD_OTADATA_UNDEFINED;
-
     plan->count = 0;
     if (slot == UPD_OTADATA_FACTORY) {
         /* The active copy goes last, so that a cut between the two changes nothing. */
@@ -356,11 +367,11 @@ enum upd_err upd_otadata_plan_boot(const struct upd_otadata *data, enum upd_otad
         add_erase(plan, 1 - first);
         return UPD_OK;
     }
-    if (!is_slot(data, slot)) {
-        return UPD_E_ARG;
+    if (is_safe(style)) {
+        return upd_otadata_plan_slot(data, slot, trial, plan);
     }
-    return is_safe(style) ? select_safely(data, slot, state, plan)
-                          : select_as_sdk(data, style, slot, state, plan);
+    return is_slot(data, slot) ? select_as_sdk(data, style, slot, state_to_begin(data, trial), plan)
+                               : UPD_E_ARG;
 }
 
 /*

@@ -394,7 +394,7 @@ static enum upd_err select_slot(struct upd_device *device)
         err = read_records(device, &data);
     }
     if (err == UPD_OK) {
-        err = upd_otadata_plan_boot(&data, UPD_OTADATA_SAFE, (int8_t)device->frame.head.slot,
+        err = upd_otadata_plan_slot(&data, (int8_t)device->frame.head.slot,
                                     loader_has_trial(device), &plan);
     }
     if (err != UPD_OK) {
@@ -490,7 +490,7 @@ static enum upd_err give_up(struct upd_device *device, const struct upd_otadata 
     if (err == UPD_OK && back == UPD_SLOT_FACTORY) {
         err = forget_record(device, data, !own);
     } else if (err == UPD_OK && !names(data, !own, back)) {
-        err = upd_otadata_plan_boot(data, UPD_OTADATA_SAFE, back, false, &plan);
+        err = upd_otadata_plan_slot(data, back, false, &plan);
         if (err == UPD_OK) {
             err = carry_out(device, data, &plan);
         }
@@ -508,7 +508,7 @@ static enum upd_err record_running(struct upd_device *device, const struct upd_o
 {
     struct upd_otadata_plan plan;
 
-    enum upd_err err = upd_otadata_plan_boot(data, UPD_OTADATA_SAFE, device->running, false, &plan);
+    enum upd_err err = upd_otadata_plan_slot(data, device->running, false, &plan);
     if (err == UPD_OK) {
         struct upd_otadata_write *last = &plan.write[plan.count - 1];
         upd_otadata_encode(last->record, upd_otadata_sequence(last->record), state);

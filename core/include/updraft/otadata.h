@@ -140,6 +140,9 @@ enum upd_otadata_style {
 UPD_MUST_CHECK enum upd_err upd_otadata_plan_boot(const struct upd_otadata *data,
                                                   enum upd_otadata_style style, int slot,
                                                   bool trial, struct upd_otadata_plan *plan);
+/** The same of a slot alone, in updraft's way. */
+UPD_MUST_CHECK enum upd_err upd_otadata_plan_slot(const struct upd_otadata *data, int slot,
+                                                  bool trial, struct upd_otadata_plan *plan);
 
 /**
  * Before a slot is overwritten: make sure that no reset starts what is only half there.
