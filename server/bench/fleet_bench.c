@@ -99,7 +99,7 @@ static enum store_result put_update(struct store_view *view, long long no, struc
                             .started = device->last_seen - 60000,
                             .changed = device->last_seen,
                             .size = 400000,
-                            .state = state};
+                            .state = (int32_t)state};
     if (state == UPDATE_CONFIRMED && no % 4 != 0) {
         return STORE_OK;
     }

@@ -632,7 +632,7 @@ static enum store_result give_page(struct device_search *search,
     page->more = search->more;
     if (search->more && page->next[0] == '\0' && count == (size_t)search->list->limit) {
         snprintf(page->next, sizeof page->next, "%lld",
-                 (long long)(search->list->offset + search->list->limit));
+                 (long long)search->list->offset + search->list->limit);
     }
     return result;
 }
