@@ -38,9 +38,9 @@ INDIRECT = "__indirect_call"
 # What is linked, compiled as docs/porting.md says for a small device. Scheme, kind of image, and the bytes that it may have; in a
 # build without -flto, and with it, which lets the compiler see all at once.
 LINKED = [
-    ("nonos", "NONOS", 16150, 14050),
-    ("otadata", "ESP32", 17000, 15600),
-    ("otadata", "RTOS", 16400, 14900),
+    ("nonos", "NONOS", 16150, 14000),
+    ("otadata", "ESP32", 16850, 15450),
+    ("otadata", "RTOS", 16200, 14750),
     ("eboot", "ARDUINO", 13200, 11650),
 ]
 OPTIMISE = ["-Os", "-flto", "-fno-tree-pre", "-fno-move-loop-invariants", "-fno-code-hoisting", "-fno-cse-follow-jumps", "-mno-target-align"]
