@@ -22,6 +22,7 @@
 #include "http/server.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <linux/tcp.h>
 #include <microhttpd.h>
 #include <netinet/in.h>
@@ -50,6 +51,7 @@ enum {
     /* Unsent bytes that lie in the kernel for a file whose progress counts: what was handed to it is
      * nearly out. */
     UNSENT_MAX = 128 * 1024,
+    TLS_BLOCK = 16 * 1024, /* of a file: a record */
     WORKERS_MAX = 256,
 };
 
@@ -687,6 +689,21 @@ static void tell_progress(struct live *live, int64_t now_ms)
                           answer->first + (acked < answer->count ? acked : answer->count));
 }
 
+/* For TLS, which sendfile() cannot help: the library itself would read, encrypt and send 4 KB at a
+ * time. */
+static ssize_t read_file(void *ctx, uint64_t position, char *buffer, size_t room)
+{
+    const struct http_answer *answer = ctx;
+    uint64_t left = answer->count - position;
+    ssize_t got;
+
+    do {
+        got = pread(answer->file.fd, buffer, room < left ? room : (size_t)left,
+                    (off_t)(answer->file.offset + answer->first + position));
+    } while (got < 0 && errno == EINTR);
+    return got > 0 ? got : MHD_CONTENT_READER_END_WITH_ERROR;
+}
+
 static struct MHD_Response *make_file(struct live *live)
 {
     struct http_answer *answer = &live->x->answer;
@@ -696,6 +713,10 @@ static struct MHD_Response *make_file(struct live *live)
         return MHD_create_response_from_buffer(
             answer->count, (char *)(uintptr_t)answer->file.bytes + answer->first,
             MHD_RESPMEM_PERSISTENT);
+    }
+    if (live->connection->tls) {
+        /* The file is closed with the exchange, which ends after the response. */
+        return MHD_create_response_from_callback(answer->count, TLS_BLOCK, read_file, answer, NULL);
     }
     struct MHD_Response *response = MHD_create_response_from_fd_at_offset64(
         answer->count, fd, answer->file.offset + answer->first);
