@@ -23,7 +23,7 @@ FRAME_LIMIT = 512
 # An image checker has 488 bytes of state. Who checks an image in flash without a writer has one on the stack.
 FRAME_LIMITS = {"upd_flash_verify": 608}
 # The libraries of a folder, beside the one of its own name.
-LIBRARIES = {"device": ["nonos", "idf", "exchange"], "firmware": ["clock", "clock_chip"]}
+LIBRARIES = {"device": ["nonos", "idf", "exchange", "port_nonos"], "firmware": ["clock", "clock_chip"]}
 # Bytes of variables, at most: what the vendors' functions, which have no context, keep between two calls; and the machine.
 VARIABLES = {"device/vendor/nonos/upgrade.c": 4, "device/vendor/nonos/user_esp_platform.c": 4,
              "device/vendor/idf/esp_partition.c": 4, "device/vendor/idf/esp_https_ota.c": 4,
