@@ -4,12 +4,23 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "api/inside.h"
 #include "api/show.h"
 
 /* Messages that wait for a slow client; one that falls further behind is told to start anew. */
 enum { QUEUE_MAX = 256, BATCH = 128 };
+
+/* Being heard of is no event: millions of devices are, each minute. A client says which devices it
+ * shows; those are looked at each LOOK_MS, and it is told what changed once in HEARD_MS at most. */
+enum { WATCHED_MAX = 100, LOOK_MS = 250, HEARD_MS = 1000 };
+
+struct watched {
+    char id[ID_SIZE];
+    int64_t last_seen; /* as it was told, or as it was when the client came */
+    bool online, known;
+};
 
 struct message {
     uint64_t id;
@@ -25,6 +36,9 @@ struct feed {
     int64_t seq; /* the last event that was read for it */
     char product[ID_SIZE];
     char device[ID_SIZE];
+    struct watched *watched;
+    size_t watched_count;
+    int64_t told_ms; /* what is watched */
     struct message queue[QUEUE_MAX];
     size_t first, count;
     char *shown; /* the data that the library writes now */
@@ -171,8 +185,93 @@ static void read_feed(struct api_feeds *feeds, struct feed *feed, struct batch *
     feed->busy = false;
 }
 
+/* --- What is watched --------------------------------------------------------------------------- */
+
+static int64_t now_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* What changed of what a client shows; without the lock. Who may no longer see a device hears no more
+ * of it. NULL: nothing did. */
+static char *look(struct api_feeds *feeds, const struct actor *actor, struct feed *feed)
+{
+    json_t *devices = json_array();
+
+    for (size_t i = 0; i < feed->watched_count; i++) {
+        struct watched *watched = &feed->watched[i];
+        struct device device;
+        struct fleet_error error;
+        if (fleet_device_show(feeds->fleet, actor, watched->id, &device, &error) != FLEET_OK) {
+            continue;
+        }
+        bool online = fleet_device_online(feeds->fleet, &device);
+        bool differs = device.last_seen != watched->last_seen || online != watched->online;
+        /* The first time too: the page asked before it was listened for. */
+        if (!watched->known || differs) {
+            json_array_append_new(devices, json_string(watched->id));
+        }
+        watched->last_seen = device.last_seen;
+        watched->online = online;
+        watched->known = true;
+    }
+    json_t *told = json_array_size(devices) == 0 ? NULL : json_pack("{s:O}", "devices", devices);
+    char *text = told == NULL ? NULL : json_dumps(told, JSON_COMPACT);
+    json_decref(told);
+    json_decref(devices);
+    return text;
+}
+
+/* As read_feed(): the lock is held before and after. */
+static void look_for(struct api_feeds *feeds, struct feed *feed)
+{
+    struct actor actor = feed->actor;
+    int64_t now = now_ms();
+
+    if (feed->watched_count == 0 || feed->closed || now - feed->told_ms < HEARD_MS) {
+        return;
+    }
+    feed->busy = true;
+    pthread_mutex_unlock(&feeds->lock);
+    char *text = look(feeds, &actor, feed);
+    pthread_mutex_lock(&feeds->lock);
+    feed->busy = false;
+    if (text != NULL) {
+        feed->told_ms = now;
+        put(feed, (uint64_t)feed->seq, "heard", text);
+    }
+}
+
+static bool is_watching(const struct api_feeds *feeds)
+{
+    bool any = false;
+    for (const struct feed *feed = feeds->feeds; feed != NULL; feed = feed->next) {
+        any = any || feed->watched_count != 0;
+    }
+    return any;
+}
+
+/* "d_1,d_2": the devices that the client shows. Others than its own are never found. */
+static void watch(struct feed *feed, const char *ids)
+{
+    feed->watched = calloc(WATCHED_MAX, sizeof *feed->watched);
+    if (feed->watched == NULL) {
+        abort();
+    }
+    while (*ids != '\0' && feed->watched_count < WATCHED_MAX) {
+        size_t size = strcspn(ids, ",");
+        if (size != 0 && size < ID_SIZE) {
+            memcpy(feed->watched[feed->watched_count++].id, ids, size);
+        }
+        ids += size + (ids[size] == ',');
+    }
+}
+
 static void free_feed(struct feed *feed)
 {
+    free(feed->watched);
     for (; feed->count > 0; feed->count--) {
         free(feed->queue[feed->first].data);
         feed->first = (feed->first + 1) % QUEUE_MAX;
@@ -191,14 +290,17 @@ static void take_out(struct api_feeds *feeds, struct feed *feed)
     *at = feed->next;
 }
 
-static void read_all(struct api_feeds *feeds, struct batch *batch)
+static void read_all(struct api_feeds *feeds, struct batch *batch, bool news)
 {
     struct feed *next;
 
     for (struct feed *feed = feeds->feeds; feed != NULL; feed = next) {
         size_t before = feed->count;
 
-        read_feed(feeds, feed, batch);
+        if (news) {
+            read_feed(feeds, feed, batch);
+        }
+        look_for(feeds, feed);
         next = feed->next;
         if (feed->closed) {
             take_out(feeds, feed);
@@ -207,6 +309,18 @@ static void read_all(struct api_feeds *feeds, struct batch *batch)
             http_events_wake(feed->handle);
         }
     }
+}
+
+/* False: none came, and it is time to look. */
+static bool wait_for_news(struct api_feeds *feeds)
+{
+    int64_t until = now_ms() + LOOK_MS;
+    const struct timespec when = {until / 1000, until % 1000 * 1000000};
+
+    while (!feeds->news && !feeds->stop && now_ms() < until) {
+        pthread_cond_timedwait(&feeds->changed, &feeds->lock, &when);
+    }
+    return feeds->news || feeds->stop;
 }
 
 static void *run(void *ctx)
@@ -221,9 +335,11 @@ static void *run(void *ctx)
     while (!feeds->stop) {
         if (feeds->news) {
             feeds->news = false;
-            read_all(feeds, batch);
-        } else {
+            read_all(feeds, batch, true);
+        } else if (!is_watching(feeds)) {
             pthread_cond_wait(&feeds->changed, &feeds->lock);
+        } else if (!wait_for_news(feeds)) {
+            read_all(feeds, batch, false);
         }
     }
     pthread_mutex_unlock(&feeds->lock);
@@ -240,7 +356,11 @@ struct api_feeds *api_feeds_new(struct fleet *fleet)
     }
     feeds->fleet = fleet;
     pthread_mutex_init(&feeds->lock, NULL);
-    pthread_cond_init(&feeds->changed, NULL);
+    pthread_condattr_t clock;
+    pthread_condattr_init(&clock);
+    pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
+    pthread_cond_init(&feeds->changed, &clock);
+    pthread_condattr_destroy(&clock);
     if (!store_listen(fleet_store(fleet), hear, feeds) ||
         pthread_create(&feeds->thread, NULL, run, feeds) != 0) {
         abort();
@@ -310,11 +430,22 @@ static void end(void *ctx)
     }
 }
 
+static bool read_after(const char *text, int64_t *seq)
+{
+    if (text == NULL || text[0] == '\0' || strlen(text) > 18 ||
+        strspn(text, "0123456789") != strlen(text)) {
+        return false;
+    }
+    *seq = strtoll(text, NULL, 10);
+    return true;
+}
+
 void api_events(struct http_exchange *x)
 {
     struct api_feeds *feeds = api_of(x)->feeds;
     struct feed *feed = calloc(1, sizeof *feed);
     const char *product = http_query(x, "product"), *device = http_query(x, "device");
+    const char *shown = http_query(x, "watch"), *after = http_query(x, "after");
     uint64_t last;
     char text[64];
 
@@ -325,8 +456,11 @@ void api_events(struct http_exchange *x)
     feed->actor = *api_actor(x);
     snprintf(feed->product, sizeof feed->product, "%s", product != NULL ? product : "");
     snprintf(feed->device, sizeof feed->device, "%s", device != NULL ? device : "");
+    watch(feed, shown != NULL ? shown : "");
     if (http_last_event(x, &last) && last <= INT64_MAX) {
         feed->seq = (int64_t)last;
+    } else if (read_after(after, &feed->seq)) {
+        /* A page that shows other devices now goes on where its stream before stood. */
     } else {
         feed->seq = newest_of(feeds->fleet, &feed->actor);
         snprintf(text, sizeof text, "{\"seq\":%lld}", (long long)feed->seq);

@@ -25,6 +25,12 @@ before(async () => {
   const paths = { overview: '/', devices: '/devices?q=7777777', device: `/devices/${id}`, updates: '/updates', product: `/products/${made.clock.id}` }
   for (const [name, path] of Object.entries(paths)) {
     const page = opened[name] = name === 'overview' ? first : await context.newPage()
+    if (name.startsWith('device')) {
+      await page.addInitScript(() => {
+        const every = window.setInterval
+        window.setInterval = (call, pause, ...rest) => pause >= 10_000 ? 0 : every(call, pause, ...rest)
+      })
+    }
     await page.goto(server.url + path)
     await settled(page)
     await page.getByText('live', { exact: true }).waitFor()
@@ -105,6 +111,19 @@ test('a backup comes back, and pages show what is', async () => {
   await notLoadedAgain()
 })
 
+test('a device is heard of', async () => {
+  // Of these pages' timers none asks anew: it can only be the stream.
+  const pages = [opened.device, opened.devices]
+  for (let contacts = 0; contacts < 2; contacts++) {
+    const before = await server.api('GET', `/devices/${id}`)
+    const told = pages.map(page => page.waitForResponse(async response =>
+      response.request().resourceType() === 'fetch' && /\/devices[/?]/.test(response.url()) && !response.url().endsWith('decision') &&
+      (last => last !== null && last > before.last_seen)(await response.json().then(found => (found.items?.[0] ?? found).last_seen))))
+    await sketch.poll()
+    await Promise.all(told)
+  }
+})
+
 test('somebody else blocks the device, and lets it in again', async () => {
   await server.api('POST', `/devices/${id}/block`, { blocked: true })
   await opened.device.getByRole('button', { name: 'Unblock' }).waitFor()
@@ -141,5 +160,5 @@ test('who logs out hears nothing more', async () => {
   await page.getByRole('heading', { name: 'Log in' }).waitFor()
   assert.equal(await page.getByText('live', { exact: true }).count(), 0)
   // The other pages of the same session learn it with what they ask next, be it by themselves.
-  await opened.device.getByRole('heading', { name: 'Log in' }).waitFor({ timeout: 60_000 })
+  await opened.product.getByRole('heading', { name: 'Log in' }).waitFor({ timeout: 60_000 })
 })

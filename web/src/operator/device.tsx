@@ -5,7 +5,7 @@ import { useEffect } from 'preact/hooks'
 import { api, path } from '../shared/api.ts'
 import { bytes, t, time, word } from '../shared/i18n.ts'
 import { flashMap } from '../shared/inspect.ts'
-import { Action, Await, AwaitPage, failure, Form, going, Progress, say, stateColour, Title, useDownload, useServer, When } from '../shared/parts.tsx'
+import { Action, Await, AwaitPage, failure, Form, going, Progress, say, stateColour, Title, useDownload, useServer, useWatch, When } from '../shared/parts.tsx'
 import { go } from '../shared/router.ts'
 import type { Decision, DevicePage, FlashMap, Step, Update } from '../shared/types.ts'
 import { Standing } from './devices.tsx'
@@ -31,7 +31,7 @@ function Steps ({ steps }: { steps: Step[] }): JSX.Element {
 }
 
 function Why ({ id }: { id: string }): JSX.Element {
-  const decision = useServer<Decision>(path`/devices/${id}/decision`, change => change.device === id || change.kind.startsWith('release') || change.kind.startsWith('product'))
+  const decision = useServer<Decision>(path`/devices/${id}/decision`, change => (change.device === id && change.kind !== 'device.heard') || change.kind.startsWith('release') || change.kind.startsWith('product'))
   return (
     <section class="card">
       <h2>{t('why')}</h2>
@@ -89,6 +89,7 @@ function LastUpdate ({ id }: { id: string }): JSX.Element {
 
 export function Device ({ id }: { id: string }): JSX.Element {
   const device = useServer<DevicePage>(path`/devices/${id}`, change => change.device === id)
+  useWatch([id])
   useDownload(device.value?.update?.state === 'downloading', device.reload)
   const map = useSignal<FlashMap | null>(null)
   const number = device.value?.map ?? null

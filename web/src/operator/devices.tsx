@@ -3,7 +3,7 @@ import { useSignal } from '@preact/signals'
 import type { JSX } from 'preact'
 import { api, path, withQuery } from '../shared/api.ts'
 import { t } from '../shared/i18n.ts'
-import { Await, Copy, Dialog, Form, Scroll, StateBadge, Title, useServer, When } from '../shared/parts.tsx'
+import { Await, Copy, Dialog, Form, Scroll, StateBadge, Title, useServer, useWatch, When } from '../shared/parts.tsx'
 import { go, query, setQuery } from '../shared/router.ts'
 import type { Device, DevicePage, List, Product } from '../shared/types.ts'
 
@@ -58,6 +58,7 @@ export function Devices (): JSX.Element {
   const views = useSignal(savedViews())
   const products = useServer<List<Product>>('/products?limit=500')
   const devices = useServer<List<Device>>(withQuery('/devices', { ...wanted, limit: 100 }), change => change.device !== undefined || change.kind.startsWith('release'))
+  useWatch(devices.value?.items.map(one => one.id))
   const { after, ...lasting } = wanted
   const keep = (made: View[]): void => {
     views.value = made

@@ -11,6 +11,8 @@ type Listener = (change: Change) => void
 
 const listeners = new Set<Listener>()
 let source: EventSource | undefined
+let last = ''
+let watched = ''
 
 /** Whether the page hears of changes right now. */
 export const connected = signal(false)
@@ -20,9 +22,13 @@ export function listen (): void {
   if (source !== undefined) {
     return
   }
-  source = new EventSource('/api/v1/events')
+  const asked = new URLSearchParams({ ...(watched !== '' && { watch: watched }), ...(last !== '' && { after: last }) }).toString()
+  const opened = source = new EventSource('/api/v1/events' + (asked === '' ? '' : `?${asked}`))
   source.onopen = () => { connected.value = true }
   source.onerror = () => {
+    if (source !== opened) {
+      return
+    }
     connected.value = false
     // A refused stream (logged out) is closed for good; a lost one is not.
     if (source?.readyState === EventSource.CLOSED) {
@@ -30,13 +36,24 @@ export function listen (): void {
       setTimeout(() => { if (session.value) listen() }, 5000)
     }
   }
+  source.addEventListener('hello', event => { last = event.lastEventId })
+  // Devices that are watched were heard of, or are silent now.
+  source.addEventListener('heard', event => {
+    for (const device of (JSON.parse(event.data) as { devices: string[] }).devices) {
+      for (const listener of listeners) {
+        listener({ kind: 'device.heard', device })
+      }
+    }
+  })
   source.onmessage = event => {
+    last = event.lastEventId
     const change = JSON.parse(event.data) as Change
     for (const listener of listeners) {
       listener(change)
     }
   }
-  source.addEventListener('reset', () => {
+  source.addEventListener('reset', event => {
+    last = event.lastEventId
     for (const listener of listeners) {
       listener({ kind: 'reset' })
     }
@@ -46,7 +63,22 @@ export function listen (): void {
 export function stopListening (): void {
   source?.close()
   source = undefined
+  last = ''
   connected.value = false
+}
+
+/** Hear of these devices' contacts too: those that the page shows. The stream goes on where it stands. */
+export function watch (devices: string[]): void {
+  const list = devices.slice(0, 100).sort().join(',')
+  if (list === watched) {
+    return
+  }
+  watched = list
+  if (source !== undefined) {
+    source.close()
+    source = undefined
+    listen()
+  }
 }
 
 /** Call for each change from now on. @return how to stop */

@@ -4,7 +4,7 @@ import type { ComponentChildren, JSX } from 'preact'
 import { useEffect, useId, useRef } from 'preact/hooks'
 import { api, ApiError } from './api.ts'
 import { language, languages, percent, speak, t, ago, time, word, type Language } from './i18n.ts'
-import { onChanges, type Change } from './live.ts'
+import { onChanges, watch, type Change } from './live.ts'
 import type { Reason, State } from './types.ts'
 
 /** What a request came to: nothing yet, a value, or the error in place of it. */
@@ -51,11 +51,17 @@ export function useServer<T> (url: string | null, matters?: (change: Change) => 
       return undefined
     }
     const stop = onChanges(matters, reload)
-    // Who is online, and when a device was heard of, changes without an event.
+    // Counts of who is online change without an event; of devices that are shown, useWatch() tells.
     const timer = setInterval(() => { if (!document.hidden) reload() }, telemetry)
     return () => { stop(); clearInterval(timer) }
   }, [url])
   return { ...state.value, reload }
+}
+
+/** Be told when these devices, which the page shows, are heard of or fall silent. */
+export function useWatch (devices: string[] | undefined): void {
+  useEffect(() => { if (devices !== undefined) watch(devices) }, [devices?.join()])
+  useEffect(() => () => { watch([]) }, [])
 }
 
 /** The value, or why there is none. */
