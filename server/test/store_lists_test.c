@@ -57,7 +57,7 @@ static void describe(int64_t i, struct device *device)
 {
     *device = (struct device){.product = i % PRODUCTS + 1,
                               .standing = i % 5 == 0 ? STANDING_NEW : STANDING_ADMITTED};
-    snprintf(device->id, sizeof device->id, "d_%lld", (long long)i);
+    snprintf(device->id, sizeof device->id, "d_%d", (int)i);
     /* No version is a version of its own; names come twice, and neither in the order of numbers. */
     snprintf(device->version, sizeof device->version, i % 4 == 0 ? "" : "1.%lld",
              (long long)(i % 4));
