@@ -61,7 +61,7 @@ static void describe(int64_t i, struct device *device)
     /* No version is a version of its own; names come twice, and neither in the order of numbers. */
     snprintf(device->version, sizeof device->version, i % 4 == 0 ? "" : "1.%lld",
              (long long)(i % 4));
-    snprintf(device->name, sizeof device->name, "%lld", (long long)(i * 7919 % (DEVICES / 2)));
+    snprintf(device->name, sizeof device->name, "%d", (int)(i * 7919 % (DEVICES / 2)));
     device->last_seen = i * 104729 % 1000;
     device->failed = i % 6 == 0;
 }
@@ -76,7 +76,7 @@ static enum store_result fill(struct store_view *view, void *ctx)
         result = store_insert(view, STORE_DEVICE, &device);
         struct update update = {
             .device = device.no, .product = device.product, .state = (int32_t)(i % 9)};
-        snprintf(update.id, sizeof update.id, "x_%lld", (long long)i);
+        snprintf(update.id, sizeof update.id, "x_%d", (int)i);
         if (result == STORE_OK && i % 2 == 0) {
             result = store_insert(view, STORE_UPDATE, &update);
         }
@@ -250,7 +250,7 @@ static void test_a_database_of_an_earlier_form_is_taken_over(void **state)
             put_row(db, STORE_DEVICE, &device);
             struct update update = {
                 .no = i + 1, .device = i + 1, .product = device.product, .state = (int32_t)(i % 9)};
-            snprintf(update.id, sizeof update.id, "x_%lld", (long long)i);
+            snprintf(update.id, sizeof update.id, "x_%d", (int)i);
             put_row(db, STORE_UPDATE, &update);
         }
         run(db, "COMMIT");
