@@ -11,7 +11,7 @@ MAY_INCLUDE = {
     "core": {"core"},
     "device": {"device", "core"},
     "boot": {"boot", "core"},
-    "firmware": {"firmware", "device"},
+    "firmware": {"firmware", "device", "core"},
     "sim": {"sim", "core", "device", "firmware"},
     "tools": {"tools", "core"},
     "server": {"server", "core"},
