@@ -70,22 +70,22 @@ static uint8_t stride_for(uint32_t size)
 }
 
 /* The frame of an update, but for the area. */
-static struct upd_journal_head make_head(const struct upd_writer *writer,
-                                         const struct upd_update *update, int8_t slot)
+static struct upd_journal_head make_head(struct upd_writer *writer, const struct upd_update *update,
+                                         int8_t slot)
 {
     struct upd_journal_head head = {.size = writer->size,
                                     .slot = (uint8_t)slot,
                                     .gzip = update->gzip,
                                     .resumable =
                                         update->validator != NULL && update->validator_size > 0};
-    struct upd_sha256 sha256;
+    struct upd_sha256 *sha256 = &writer->work.digest.sha256;
     uint8_t digest[UPD_SHA256_SIZE];
 
     memset(digest, 0xFF, sizeof digest);
     if (head.resumable) {
-        upd_sha256_init(&sha256);
-        upd_sha256_update(&sha256, update->validator, update->validator_size);
-        upd_sha256_final(&sha256, digest);
+        upd_sha256_init(sha256);
+        upd_sha256_update(sha256, update->validator, update->validator_size);
+        upd_sha256_final(sha256, digest);
     }
     memcpy(head.validator, digest, sizeof head.validator);
     return head;
