@@ -5,7 +5,7 @@
 
 enum {
     VERSION = 1,
-    BODY_CRC = UPD_JOURNAL_BODY_SIZE - 4,
+    CRC_SIZE = 4,
     FLAG_GZIP = 1,
     FLAG_RESUMABLE = 2,
     MARK_IS_SET = 80, /* zero bits; see the header */
@@ -66,31 +66,37 @@ bool upd_journal_cover_is_valid(const uint8_t bytes[UPD_JOURNAL_COVER_SIZE])
 }
 
 /* Begin a body: all FF but its two letters and its version. */
-static void begin(uint8_t bytes[UPD_JOURNAL_BODY_SIZE], char letter)
+static void begin(uint8_t *bytes, uint32_t size, char letter)
 {
-    memset(bytes, 0xFF, UPD_JOURNAL_BODY_SIZE);
+    memset(bytes, 0xFF, size);
     bytes[0] = 'U';
     bytes[1] = (uint8_t)letter;
     bytes[2] = VERSION;
 }
 
-static void seal(uint8_t bytes[UPD_JOURNAL_BODY_SIZE])
+/* The CRC-32 of a body ends it. */
+static uint32_t crc_of(const uint8_t *bytes, uint32_t size)
 {
-    upd_put_le32(&bytes[BODY_CRC], upd_crc32(UPD_CRC32_INIT, bytes, BODY_CRC));
+    return upd_crc32(UPD_CRC32_INIT, bytes, size - CRC_SIZE);
 }
 
-static bool is_body(const uint8_t bytes[UPD_JOURNAL_BODY_SIZE], char letter)
+static void seal(uint8_t *bytes, uint32_t size)
+{
+    upd_put_le32(&bytes[size - CRC_SIZE], crc_of(bytes, size));
+}
+
+static bool is_body(const uint8_t *bytes, uint32_t size, char letter)
 {
     uint32_t begun = (uint32_t)'U' | (uint32_t)(uint8_t)letter << 8 | VERSION << 16;
 
     return upd_get_le24(bytes) == begun &&
-           upd_get_le32(&bytes[BODY_CRC]) == upd_crc32(UPD_CRC32_INIT, bytes, BODY_CRC);
+           upd_get_le32(&bytes[size - CRC_SIZE]) == crc_of(bytes, size);
 }
 
 void upd_journal_head_encode(const struct upd_journal_head *head,
                              uint8_t bytes[UPD_JOURNAL_BODY_SIZE])
 {
-    begin(bytes, 'J');
+    begin(bytes, UPD_JOURNAL_BODY_SIZE, 'J');
     bytes[3] = head->slot;
     bytes[4] = (uint8_t) ~((head->gzip ? FLAG_GZIP : 0) | (head->resumable ? FLAG_RESUMABLE : 0));
     bytes[5] = head->stride;
@@ -98,13 +104,13 @@ void upd_journal_head_encode(const struct upd_journal_head *head,
     upd_put_le32(&bytes[12], head->room);
     upd_put_le32(&bytes[16], head->size);
     memcpy(&bytes[20], head->validator, UPD_JOURNAL_VALIDATOR_SIZE);
-    seal(bytes);
+    seal(bytes, UPD_JOURNAL_BODY_SIZE);
 }
 
 enum upd_err upd_journal_head_decode(const uint8_t bytes[UPD_JOURNAL_BODY_SIZE],
                                      struct upd_journal_head *head)
 {
-    if (!is_body(bytes, 'J') || bytes[5] == 0) {
+    if (!is_body(bytes, UPD_JOURNAL_BODY_SIZE, 'J') || bytes[5] == 0) {
         return UPD_E_FORMAT;
     }
     head->slot = bytes[3];
@@ -120,7 +126,7 @@ enum upd_err upd_journal_head_decode(const uint8_t bytes[UPD_JOURNAL_BODY_SIZE],
 
 int upd_journal_head_slot(const uint8_t bytes[UPD_JOURNAL_BODY_SIZE])
 {
-    return is_body(bytes, 'J') ? bytes[3] : -1;
+    return is_body(bytes, UPD_JOURNAL_BODY_SIZE, 'J') ? bytes[3] : -1;
 }
 
 uint32_t upd_journal_marks(const uint8_t frame[UPD_JOURNAL_FRAME_SIZE])
@@ -135,33 +141,38 @@ uint32_t upd_journal_marks(const uint8_t frame[UPD_JOURNAL_FRAME_SIZE])
 }
 
 void upd_journal_note_encode(const struct upd_journal_note *note,
-                             uint8_t bytes[UPD_JOURNAL_BODY_SIZE])
+                             uint8_t bytes[UPD_JOURNAL_NOTE_SIZE])
 {
-    begin(bytes, 'N');
-    upd_put_le32(&bytes[8], note->source);
-    upd_put_le32(&bytes[12], note->size);
-    upd_put_le32(&bytes[16], note->crc32);
-    upd_put_le32(&bytes[20], note->backup);
-    upd_put_le32(&bytes[24], note->backup_size);
-    upd_put_le32(&bytes[28], note->backup_crc32);
-    upd_put_le32(&bytes[32], note->log);
-    seal(bytes);
+    begin(bytes, UPD_JOURNAL_NOTE_SIZE, 'N');
+    upd_put_le32(&bytes[4], note->source);
+    upd_put_le32(&bytes[8], note->size);
+    upd_put_le32(&bytes[12], note->crc32);
+    upd_put_le32(&bytes[16], note->backup);
+    upd_put_le32(&bytes[20], note->backup_size);
+    upd_put_le32(&bytes[24], note->backup_crc32);
+    seal(bytes, UPD_JOURNAL_NOTE_SIZE);
 }
 
-enum upd_err upd_journal_note_decode(const uint8_t bytes[UPD_JOURNAL_BODY_SIZE],
+enum upd_err upd_journal_note_decode(const uint8_t bytes[UPD_JOURNAL_NOTE_SIZE],
                                      struct upd_journal_note *note)
 {
-    if (!is_body(bytes, 'N')) {
+    if (!is_body(bytes, UPD_JOURNAL_NOTE_SIZE, 'N')) {
         return UPD_E_FORMAT;
     }
-    note->source = upd_get_le32(&bytes[8]);
-    note->size = upd_get_le32(&bytes[12]);
-    note->crc32 = upd_get_le32(&bytes[16]);
-    note->backup = upd_get_le32(&bytes[20]);
-    note->backup_size = upd_get_le32(&bytes[24]);
-    note->backup_crc32 = upd_get_le32(&bytes[28]);
-    note->log = upd_get_le32(&bytes[32]);
+    note->source = upd_get_le32(&bytes[4]);
+    note->size = upd_get_le32(&bytes[8]);
+    note->crc32 = upd_get_le32(&bytes[12]);
+    note->backup = upd_get_le32(&bytes[16]);
+    note->backup_size = upd_get_le32(&bytes[20]);
+    note->backup_crc32 = upd_get_le32(&bytes[24]);
     return UPD_OK;
+}
+
+uint32_t upd_journal_note_log(const struct upd_journal_note *note, uint32_t sector)
+{
+    return sector == 1              ? note->source
+           : note->backup_size != 0 ? note->backup
+                                    : note->source - UPD_JOURNAL_SIZE;
 }
 
 uint32_t upd_journal_progress_offset(uint32_t index)

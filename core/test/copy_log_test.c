@@ -25,7 +25,6 @@ struct sector {
 };
 
 static struct sector flash[2];
-static struct cell lost;
 static bool is_whole[SECTORS]; /* of the copy */
 static uint32_t left;          /* operations until power goes */
 static uint64_t noise;
@@ -111,15 +110,16 @@ static void look(struct upd_copy_log *log)
     }
 }
 
-/* False when the log is lost. */
-static bool note(struct upd_copy_log *log, uint32_t done)
+static void note(struct upd_copy_log *log, uint32_t done)
 {
     static const uint8_t zeros[UPD_COPY_ENTRY_SIZE];
-    uint8_t bytes[UPD_COPY_ENTRY_SIZE];
+    uint8_t bytes[UPD_COPY_ENTRY_SIZE], blank[UPD_COPY_ENTRY_SIZE];
     uint32_t steps = 0;
 
+    memset(blank, 0xFF, sizeof blank);
+
     for (struct upd_copy_step step = {0}; step.what != UPD_COPY_READY && left > 0;) {
-        step = upd_copy_note(log, done);
+        step = upd_copy_note(log, UPD_COPY_INSTALL, done);
         struct sector *sector = &flash[step.sector];
         if (step.what == UPD_COPY_WIPE) {
             program(&sector->entry[step.place], zeros);
@@ -128,46 +128,35 @@ static bool note(struct upd_copy_log *log, uint32_t done)
         } else if (step.what == UPD_COPY_TAKE) {
             set(&sector->taken[step.place]);
         } else if (step.what == UPD_COPY_ENTER) {
-            upd_copy_entry(log, done, bytes);
+            upd_copy_entry(log, bytes);
+            CHECK(memcmp(read(&sector->entry[step.place]), blank, sizeof blank) == 0); /* (C4) */
             program(&sector->entry[step.place], bytes);
         } else if (step.what == UPD_COPY_SEAL) {
             set(&sector->sealed);
-        } else if (step.what == UPD_COPY_LOSE) {
-            set(&lost);
-            return false;
         }
         CHECK(step.place < UPD_COPY_PLACES && ++steps < 24);
     }
-    return true;
 }
 
 /* A session of the loader; true when it ended the copy. */
 static bool live(uint32_t *wrong)
 {
     struct upd_copy_log log;
-    uint32_t done = 0;
-    bool logged = read(&lost)[0] != 0;
+    uint32_t done;
 
-    if (!logged) {
-        set(&lost);
-    } else {
-        look(&log);
-        done = upd_copy_done(&log);
-        *wrong += done > SECTORS;
-        for (uint32_t i = 0; i < done && i < SECTORS; i++) {
-            *wrong += !is_whole[i];
-        }
-        logged = note(&log, done);
+    look(&log);
+    done = upd_copy_done(&log);
+    *wrong += done > SECTORS;
+    for (uint32_t i = 0; i < done && i < SECTORS; i++) {
+        *wrong += !is_whole[i];
     }
-    for (done = logged ? done : 0; left > 0 && done < SECTORS;) {
+    for (note(&log, done); left > 0 && done < SECTORS;) {
         is_whole[done] = false;
         if (is_cut()) {
             return false;
         }
         is_whole[done++] = true;
-        if (logged) {
-            (void)note(&log, done);
-        }
+        note(&log, done);
     }
     return left > 0;
 }
@@ -177,7 +166,6 @@ static void begin(void)
     left = 1000000;
     memset(flash, 0, sizeof flash);
     memset(is_whole, 0, sizeof is_whole);
-    erase_cell(&lost, false);
     erase(&flash[0]); /* as the library leaves it; the other one holds anything */
 }
 
@@ -224,20 +212,19 @@ static void test_each_session_of_a_few_operations_comes_further(void)
     CHECK(wrong == 0);
 }
 
-static void test_entries_of_the_other_copy_and_changed_ones_are_none(void)
+static void test_an_entry_is_read_back_and_a_changed_one_is_none(void)
 {
     uint8_t bytes[UPD_COPY_ENTRY_SIZE];
-    struct upd_copy_log log = {.way = UPD_COPY_INSTALL}, other = {.way = UPD_COPY_RESTORE};
+    struct upd_copy_log log = {.sector = {{.turn = 7, .done = 5, .way = UPD_COPY_RESTORE}}};
 
-    log.sector[0].turn = 7;
-    upd_copy_entry(&log, 5, bytes);
-    log.sector[0].turn = 0;
+    upd_copy_entry(&log, bytes);
+    memset(&log, 0, sizeof log);
+    CHECK(upd_copy_way(&log) == UPD_COPY_NONE);
     upd_copy_see(&log, 0, 0, true, bytes);
     CHECK(upd_copy_done(&log) == 5 && log.sector[0].turn == 7 && log.sector[0].used == 1);
-    upd_copy_see(&other, 0, 0, true, bytes);
-    CHECK(upd_copy_done(&other) == 0 && other.sector[0].used == 1);
+    CHECK(upd_copy_way(&log) == UPD_COPY_RESTORE);
     for (uint32_t bit = 0; bit < 8 * sizeof bytes; bit++) {
-        struct upd_copy_log none = {.way = UPD_COPY_INSTALL};
+        struct upd_copy_log none = {0};
         bytes[bit / 8] ^= (uint8_t)(1u << bit % 8);
         upd_copy_see(&none, 1, 3, false, bytes);
         CHECK(none.sector[1].turn == 0 && none.sector[1].used == 0);
@@ -256,7 +243,7 @@ int main(void)
 {
     CHECK_RUN(test_no_cut_makes_the_log_lie);
     CHECK_RUN(test_each_session_of_a_few_operations_comes_further);
-    CHECK_RUN(test_entries_of_the_other_copy_and_changed_ones_are_none);
+    CHECK_RUN(test_an_entry_is_read_back_and_a_changed_one_is_none);
     CHECK_RUN(test_offsets_are_those_of_the_format_page);
     check_end();
 }

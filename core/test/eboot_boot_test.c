@@ -1,8 +1,8 @@
 /*
- * Goal: whatever the journal says and whatever verifies, updraft's Arduino loader copies only what
- * verified, says that a copy is whole only after it was made and verified since the reset, starts
- * no sketch on trial that does not verify, and comes to an end. Method: every state that marks,
- * verdicts and what was done since the reset can make.
+ * Goal: whatever the journal says, whatever the log of copies says, and whatever verifies, updraft's
+ * Arduino loader copies only what verified, ends a copy that is unfinished before it starts
+ * anything, starts no sketch on trial that does not verify, and comes to an end. Method: every state
+ * that marks, verdicts, log and what was done since the reset can make.
  */
 #include <updraft/eboot_boot.h>
 
@@ -11,10 +11,16 @@
 #define BIT(name) UPD_MARK_BIT(UPD_MARK_##name)
 
 static const uint16_t marks[] = {
-    BIT(ARMED),     BIT(SWITCHED), BIT(START_1), BIT(START_2),  BIT(START_3),
-    BIT(EXHAUSTED), BIT(DAMAGED),  BIT(REFUSED), BIT(RESTORED), BIT(CLOSED),
+    BIT(ARMED),     BIT(START_1), BIT(START_2), BIT(START_3),
+    BIT(EXHAUSTED), BIT(DAMAGED), BIT(REFUSED), BIT(CLOSED),
 };
-enum { MARKS = sizeof marks / sizeof marks[0], MARK_SETS = 1 << MARKS, VERDICT_SETS = 81 };
+enum {
+    MARKS = sizeof marks / sizeof marks[0],
+    MARK_SETS = 1 << MARKS,
+    VERDICT_SETS = 81,
+    COPIED = UPD_EBOOT_IS_RESTORED + 1,
+    FLAG_SETS = 16
+};
 
 static uint16_t mark_set(uint32_t number)
 {
@@ -26,19 +32,20 @@ static uint16_t mark_set(uint32_t number)
     return set;
 }
 
-static struct upd_eboot_state make_state(uint32_t mark_number, uint32_t verdicts, uint32_t flags)
+static struct upd_eboot_state make_state(uint32_t mark_number, uint32_t verdicts, uint32_t copied,
+                                         uint32_t flags)
 {
     struct upd_eboot_state state = {.noted = (flags & 1) != 0,
                                     .has_backup = (flags & 2) != 0,
-                                    .installed = (uint8_t)((flags >> 2 & 3) % 3),
-                                    .restored = (uint8_t)((flags >> 4 & 3) % 3),
+                                    .anew = (flags & 4) != 0,
+                                    .copied = (uint8_t)copied,
                                     .marks = mark_set(mark_number)};
 
     for (uint32_t i = 0; i < UPD_EBOOT_COPIES; i++, verdicts /= 3) {
         state.verdict[i] = (uint8_t)(verdicts % 3);
     }
     /* Of the marks that are read, some were set since the reset. */
-    state.sure = (flags & 64) != 0 ? state.marks : 0;
+    state.sure = (flags & 8) != 0 ? state.marks : 0;
     return state;
 }
 
@@ -46,43 +53,53 @@ static bool is_allowed(const struct upd_eboot_state *state, struct upd_eboot_ste
 {
     bool good[UPD_EBOOT_COPIES];
     bool given_up = (state->marks & UPD_MARKS_GIVEN_UP) != 0;
+    bool half = state->copied == UPD_EBOOT_INSTALLING || state->copied == UPD_EBOOT_RESTORING;
+    bool counted = upd_journal_starts(state->sure) != 0;
 
     for (uint32_t i = 0; i < UPD_EBOOT_COPIES; i++) {
         good[i] = state->verdict[i] == UPD_EBOOT_GOOD;
     }
-    if (!upd_eboot_in_force(state)) {
+    if (!state->noted || (state->marks & BIT(ARMED)) == 0 ||
+        (!half && (state->marks & BIT(CLOSED)) != 0)) {
         return step.what == UPD_EBOOT_DO_START;
     }
     switch (step.what) {
     case UPD_EBOOT_DO_START:
-        /* The old sketch is back, nothing can be taken back, or the new one is verified. */
-        return (given_up && (state->marks & BIT(RESTORED)) != 0) || !state->has_backup ||
-               good[UPD_EBOOT_INSTALLED] ||
-               (!given_up && (state->marks & BIT(SWITCHED)) == 0 &&
+        /* The new one is verified, and counted unless nothing can be taken back; or nothing was
+         * copied, and nothing can be: the old one. */
+        return (good[UPD_EBOOT_INSTALLED] && (counted || !state->has_backup ||
+                                              state->verdict[UPD_EBOOT_BACKUP] == UPD_EBOOT_BAD)) ||
+               (state->copied == UPD_EBOOT_NOTHING &&
                 state->verdict[UPD_EBOOT_STAGED] == UPD_EBOOT_BAD &&
-                state->verdict[UPD_EBOOT_BACKUP] == UPD_EBOOT_BAD);
+                (!state->has_backup || state->verdict[UPD_EBOOT_BACKUP] == UPD_EBOOT_BAD));
     case UPD_EBOOT_DO_VERIFY:
         return state->verdict[step.which] == UPD_EBOOT_UNKNOWN;
     case UPD_EBOOT_DO_INSTALL:
-        return good[UPD_EBOOT_STAGED] && step.which == state->installed + 1 && !given_up &&
-               (state->installed == 0 || state->verdict[UPD_EBOOT_INSTALLED] == UPD_EBOOT_BAD) &&
-               (state->sure & BIT(ARMED)) != 0 && (state->marks & BIT(SWITCHED)) == 0;
+        return good[UPD_EBOOT_STAGED] && (state->sure & BIT(ARMED)) != 0 &&
+               (state->copied == UPD_EBOOT_NOTHING || state->copied == UPD_EBOOT_INSTALLING
+                    ? step.which == 0
+                    : step.which == 1 && !state->anew &&
+                          state->verdict[UPD_EBOOT_INSTALLED] == UPD_EBOOT_BAD) &&
+               (!given_up || !state->has_backup);
     case UPD_EBOOT_DO_RESTORE:
-        return good[UPD_EBOOT_BACKUP] && step.which == state->restored + 1 &&
-               (state->restored == 0 || state->verdict[UPD_EBOOT_RESTORED] == UPD_EBOOT_BAD) &&
-               (state->sure & UPD_MARKS_GIVEN_UP) != 0;
+        return good[UPD_EBOOT_BACKUP] && state->has_backup &&
+               (state->sure & UPD_MARKS_GIVEN_UP) != 0 &&
+               (state->copied != UPD_EBOOT_IS_RESTORED
+                    ? step.which == 0
+                    : step.which == 1 && !state->anew &&
+                          state->verdict[UPD_EBOOT_RESTORED] == UPD_EBOOT_BAD);
     case UPD_EBOOT_DO_MARK:
-        return step.which == UPD_MARK_SWITCHED   ? state->installed && good[UPD_EBOOT_INSTALLED]
-               : step.which == UPD_MARK_RESTORED ? state->restored && good[UPD_EBOOT_RESTORED]
+        return step.which == UPD_MARK_CLOSED
+                   ? state->copied == UPD_EBOOT_IS_RESTORED && good[UPD_EBOOT_RESTORED]
                : (UPD_MARK_BIT(step.which) & UPD_MARKS_GIVEN_UP) != 0
-                   ? given_up || good[UPD_EBOOT_BACKUP]
+                   ? given_up || half || state->copied == UPD_EBOOT_IS_RESTORED ||
+                         good[UPD_EBOOT_BACKUP]
                    : step.which == UPD_MARK_ARMED ||
                          (good[UPD_EBOOT_INSTALLED] && step.which >= UPD_MARK_START_1 &&
-                          step.which <= UPD_MARK_START_3);
+                          step.which <= UPD_MARK_START_3 && !counted);
     default:
-        /* What was put back does not hold: no other verdict counts any more. */
         return step.what == UPD_EBOOT_DO_HALT &&
-               (!good[UPD_EBOOT_INSTALLED] || (state->restored && !good[UPD_EBOOT_RESTORED]));
+               (!good[UPD_EBOOT_INSTALLED] || half || state->copied == UPD_EBOOT_IS_RESTORED);
     }
 }
 
@@ -92,9 +109,12 @@ static void test_no_state_leads_to_a_wrong_step(void)
 
     for (uint32_t mark = 0; mark < MARK_SETS; mark++) {
         for (uint32_t verdicts = 0; verdicts < VERDICT_SETS; verdicts++) {
-            for (uint32_t flags = 0; flags < 128; flags++) {
-                struct upd_eboot_state state = make_state(mark, verdicts, flags);
-                wrong += !is_allowed(&state, upd_eboot_boot(&state));
+            for (uint32_t i = 0; i < COPIED * FLAG_SETS; i++) {
+                struct upd_eboot_state state =
+                    make_state(mark, verdicts, i / FLAG_SETS, i % FLAG_SETS);
+                /* Without a backup nothing is ever restored. */
+                bool exists = state.has_backup || state.copied < UPD_EBOOT_RESTORING;
+                wrong += exists && !is_allowed(&state, upd_eboot_boot(&state));
             }
         }
     }
@@ -111,7 +131,10 @@ static void do_step(struct upd_eboot_state *state, struct upd_eboot_step step, u
         state->marks |= (uint16_t)UPD_MARK_BIT(step.which);
         state->sure |= (uint16_t)UPD_MARK_BIT(step.which);
     } else {
-        *(step.what == UPD_EBOOT_DO_INSTALL ? &state->installed : &state->restored) = step.which;
+        bool back = step.what == UPD_EBOOT_DO_RESTORE;
+        bool goes_on = state->copied == (back ? UPD_EBOOT_RESTORING : UPD_EBOOT_INSTALLING);
+        state->anew = step.which != 0 || !goes_on;
+        state->copied = back ? UPD_EBOOT_IS_RESTORED : UPD_EBOOT_IS_INSTALLED;
         state->verdict[UPD_EBOOT_INSTALLED] = state->verdict[UPD_EBOOT_RESTORED] =
             UPD_EBOOT_UNKNOWN;
     }
@@ -123,8 +146,8 @@ static void test_every_boot_comes_to_an_end(void)
 
     for (uint32_t mark = 0; mark < MARK_SETS; mark++) {
         for (uint32_t truth = 0; truth < 16; truth++) {
-            for (uint32_t flags = 0; flags < 4; flags++) {
-                struct upd_eboot_state state = make_state(mark, 0, flags);
+            for (uint32_t i = 0; i < COPIED * 4; i++) {
+                struct upd_eboot_state state = make_state(mark, 0, i / 4, i % 4);
                 struct upd_eboot_step step = upd_eboot_boot(&state);
                 uint32_t steps = 0;
                 for (; step.what != UPD_EBOOT_DO_START && step.what != UPD_EBOOT_DO_HALT &&
@@ -142,13 +165,33 @@ static void test_every_boot_comes_to_an_end(void)
     CHECK(longest < 20);
 }
 
+/* The brick of a mark that a cut tore: it reads as set while a sketch is only half there. */
+static void test_no_mark_starts_half_a_sketch(void)
+{
+    for (uint32_t mark = 0; mark < MARK_SETS; mark++) {
+        for (uint32_t i = 0; i < 2; i++) {
+            struct upd_eboot_state state =
+                make_state(mark, 0, i == 0 ? UPD_EBOOT_INSTALLING : UPD_EBOOT_RESTORING, 3);
+            state.marks |= BIT(ARMED); /* which is set again before anything is copied */
+            struct upd_eboot_step step = upd_eboot_boot(&state);
+            while (step.what == UPD_EBOOT_DO_VERIFY || step.what == UPD_EBOOT_DO_MARK) {
+                do_step(&state, step, 15);
+                step = upd_eboot_boot(&state);
+            }
+            bool back = i == 1 || (state.marks & UPD_MARKS_GIVEN_UP) != 0;
+            CHECK(step.what == (back ? UPD_EBOOT_DO_RESTORE : UPD_EBOOT_DO_INSTALL));
+        }
+    }
+}
+
 static void test_an_ordinary_boot_starts_at_once(void)
 {
     struct upd_eboot_state state = {0};
 
     CHECK(upd_eboot_boot(&state).what == UPD_EBOOT_DO_START);
     state.noted = state.has_backup = true;
-    state.marks = BIT(ARMED) | BIT(SWITCHED) | BIT(START_1) | BIT(CLOSED);
+    state.copied = UPD_EBOOT_IS_INSTALLED;
+    state.marks = BIT(ARMED) | BIT(START_1) | BIT(CLOSED);
     CHECK(upd_eboot_boot(&state).what == UPD_EBOOT_DO_START);
 }
 
@@ -156,6 +199,7 @@ int main(void)
 {
     CHECK_RUN(test_no_state_leads_to_a_wrong_step);
     CHECK_RUN(test_every_boot_comes_to_an_end);
+    CHECK_RUN(test_no_mark_starts_half_a_sketch);
     CHECK_RUN(test_an_ordinary_boot_starts_at_once);
     check_end();
 }

@@ -290,7 +290,7 @@ static uint32_t note_offset(const struct upd_device *device)
 
 enum upd_err upd_frame_read_note(struct upd_device *device, struct upd_journal_note *note)
 {
-    uint8_t body[UPD_JOURNAL_BODY_SIZE];
+    uint8_t body[UPD_JOURNAL_NOTE_SIZE];
     enum upd_err err = upd_flash_read(device, note_offset(device), body, sizeof body);
 
     return err == UPD_OK ? upd_journal_note_decode(body, note) : err;
@@ -298,9 +298,28 @@ enum upd_err upd_frame_read_note(struct upd_device *device, struct upd_journal_n
 
 enum upd_err upd_frame_write_note(struct upd_device *device, const struct upd_journal_note *note)
 {
-    uint8_t body[UPD_JOURNAL_BODY_SIZE];
+    uint8_t body[UPD_JOURNAL_NOTE_SIZE];
     enum upd_err err = check_frame(device);
 
     upd_journal_note_encode(note, body);
     return err == UPD_OK ? upd_flash_program(device, note_offset(device), body, sizeof body) : err;
+}
+
+enum upd_err upd_frame_note_is_blank(struct upd_device *device, bool *blank)
+{
+    return read_blank(device, note_offset(device), UPD_JOURNAL_NOTE_SIZE, blank);
+}
+
+enum upd_err upd_frame_wipe_note(struct upd_device *device)
+{
+    struct upd_journal_note note;
+
+    enum upd_err err = upd_flash_clear(device, note_offset(device), UPD_JOURNAL_NOTE_SIZE);
+    if (err == UPD_OK) {
+        err = upd_frame_read_note(device, &note);
+        err = err == UPD_OK         ? upd_flash_trouble(device, device->frame.sector)
+              : err == UPD_E_FORMAT ? UPD_OK
+                                    : err;
+    }
+    return err;
 }

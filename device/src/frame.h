@@ -97,4 +97,10 @@ UPD_MUST_CHECK enum upd_err upd_frame_read_note(struct upd_device *device,
 UPD_MUST_CHECK enum upd_err upd_frame_write_note(struct upd_device *device,
                                                  const struct upd_journal_note *note);
 
+/** Tell whether the note of device->frame looks as if it was never written. */
+UPD_MUST_CHECK enum upd_err upd_frame_note_is_blank(struct upd_device *device, bool *blank);
+
+/** Make a note, torn or not, none: the loader has nothing to do with this frame any more. */
+UPD_MUST_CHECK enum upd_err upd_frame_wipe_note(struct upd_device *device);
+
 #endif

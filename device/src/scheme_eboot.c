@@ -91,7 +91,8 @@ static uint32_t room_for_any(const struct upd_device *device)
 {
     uint32_t own = running_end(device), limit = limit_of(device);
     uint32_t sector = UPD_JOURNAL_SIZE;
-    uint32_t alone = own < limit ? smaller(limit - own, limit / 2) : 0;
+    uint32_t end = device->loader_counts ? limit - sector : limit; /* one for the log of copies */
+    uint32_t alone = own < end ? smaller(end - own, end / 2) : 0;
     uint32_t kept = limit >= 2 * own ? smaller((limit - own) / 2, limit - 2 * own) : 0;
 
     if (device->loader_counts && (!config_of(device)->accept_no_way_back || kept >= own)) {
@@ -107,6 +108,7 @@ struct look {
     struct upd_eboot_state state; /* of which the library knows no verdicts */
     struct upd_journal_note note;
     bool in_force, given_up, on_trial;
+    bool tried; /* the sketch that runs is on trial, or was until it was given up */
 };
 
 static enum upd_err look(struct upd_device *device, struct look *look)
@@ -119,7 +121,7 @@ static enum upd_err look(struct upd_device *device, struct look *look)
         return err;
     }
     err = upd_frame_read_note(device, &look->note);
-    if (err != UPD_OK && err != UPD_E_NOT_FOUND && err != UPD_E_FORMAT) {
+    if (err != UPD_OK && err != UPD_E_FORMAT) {
         return err;
     }
     look->state.noted = err == UPD_OK && device->loader_counts;
@@ -127,14 +129,24 @@ static enum upd_err look(struct upd_device *device, struct look *look)
     look->state.marks = device->frame.marks;
     look->in_force = upd_eboot_in_force(&look->state);
     look->given_up = (look->state.marks & UPD_MARKS_GIVEN_UP) != 0;
-    /* Whoever is on trial was counted by the loader a moment ago; SWITCHED may have been torn. */
-    look->on_trial = look->in_force && !look->given_up && look->state.has_backup &&
-                     upd_journal_starts(look->state.marks) > 0;
+    /* Whoever is on trial was counted by the loader a moment ago. */
+    look->tried =
+        look->in_force && look->state.has_backup && upd_journal_starts(look->state.marks) > 0;
+    look->on_trial = look->tried && !look->given_up;
     return UPD_OK;
+}
+
+/* The one of the reasons that was read. */
+static enum upd_journal_mark reason_of(const struct upd_frame *frame)
+{
+    return upd_frame_has(frame, UPD_MARK_EXHAUSTED) ? UPD_MARK_EXHAUSTED
+           : upd_frame_has(frame, UPD_MARK_DAMAGED) ? UPD_MARK_DAMAGED
+                                                    : UPD_MARK_REFUSED;
 }
 
 static enum upd_err eboot_view(struct upd_device *device, struct upd_view *view)
 {
+    static const uint8_t falls[] = {UPD_FALL_EXHAUSTED, UPD_FALL_DAMAGED, UPD_FALL_REFUSED};
     struct look now;
 
     enum upd_err err = look(device, &now);
@@ -152,9 +164,7 @@ static enum upd_err eboot_view(struct upd_device *device, struct upd_view *view)
         .fallen = UPD_SLOT_NONE,
     };
     if (now.given_up && !view->pending && !upd_frame_has(&device->frame, UPD_MARK_REPORTED)) {
-        view->fall = upd_frame_has(&device->frame, UPD_MARK_EXHAUSTED) ? UPD_FALL_EXHAUSTED
-                     : upd_frame_has(&device->frame, UPD_MARK_DAMAGED) ? UPD_FALL_DAMAGED
-                                                                       : UPD_FALL_REFUSED;
+        view->fall = (enum upd_fall)falls[reason_of(&device->frame) - UPD_MARK_EXHAUSTED];
         view->fallen = 0;
     }
     return UPD_OK;
@@ -310,6 +320,7 @@ static enum upd_err eboot_prepare(struct upd_device *device, uint32_t size, bool
     bool known = size != UPD_SIZE_UNKNOWN;
     uint32_t limit = limit_of(device);
     struct look now;
+    bool blank = true;
 
     if (known && size > smaller(config->max_sketch, limit)) {
         return UPD_E_SPACE;
@@ -319,6 +330,10 @@ static enum upd_err eboot_prepare(struct upd_device *device, uint32_t size, bool
     /* Outside of what runs, and of what will be overwritten by it: (E1), (E2). */
     bool fits = room <= limit && source >= larger(running_end(device), room);
     bool back = fits && room != 0 && find_backup(device, source, room) != 0;
+    if (fits && !back && device->loader_counts) {
+        /* Where there is no backup, the log of copies takes a sector below what is staged. */
+        fits = source - larger(running_end(device), room) >= UPD_JOURNAL_SIZE;
+    }
     if (!back && !config->accept_no_way_back) {
         return fits && room != 0 ? UPD_E_ROLLBACK : known ? UPD_E_SPACE : UPD_E_ROLLBACK;
     }
@@ -326,10 +341,17 @@ static enum upd_err eboot_prepare(struct upd_device *device, uint32_t size, bool
         return UPD_E_SPACE;
     }
     /* The last frame is over, for sure, before another one takes its place: (J4). One with a note
-     * may be ARMED, which a cut may have torn. */
+     * may be ARMED, which a cut may have torn. Then its note goes: what the loader finds of it later,
+     * behind a head that was torn or wiped, must not lead it to a log and copies that are gone. */
     enum upd_err err = look(device, &now);
-    if (err == UPD_OK && now.state.noted) {
+    if (err == UPD_OK && device->loader_counts && upd_frame_exists(&device->frame)) {
+        err = upd_frame_note_is_blank(device, &blank);
+    }
+    if (err == UPD_OK && !blank) {
         err = upd_frame_mark(device, UPD_MARK_CLOSED);
+        if (err == UPD_OK) {
+            err = upd_frame_wipe_note(device);
+        }
     }
     device->backed_up = 0;
     if (err == UPD_OK && !fresh && back) {
@@ -341,47 +363,25 @@ static enum upd_err eboot_prepare(struct upd_device *device, uint32_t size, bool
     return err;
 }
 
-/*
- * A sector in which the loader notes how far it came, beside the first one of the staged sketch,
- * which it has no use for: that of the backup, else one below what is staged.
- */
-static uint32_t find_log(const struct upd_device *device, const struct upd_install *install,
-                         uint32_t backup)
-{
-    uint32_t sector = UPD_JOURNAL_SIZE, source = install->area.offset;
-    uint32_t used = larger(running_end(device), whole_sectors(device, install->size));
-
-    return backup != 0 ? backup : source >= used + sector ? source - sector : UPD_NO_LOG;
-}
-
 static enum upd_err arm(struct upd_device *device, const struct upd_install *install,
                         uint32_t backup)
 {
     uint32_t size = config_of(device)->sketch_size;
-    struct upd_journal_note note = {.source = install->area.offset,
-                                    .size = install->size,
-                                    .crc32 = install->crc32,
-                                    .log = find_log(device, install, backup)};
-    uint32_t again;
+    struct upd_journal_note note = {
+        .source = install->area.offset, .size = install->size, .crc32 = install->crc32};
     enum upd_err err = UPD_OK;
 
     if (backup != 0) {
         note.backup = backup;
         note.backup_size = size;
+        /* Each page of it is read back, now or by the session that copied it. */
         err = back_up(device, install->area.size, backup);
         if (err == UPD_OK) {
             err = crc_of(device, LOADER, size - LOADER, &note.backup_crc32);
         }
-        if (err == UPD_OK) {
-            err = crc_of(device, backup + LOADER, size - LOADER, &again);
-        }
-        if (err == UPD_OK && again != note.backup_crc32) {
-            device->trouble = backup;
-            err = UPD_E_VERIFY;
-        }
     }
-    if (err == UPD_OK && note.log != UPD_NO_LOG) {
-        err = upd_flash_erase(device, note.log); /* no entry of an earlier update is in it */
+    if (err == UPD_OK) { /* no entry of an earlier update is in it */
+        err = upd_flash_erase(device, upd_journal_note_log(&note, 0));
     }
     if (err == UPD_OK) {
         err = upd_frame_write_note(device, &note);
@@ -463,12 +463,13 @@ static bool backup_verifies(struct upd_device *device, const struct upd_journal_
 
 /*
  * What the loader and the library read of a torn mark may differ. Then the mark is set again, and
- * the loader asked again; unless it had no choice, because what it would copy is damaged.
+ * the loader asked again; unless what it would copy is there already, or damaged.
  */
 static enum upd_err eboot_start(struct upd_device *device, enum upd_start *todo)
 {
     struct look now;
-    bool armed, blank = false;
+    const struct upd_journal_note *note = &now.note;
+    bool blank = false;
 
     *todo = UPD_START_GO_ON;
     enum upd_err err = look(device, &now);
@@ -483,34 +484,22 @@ static enum upd_err eboot_start(struct upd_device *device, enum upd_start *todo)
     if (err != UPD_OK || !blank) {
         return err == UPD_OK ? close(device) : err;
     }
-    armed = upd_frame_has(frame, UPD_MARK_ARMED);
-    if (!armed) {
+    enum upd_journal_mark again = UPD_MARK_ARMED;
+    if (now.in_force) {
+        bool back = now.given_up && now.state.has_backup;
+        uint32_t source = back ? note->backup : note->source;
+        uint32_t size = back ? note->backup_size : note->size;
+        uint32_t crc32 = back ? note->backup_crc32 : note->crc32;
+        if (verifies(device, 0, size, crc32) || !verifies(device, source, size, crc32)) {
+            return close(device);
+        }
+        again = back ? reason_of(frame) : UPD_MARK_ARMED;
+    } else {
+        /* Activation was cut in its last step, before which all was ready: it is taken now. */
         err = upd_frame_is_blank(device, UPD_MARK_ARMED, &blank);
         if (err != UPD_OK || blank) {
             return err;
         }
-    }
-    enum upd_journal_mark again = UPD_MARK_COUNT;
-    if (!armed) {
-        /* Activation was cut in its last step, before which all was ready: it is taken now. */
-        again = UPD_MARK_ARMED;
-    } else if (now.in_force && now.state.has_backup && now.given_up) {
-        err = upd_frame_is_blank(device, UPD_MARK_RESTORED, &blank);
-        if (err != UPD_OK) {
-            return err;
-        }
-        if (blank && backup_verifies(device, &now.note)) {
-            again = upd_frame_has(frame, UPD_MARK_EXHAUSTED) ? UPD_MARK_EXHAUSTED
-                    : upd_frame_has(frame, UPD_MARK_DAMAGED) ? UPD_MARK_DAMAGED
-                                                             : UPD_MARK_REFUSED;
-        }
-    } else if (now.in_force && now.state.has_backup &&
-               verifies(device, now.note.source, now.note.size, now.note.crc32)) {
-        again = UPD_MARK_ARMED;
-    }
-    if (again == UPD_MARK_COUNT) {
-        /* The old sketch is back, there is no trial, or a cut came while the frame was closed. */
-        return close(device);
     }
     *todo = UPD_START_RESTART;
     return upd_frame_mark(device, again);
@@ -532,7 +521,8 @@ static enum upd_err eboot_roll_back(struct upd_device *device)
     if (err != UPD_OK) {
         return err;
     }
-    if (!now.on_trial || !backup_verifies(device, &now.note)) {
+    /* A torn REFUSED may read as set by now. */
+    if (!now.tried || !backup_verifies(device, &now.note)) {
         return UPD_E_NOT_FOUND;
     }
     err = upd_frame_mark(device, UPD_MARK_REFUSED);

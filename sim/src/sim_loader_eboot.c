@@ -110,8 +110,52 @@ struct eboot {
     struct sim_machine *machine;
     struct upd_eboot_state state;
     struct upd_journal_note note;
-    uint32_t frame; /* flash offset */
+    struct upd_copy_log log; /* as it was read at the beginning, and what was noted since */
+    uint32_t frame;          /* flash offset */
 };
+
+enum { STRIDE = 2 }; /* sectors between two notes in the log */
+
+static uint32_t size_of(const struct eboot *eboot, bool back)
+{
+    return back ? eboot->note.backup_size : eboot->note.size;
+}
+
+/* Sectors of a copy: without the first one. */
+static uint32_t count_of(const struct eboot *eboot, bool back)
+{
+    return (size_of(eboot, back) - 1) / SIM_SECTOR;
+}
+
+static bool read_log(struct eboot *eboot)
+{
+    uint8_t mark[UPD_JOURNAL_MARK_SIZE], entry[UPD_COPY_ENTRY_SIZE];
+    struct upd_copy_log *log = &eboot->log;
+
+    for (uint32_t sector = 0; sector < 2; sector++) {
+        uint32_t base = upd_journal_note_log(&eboot->note, sector);
+        for (uint32_t place = 0; place < UPD_COPY_PLACES; place++) {
+            if (!sim_loader_read(eboot->machine, base + upd_copy_taken_offset(place), mark,
+                                 sizeof mark) ||
+                !sim_loader_read(eboot->machine, base + upd_copy_entry_offset(place), entry,
+                                 sizeof entry)) {
+                return false;
+            }
+            upd_copy_see(log, sector, place, upd_journal_mark_is_set(mark), entry);
+        }
+        if (!sim_loader_read(eboot->machine, base + UPD_COPY_SEALED_OFFSET, mark, sizeof mark)) {
+            return false;
+        }
+        log->sector[sector].sealed = upd_journal_mark_is_set(mark);
+    }
+    uint32_t way = upd_copy_way(log);
+    bool back = way == UPD_COPY_RESTORE, ended = upd_copy_done(log) >= count_of(eboot, back);
+    eboot->state.copied = way == UPD_COPY_NONE ? UPD_EBOOT_NOTHING
+                          : back               ? ended ? UPD_EBOOT_IS_RESTORED : UPD_EBOOT_RESTORING
+                          : ended              ? UPD_EBOOT_IS_INSTALLED
+                                               : UPD_EBOOT_INSTALLING;
+    return true;
+}
 
 static bool read_journal(struct eboot *eboot, uint32_t journal)
 {
@@ -136,12 +180,12 @@ static bool read_journal(struct eboot *eboot, uint32_t journal)
         state->marks |= (uint16_t)(upd_journal_mark_is_set(bytes) ? UPD_MARK_BIT(mark) : 0);
     }
     if (!sim_loader_read(eboot->machine, eboot->frame + UPD_JOURNAL_NOTE_OFFSET, bytes,
-                         sizeof bytes)) {
+                         UPD_JOURNAL_NOTE_SIZE)) {
         return false;
     }
     state->noted = framed && upd_journal_note_decode(bytes, &eboot->note) == UPD_OK;
     state->has_backup = state->noted && eboot->note.backup_size != 0;
-    return true;
+    return !state->noted || read_log(eboot);
 }
 
 static bool verify(struct eboot *eboot, uint32_t which)
@@ -151,7 +195,7 @@ static bool verify(struct eboot *eboot, uint32_t which)
     uint32_t from = which == UPD_EBOOT_STAGED   ? note->source
                     : which == UPD_EBOOT_BACKUP ? note->backup
                                                 : 0;
-    uint32_t size = back ? note->backup_size : note->size;
+    uint32_t size = size_of(eboot, back);
     uint32_t crc32 = UPD_CRC32_INIT;
     uint8_t sector[SIM_SECTOR];
 
@@ -167,8 +211,6 @@ static bool verify(struct eboot *eboot, uint32_t which)
     return true;
 }
 
-enum { STRIDE = 2 }; /* sectors between two notes in the log */
-
 static bool set_mark(struct eboot *eboot, enum upd_journal_mark mark)
 {
     static const uint8_t zeros[UPD_JOURNAL_MARK_SIZE];
@@ -179,40 +221,10 @@ static bool set_mark(struct eboot *eboot, enum upd_journal_mark mark)
                               sizeof zeros);
 }
 
-/* The log lies in the sector of the note and in the first one of the staged sketch. */
-static uint32_t log_offset(const struct eboot *eboot, uint32_t sector)
-{
-    return sector == 0 ? eboot->note.log : eboot->note.source;
-}
-
-static bool read_log(struct eboot *eboot, struct upd_copy_log *log)
-{
-    uint8_t taken[UPD_JOURNAL_MARK_SIZE], entry[UPD_COPY_ENTRY_SIZE];
-
-    for (uint32_t sector = 0; sector < 2; sector++) {
-        uint32_t base = log_offset(eboot, sector);
-        for (uint32_t place = 0; place < UPD_COPY_PLACES; place++) {
-            if (!sim_loader_read(eboot->machine, base + upd_copy_taken_offset(place), taken,
-                                 sizeof taken) ||
-                !sim_loader_read(eboot->machine, base + upd_copy_entry_offset(place), entry,
-                                 sizeof entry)) {
-                return false;
-            }
-            upd_copy_see(log, sector, place, upd_journal_mark_is_set(taken), entry);
-        }
-        if (!sim_loader_read(eboot->machine, base + UPD_COPY_SEALED_OFFSET, taken, sizeof taken)) {
-            return false;
-        }
-        log->sector[sector].sealed = upd_journal_mark_is_set(taken);
-    }
-    return true;
-}
-
-static bool do_log_step(struct eboot *eboot, const struct upd_copy_log *log, uint32_t done,
-                        struct upd_copy_step step)
+static bool do_log_step(struct eboot *eboot, struct upd_copy_step step)
 {
     static const uint8_t zeros[UPD_JOURNAL_MARK_SIZE];
-    uint32_t base = log_offset(eboot, step.sector);
+    uint32_t base = upd_journal_note_log(&eboot->note, step.sector);
     uint8_t entry[UPD_COPY_ENTRY_SIZE];
 
     switch (step.what) {
@@ -225,73 +237,45 @@ static bool do_log_step(struct eboot *eboot, const struct upd_copy_log *log, uin
         return sim_loader_program(eboot->machine, base + upd_copy_taken_offset(step.place), zeros,
                                   sizeof zeros);
     case UPD_COPY_ENTER:
-        upd_copy_entry(log, done, entry);
+        upd_copy_entry(&eboot->log, entry);
         return sim_loader_program(eboot->machine, base + upd_copy_entry_offset(step.place), entry,
                                   sizeof entry);
     case UPD_COPY_SEAL:
         return sim_loader_program(eboot->machine, base + UPD_COPY_SEALED_OFFSET, zeros,
                                   sizeof zeros);
-    case UPD_COPY_LOSE:
-        return set_mark(eboot, UPD_MARK_LOST);
     default:
         return true;
     }
 }
 
-/* Note that so many sectors are copied; nothing when the log is of no use. */
-static bool note_done(struct eboot *eboot, struct upd_copy_log *log, uint32_t done)
+/* Note, for sure, that so many sectors are copied. */
+static bool note_done(struct eboot *eboot, enum upd_copy_way way, uint32_t done)
 {
     struct upd_copy_step step = {0};
 
-    while ((eboot->state.sure & UPD_MARK_BIT(UPD_MARK_LOST)) == 0 && step.what != UPD_COPY_READY) {
-        step = upd_copy_note(log, done);
-        if (!do_log_step(eboot, log, done, step)) {
+    while (step.what != UPD_COPY_READY) {
+        step = upd_copy_note(&eboot->log, way, done);
+        if (!do_log_step(eboot, step)) {
             return false;
         }
     }
     return true;
 }
 
-/* Where a copy goes on. What is not known for sure later is noted now, before a sector is touched.
- */
-static bool find_start(struct eboot *eboot, struct upd_copy_log *log, bool anew, uint32_t *done)
+/* The loader's own sector is not part of it. What is found is noted before a sector is touched. */
+static bool copy_sketch(struct eboot *eboot, bool back, bool anew)
 {
+    enum upd_copy_way way = back ? UPD_COPY_RESTORE : UPD_COPY_INSTALL;
+    uint32_t source = back ? eboot->note.backup : eboot->note.source;
+    uint32_t count = count_of(eboot, back);
+    uint32_t done = anew || upd_copy_way(&eboot->log) != way ? 0 : upd_copy_done(&eboot->log);
     struct upd_eboot_state *state = &eboot->state;
-
-    *done = 0;
-    if (eboot->note.log == UPD_NO_LOG) {
-        state->sure |= UPD_MARK_BIT(UPD_MARK_LOST);
-        return true;
-    }
-    if ((state->marks & UPD_MARK_BIT(UPD_MARK_LOST)) != 0) {
-        return set_mark(eboot, UPD_MARK_LOST);
-    }
-    if (!read_log(eboot, log)) {
-        return false;
-    }
-    *done = anew ? 0 : upd_copy_done(log);
-    if (!note_done(eboot, log, *done)) {
-        return false;
-    }
-    *done = (state->sure & UPD_MARK_BIT(UPD_MARK_LOST)) != 0 ? 0 : *done;
-    return true;
-}
-
-/* The loader's own sector is not part of it. */
-static bool copy_sketch(struct eboot *eboot, enum upd_copy_way way, bool anew, uint8_t *made)
-{
-    const struct upd_journal_note *note = &eboot->note;
-    uint32_t source = way == UPD_COPY_INSTALL ? note->source : note->backup;
-    uint32_t size = way == UPD_COPY_INSTALL ? note->size : note->backup_size;
-    uint32_t count = (size - 1) / SIM_SECTOR; /* without the first one */
-    struct upd_copy_log log = {.way = (uint8_t)way};
     uint8_t sector[SIM_SECTOR];
-    uint32_t done;
 
-    if (!find_start(eboot, &log, anew, &done)) {
+    state->anew = done == 0;
+    if (!note_done(eboot, way, done)) {
         return false;
     }
-    *made = done == 0 ? UPD_EBOOT_MADE_ANEW : UPD_EBOOT_ENDED;
     while (done < count) {
         uint32_t at = (done + 1) * SIM_SECTOR;
         if (!sim_loader_read(eboot->machine, source + at, sector, sizeof sector) ||
@@ -300,12 +284,13 @@ static bool copy_sketch(struct eboot *eboot, enum upd_copy_way way, bool anew, u
             return false;
         }
         done++;
-        if ((done % STRIDE == 0 || done == count) && !note_done(eboot, &log, done)) {
+        if ((done % STRIDE == 0 || done == count) && !note_done(eboot, way, done)) {
             return false;
         }
     }
-    eboot->state.verdict[UPD_EBOOT_INSTALLED] = UPD_EBOOT_UNKNOWN;
-    eboot->state.verdict[UPD_EBOOT_RESTORED] = UPD_EBOOT_UNKNOWN;
+    state->copied = back ? UPD_EBOOT_IS_RESTORED : UPD_EBOOT_IS_INSTALLED;
+    state->verdict[UPD_EBOOT_INSTALLED] = UPD_EBOOT_UNKNOWN;
+    state->verdict[UPD_EBOOT_RESTORED] = UPD_EBOOT_UNKNOWN;
     return true;
 }
 
@@ -318,11 +303,8 @@ static bool do_step(struct eboot *eboot, struct upd_eboot_step step)
     case UPD_EBOOT_DO_MARK:
         return set_mark(eboot, (enum upd_journal_mark)step.which);
     case UPD_EBOOT_DO_INSTALL:
-        return copy_sketch(eboot, UPD_COPY_INSTALL, step.which == UPD_EBOOT_MADE_ANEW,
-                           &eboot->state.installed);
     case UPD_EBOOT_DO_RESTORE:
-        return copy_sketch(eboot, UPD_COPY_RESTORE, step.which == UPD_EBOOT_MADE_ANEW,
-                           &eboot->state.restored);
+        return copy_sketch(eboot, step.what == UPD_EBOOT_DO_RESTORE, step.which != 0);
     default:
         return false;
     }

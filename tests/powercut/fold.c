@@ -154,7 +154,7 @@ void fold_learn(const void *data, uint32_t size)
     if (size == UPD_JOURNAL_BODY_SIZE && upd_journal_head_decode(bytes, &head) == UPD_OK) {
         learn(&heads, bytes, size);
     }
-    if (size == UPD_JOURNAL_BODY_SIZE && upd_journal_note_decode(bytes, &note) == UPD_OK) {
+    if (size == UPD_JOURNAL_NOTE_SIZE && upd_journal_note_decode(bytes, &note) == UPD_OK) {
         uint32_t count = notes.count;
         learn(&notes, bytes, size);
         if (notes.count != count) {
@@ -518,8 +518,6 @@ static void fold_frame(struct cells frame, bool above, bool exposes)
     }
     if (known.setup->scheme == NONOS) {
         clear_mark(frame, UPD_MARK_SWITCHED);
-        clear_mark(frame, UPD_MARK_RESTORED);
-        clear_mark(frame, UPD_MARK_LOST);
         if (look_at_mark(frame, UPD_MARK_ARMED) == NO) {
             /* Each session takes a frame of its own: one that is not armed by now never is. */
             for (uint32_t mark = 0; mark < UPD_MARK_COUNT; mark++) {
@@ -537,23 +535,23 @@ static void fold_frame(struct cells frame, bool above, bool exposes)
     fold_starts(frame);
     if (eboot) {
         struct cells note = at(frame, UPD_JOURNAL_NOTE_OFFSET);
-        enum certainty noted = fold_value(note, &notes, UPD_JOURNAL_BODY_SIZE);
+        enum certainty noted = fold_value(note, &notes, UPD_JOURNAL_NOTE_SIZE);
         bool never = is_blank(mark_at(frame, UPD_MARK_ARMED), UPD_JOURNAL_MARK_SIZE) == SURE;
-        /* Without a note nothing else of it counts; nor is one below armed any more. */
-        if (resumable == 0 && head == SURE && !exposes && (noted == NO || (above && never))) {
+        bool tells = look_at_mark(frame, UPD_MARK_EXHAUSTED) != NO;
+        /* Without a note nothing else of it counts, but why it was given up; nor is one below armed
+         * any more. */
+        if (resumable == 0 && head == SURE && !exposes &&
+            ((noted == NO && !tells) || (above && never))) {
             put_lost(frame);
             return;
         }
-        if (look_at_mark(frame, UPD_MARK_CLOSED) == SURE) {
-            clear_mark(frame, UPD_MARK_SWITCHED);
-            clear_mark(frame, UPD_MARK_RESTORED);
-            clear_mark(frame, UPD_MARK_LOST);
-        }
+        clear_mark(frame, UPD_MARK_SWITCHED);
     } else {
-        put_blank(at(frame, UPD_JOURNAL_NOTE_OFFSET), UPD_JOURNAL_BODY_SIZE);
+        put_blank(at(frame, UPD_JOURNAL_NOTE_OFFSET), UPD_JOURNAL_NOTE_SIZE);
     }
-    put_blank(at(frame, UPD_JOURNAL_NOTE_OFFSET + UPD_JOURNAL_BODY_SIZE),
-              UPD_JOURNAL_PAGE_SIZE - (UPD_JOURNAL_NOTE_OFFSET + UPD_JOURNAL_BODY_SIZE - end));
+    put_blank(at(frame, end), UPD_JOURNAL_MARK_SIZE);
+    put_blank(at(frame, end + 4 * UPD_JOURNAL_MARK_SIZE),
+              UPD_JOURNAL_PAGE_SIZE - 4 * UPD_JOURNAL_MARK_SIZE);
 }
 
 static bool is_frame_touched(struct cells frame)
@@ -855,7 +853,7 @@ static bool is_log(uint32_t offset)
 
     for (uint32_t i = 0; i < notes.count; i++) {
         if (upd_journal_note_decode(notes.bytes[i], &note) == UPD_OK &&
-            (offset == note.log || offset == note.source)) {
+            (offset == upd_journal_note_log(&note, 0) || offset == note.source)) {
             return true;
         }
     }
@@ -1081,27 +1079,25 @@ static bool find_entry(struct cells sector, uint32_t place, uint8_t entry[UPD_CO
 /* Turns are compared with one another, and one more is made of them: their order is all. */
 static void fold_turns(struct sim_chip *chip, const uint32_t index[2])
 {
-    enum { WAYS = 2, TURNS_MAX = 64 };
+    enum { TURNS_MAX = 64 };
     uint8_t entry[UPD_COPY_ENTRY_SIZE];
-    bool used[WAYS][TURNS_MAX] = {{false}};
-    uint32_t rank[WAYS][TURNS_MAX] = {{0}};
+    bool used[TURNS_MAX] = {false};
+    uint32_t rank[TURNS_MAX] = {0};
     bool changes = false;
 
     for (uint32_t i = 0; i < 2 * UPD_COPY_PLACES; i++) {
         if (find_entry(seen_at(chip, index[i % 2]), i / 2, entry)) {
             uint32_t turn = upd_get_le32(entry + 4);
-            if (turn >= TURNS_MAX || entry[3] >= WAYS) {
+            if (turn >= TURNS_MAX) {
                 die("a turn of %u", turn);
             }
-            used[entry[3]][turn] = true;
+            used[turn] = true;
         }
     }
-    for (uint32_t way = 0; way < WAYS; way++) {
-        for (uint32_t turn = 0, count = 0; turn < TURNS_MAX; turn++) {
-            count += used[way][turn];
-            rank[way][turn] = count;
-            changes |= used[way][turn] && count != turn;
-        }
+    for (uint32_t turn = 0, count = 0; turn < TURNS_MAX; turn++) {
+        count += used[turn];
+        rank[turn] = count;
+        changes |= used[turn] && count != turn;
     }
     for (uint32_t i = 0; i < 2 && changes; i++) {
         struct sim_sector *sector = sim_sector_own(&chip->root, index[i]);
@@ -1111,7 +1107,7 @@ static void fold_turns(struct sim_chip *chip, const uint32_t index[2])
             if (find_entry(cells, place, entry)) {
                 bool sound = is_sound(there, sizeof entry);
                 bool blank = may_be_blank(there, sizeof entry);
-                upd_put_le32(entry + 4, rank[entry[3]][upd_get_le32(entry + 4)]);
+                upd_put_le32(entry + 4, rank[upd_get_le32(entry + 4)]);
                 upd_put_le32(entry + 12, upd_crc32(UPD_CRC32_INIT, entry, 12));
                 learn(&entries, entry, sizeof entry);
                 if (sound) {
@@ -1168,7 +1164,7 @@ static void fold_sketches(struct sim_chip *chip)
         if (upd_journal_note_decode(notes.bytes[i], &note) != UPD_OK) {
             continue;
         }
-        uint32_t index[2] = {note.log / SECTOR, note.source / SECTOR};
+        uint32_t index[2] = {upd_journal_note_log(&note, 0) / SECTOR, note.source / SECTOR};
         for (uint32_t k = 0; k < 2 && !armed; k++) {
             if (node_at(chip, index[k]) != sim_sector_at(known.fresh, index[k]) &&
                 !is_junk(node_at(chip, index[k])) && !is_image_sector(chip, index[k])) {
@@ -1186,12 +1182,6 @@ bool fold_is_spent(const struct life *life)
     const struct sim_chip *chip = life->sim.chip;
     struct values seal = {.count = 1};
     bool spent = false;
-
-    for (uint32_t i = 0; i < UPD_JOURNAL_FRAMES && known.setup->scheme == EBOOT; i++) {
-        struct cells journal = seen_at(chip, known.setup->area[0].offset / SECTOR);
-        struct cells frame = at(journal, upd_journal_frame_offset(i));
-        spent |= head_of(frame) != NO && look_at_mark(frame, UPD_MARK_LOST) != NO;
-    }
 
     upd_copy_seal(seal.bytes[0]);
     for (uint32_t copy = 0; copy < 2 && known.setup->scheme == NONOS; copy++) {

@@ -30,6 +30,7 @@ PROOFS = {
     "otadata": ("sim/sim_scheme_otadata_test",),
     "eboot": ("sim/sim_scheme_eboot_test",),
     "eboot's decisions": ("core/core_eboot_boot_test",),
+    "closure eboot": ("tests/powercut/closure", "closure", "eboot", "5", "1", "1", "300"),
     "cuts nonos": ("tests/powercut/powercut", "cuts", "nonos-map0"),
     "cuts nonos-v1.7": ("tests/powercut/powercut", "cuts", "nonos-v1.7-map0"),
     "cuts idf": ("tests/powercut/powercut", "cuts", "idf-two_ota_large"),
@@ -41,7 +42,7 @@ Mistake = namedtuple("Mistake", "name proof file old new")
 
 WRITER, FRAME, OPS = "device/src/writer.c", "device/src/frame.c", "device/src/flash_ops.c"
 NONOS, OTADATA, EBOOT = (f"device/src/scheme_{name}.c" for name in ("nonos", "otadata", "eboot"))
-NONOS_BOOT, NONOS_SELECT, EBOOT_BOOT = (f"core/src/{name}.c" for name in ("nonos_boot", "nonos_select", "eboot_boot"))
+NONOS_BOOT, NONOS_SELECT, EBOOT_BOOT, COPY_LOG = (f"core/src/{name}.c" for name in ("nonos_boot", "nonos_select", "eboot_boot", "copy_log"))
 
 MISTAKES = [
     # --- The writer, the journal, the flash -----------------------------------------------------
@@ -173,25 +174,27 @@ MISTAKES = [
     Mistake("eboot: confirmed without a record", "eboot", EBOOT,
             "return err == UPD_OK && now.on_trial ? close(device) : err;", "return err;"),
     Mistake("eboot: what a cut left open is not settled", "eboot", EBOOT,
-            "        return close(device);\n    }\n    *todo", "        return UPD_OK;\n    }\n    *todo"),
+            "        return err == UPD_OK ? close(device) : err;\n    }\n    enum upd_journal_mark again", "        return err;\n    }\n    enum upd_journal_mark again"),
     Mistake("eboot: a note is believed without its loader", "eboot", EBOOT,
             "record.installs && record.counts && record.journal == journal", "record.installs && record.counts"),
     Mistake("eboot: taken back to what does not verify", "eboot", EBOOT,
-            "!now.on_trial || !backup_verifies(device, &now.note)", "!now.on_trial"),
+            "!now.tried || !backup_verifies(device, &now.note)", "!now.tried"),
     Mistake("eboot: the loader installs what does not verify", "eboot's decisions", EBOOT_BOOT,
             "state->verdict[UPD_EBOOT_STAGED] == UPD_EBOOT_UNKNOWN", "state->verdict[UPD_EBOOT_STAGED] == UPD_EBOOT_GOOD"),
     Mistake("eboot: the loader does not verify what it installed", "eboot's decisions", EBOOT_BOOT,
-            "    if (!has(state->marks, UPD_MARK_SWITCHED)) {\n        return install(state);",
-            "    if (!has(state->marks, UPD_MARK_SWITCHED)) {\n        if (state->installed != UPD_EBOOT_NOT_MADE) {\n            return step(UPD_EBOOT_DO_MARK, UPD_MARK_SWITCHED);\n        }\n        return install(state);"),
+            "if (again && state->verdict[UPD_EBOOT_INSTALLED] == UPD_EBOOT_GOOD) {", "if (again) {"),
+    Mistake("eboot: a mark starts half a sketch", "eboot's decisions", EBOOT_BOOT,
+            "(unfinished || !has(state->marks, UPD_MARK_CLOSED))", "!has(state->marks, UPD_MARK_CLOSED)"),
     Mistake("eboot: the loader installs by a mark that may be torn", "eboot", EBOOT_BOOT,
             "if (!has(state->sure, UPD_MARK_ARMED)) {", "if (false) {"),
     Mistake("eboot: the loader does not count", "eboot", EBOOT_BOOT,
-            "state->verdict[UPD_EBOOT_INSTALLED] == UPD_EBOOT_GOOD && !counted", "state->verdict[UPD_EBOOT_INSTALLED] == UPD_EBOOT_BAD && !counted"),
+            "if (!state->has_backup || upd_journal_starts(state->sure) != 0) {", "if (true) {"),
     Mistake("eboot: the loader restores what does not verify", "eboot's decisions", EBOOT_BOOT,
-            "    if (state->verdict[UPD_EBOOT_BACKUP] == UPD_EBOOT_UNKNOWN) {\n        return step(UPD_EBOOT_DO_VERIFY, UPD_EBOOT_BACKUP);\n    }\n    if (state->verdict[UPD_EBOOT_BACKUP] == UPD_EBOOT_BAD) {",
-            "    if (state->verdict[UPD_EBOOT_BACKUP] == UPD_EBOOT_BAD) {"),
+            "return state->verdict[UPD_EBOOT_BACKUP] == UPD_EBOOT_GOOD ? step(UPD_EBOOT_DO_RESTORE, again)", "return true ? step(UPD_EBOOT_DO_RESTORE, again)"),
     Mistake("eboot: the loader gives up by a mark that may be torn", "eboot's decisions", EBOOT_BOOT,
             "if ((state->sure & UPD_MARKS_GIVEN_UP) == 0) {", "if (false) {"),
+    Mistake("eboot: a log is emptied from its end on", "closure eboot", COPY_LOG,
+            "(uint32_t)(sector->used - log->left--)", "--log->left"),
 ]
 SHORT = ("what was programmed is not read back", "nonos: confirmed without a record",
          "otadata: what is given up keeps its record", "eboot: the loader does not verify what it installed")

@@ -7,11 +7,16 @@
  *     |loader| sketch that runs   | free | backup  | staged  |jn| file system    |
  *     +------+--------------------+------+---------+---------+--+----------------+
  *
- * One step at a time. The caller reads the journal's frame and note, asks, does the one thing that
- * it was told, and asks again until the answer is START or HALT. A cut between or inside of any two
- * steps needs no case of its own: neither the staged sketch nor the backup is ever written by the
- * loader. A copy that was cut goes on where the log of it (copy_log.h) says; when what came of it
- * does not verify, or there is no log, it is made from its first sector on.
+ * One step at a time. The caller reads the journal's frame and note, and the log of copies, asks,
+ * does the one thing that it was told, and asks again until the answer is START or HALT. A cut
+ * between or inside of any two steps needs no case of its own: neither the staged sketch nor the
+ * backup is ever written by the loader.
+ *
+ *   (B1) Before the first sector at 0 is touched, the log (copy_log.h) says for sure that a copy was
+ *        begun, and until it is whole, that it is not ended. Such a copy is ended, whatever the
+ *        marks say: so no mark that a cut tore, and reads otherwise later, starts half a sketch.
+ *   (B2) While no copy is unfinished, what lies at 0 is whole. The marks decide between whole
+ *        sketches, and about nothing else.
  *
  * Pure. Cost: no heap; 48 bytes of stack.                         Format: docs/formats/journal.md
  */
@@ -35,18 +40,24 @@ enum upd_eboot_copy_of {
 /** What VERIFY steps since the last reset found. */
 enum upd_eboot_verdict { UPD_EBOOT_UNKNOWN, UPD_EBOOT_GOOD, UPD_EBOOT_BAD };
 
-/** How a copy was made: by this session from its first sector on, or not all of it. */
-enum upd_eboot_made { UPD_EBOOT_NOT_MADE, UPD_EBOOT_ENDED, UPD_EBOOT_MADE_ANEW };
+/** What was copied to 0 last, as the log says. */
+enum upd_eboot_copied {
+    UPD_EBOOT_NOTHING,      /* the sketch that ran before lies there */
+    UPD_EBOOT_INSTALLING,   /* the staged sketch, not all of it */
+    UPD_EBOOT_IS_INSTALLED, /* all of it */
+    UPD_EBOOT_RESTORING,    /* the backup, not all of it */
+    UPD_EBOOT_IS_RESTORED   /* all of it */
+};
 
 /** All that a step depends on. All zero: there is no frame, or no note that is valid. */
 struct upd_eboot_state {
     bool noted;                        /* the frame that counts (J1) has a valid note */
     bool has_backup;                   /* note.backup_size is not 0 */
+    bool anew;                         /* this session made the copy from its first sector on */
+    uint8_t copied;                    /* enum upd_eboot_copied */
     uint16_t marks;                    /* of that frame, as read just now */
     uint16_t sure;                     /* marks of it that were set since the last reset */
     uint8_t verdict[UPD_EBOOT_COPIES]; /* enum upd_eboot_verdict */
-    uint8_t installed;                 /* enum upd_eboot_made, since the last reset */
-    uint8_t restored;                  /* likewise */
 };
 
 enum upd_eboot_do {
@@ -54,8 +65,10 @@ enum upd_eboot_do {
     UPD_EBOOT_DO_VERIFY, /* enum upd_eboot_copy_of `which`: store the verdict */
     UPD_EBOOT_DO_MARK,   /* set mark `which`, and add it to marks and sure */
     /*
-     * Copy the staged sketch, or the backup, from its byte 0x1000 on to 0x1000. `which` is ENDED:
-     * go on where the log says; or MADE_ANEW: from the first sector on. Store what was done.
+     * Copy the staged sketch, or the backup, from its byte 0x1000 on to 0x1000. `which` is 0: go on
+     * where the log says; or 1: from the first sector on, as for a copy that the log does not tell
+     * of. Afterwards `copied` is IS_INSTALLED or IS_RESTORED, `anew` tells whether it was made from
+     * the first sector on, and the verdicts about what lies at 0 are UNKNOWN.
      */
     UPD_EBOOT_DO_INSTALL,
     UPD_EBOOT_DO_RESTORE,
@@ -65,13 +78,19 @@ enum upd_eboot_do {
 /** Small, so that it is returned in a register. */
 struct upd_eboot_step {
     uint8_t what;  /* enum upd_eboot_do */
-    uint8_t which; /* mark, enum upd_eboot_copy_of, or enum upd_eboot_made */
+    uint8_t which; /* mark, enum upd_eboot_copy_of, or 0 or 1 */
 };
 
-/** True when the frame is in force: a sketch is to be installed, on trial, or to be taken back. */
+/**
+ * True when the frame is in force: a sketch is to be installed, on trial, or to be taken back. For
+ * the library, which runs only when no copy is unfinished, NOTHING will do as `copied`.
+ */
 bool upd_eboot_in_force(const struct upd_eboot_state *state);
 
-/** The boot loader's decision. On an ordinary boot START at once: nothing is read or written. */
+/**
+ * The boot loader's decision. On an ordinary boot START at once; what was installed last is read
+ * once more as long as nobody confirmed it.
+ */
 struct upd_eboot_step upd_eboot_boot(const struct upd_eboot_state *state);
 
 #endif

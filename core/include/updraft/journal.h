@@ -8,13 +8,14 @@
  *     pages 11..15   frame 2 /
  *
  *     a frame:  HEAD      what is written where; never programmed again but to wipe it
- *               PROGRESS  two pages: a byte for each sector that is complete
+ *               PROGRESS  two pages: a byte for each sector that is complete; behind them eboot's
+ *                         note of what is to be installed and put back
  *               TRIAL     marks of the trial
- *               END       marks of the end; eboot's note of what is to be installed and put back
+ *               END       marks of the end
  *
  * A mark is 32 bytes that are programmed to 0. Programs only clear bits, so a mark that was set
  * stays set whatever is torn later, and setting it again makes it whole where a cut had torn it.
- * Bodies, which need their ones, are alone in their page until they are of no more use.
+ * Bodies, which need their ones, are in pages of which nothing else is written from then on.
  *
  * What holds at every moment, and what every user of the journal keeps to:
  *   (J1) Of the frames with a valid head the highest counts, and no other.
@@ -51,8 +52,9 @@
 
 /** Bytes of a head, at the start of its frame, and of a note. */
 #define UPD_JOURNAL_BODY_SIZE 64u
-/** Where eboot's note lies, counted from the start of the frame. */
-#define UPD_JOURNAL_NOTE_OFFSET (4u * UPD_JOURNAL_PAGE_SIZE + 128u)
+/** Bytes of eboot's note, and where it lies, counted from the start of the frame. */
+#define UPD_JOURNAL_NOTE_SIZE 32u
+#define UPD_JOURNAL_NOTE_OFFSET (2u * UPD_JOURNAL_PAGE_SIZE + 224u)
 
 #define UPD_JOURNAL_MARK_SIZE 32u
 
@@ -77,18 +79,16 @@
 #define UPD_JOURNAL_MARKS(X)                                                                       \
     X(TAKEN, 1, 0, "the frame is in use, or was")                                                  \
     X(ARMED, 3, 0, "all is ready: the selection may be changing now")                              \
-    X(SWITCHED, 3, 1, "otadata: the record is complete; eboot: the sketch is installed")           \
+    X(SWITCHED, 3, 1, "otadata: the record is complete")                                           \
     X(START_1, 3, 2, "the image was started once")                                                 \
     X(START_2, 3, 3, "twice")                                                                      \
     X(START_3, 3, 4, "three times")                                                                \
     X(EXHAUSTED, 3, 5, "given up: its starts are used and it did not confirm itself")              \
     X(DAMAGED, 3, 6, "given up: it does not verify")                                               \
     X(REFUSED, 3, 7, "given up: the application asked for it")                                     \
-    X(RESTORED, 4, 0, "eboot: the old sketch is back")                                             \
     X(CLOSED, 4, 1, "the frame is in force no more")                                               \
     X(PROVEN, 4, 2, "CLOSED was complete")                                                         \
-    X(REPORTED, 4, 3, "the application knows why the image was given up")                          \
-    X(LOST, 2, 7, "eboot: how far the copy came is not known any more")
+    X(REPORTED, 4, 3, "the application knows why the image was given up")
 
 enum upd_journal_mark {
 #define X(name, page, place, text) UPD_MARK_##name,
@@ -161,16 +161,19 @@ struct upd_journal_note {
     uint32_t backup;       /* copy of the sketch that ran: flash offset, sector-aligned */
     uint32_t backup_size;  /* bytes as above; 0: there is no way back */
     uint32_t backup_crc32; /* of the bytes from 0x1000 on */
-    uint32_t log;          /* sector for the log of copies (copy_log.h); UPD_NO_LOG: none */
 };
 
-#define UPD_NO_LOG 0xFFFFFFFFu
-
 void upd_journal_note_encode(const struct upd_journal_note *note,
-                             uint8_t bytes[UPD_JOURNAL_BODY_SIZE]);
+                             uint8_t bytes[UPD_JOURNAL_NOTE_SIZE]);
 /** As upd_journal_head_decode(). */
-UPD_MUST_CHECK enum upd_err upd_journal_note_decode(const uint8_t bytes[UPD_JOURNAL_BODY_SIZE],
+UPD_MUST_CHECK enum upd_err upd_journal_note_decode(const uint8_t bytes[UPD_JOURNAL_NOTE_SIZE],
                                                     struct upd_journal_note *note);
+
+/**
+ * The two sectors of the log of copies (copy_log.h), which no copy reads or writes: 0 is the first
+ * one of the backup, or without one the sector below what is staged; 1 is the first one staged.
+ */
+uint32_t upd_journal_note_log(const struct upd_journal_note *note, uint32_t sector);
 
 /** Offset of a progress byte from the start of its frame; index below UPD_JOURNAL_PROGRESS_COUNT.
  */
