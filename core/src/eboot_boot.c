@@ -50,7 +50,8 @@ static struct upd_eboot_step take_back(const struct upd_eboot_state *state)
         return verify(UPD_EBOOT_RESTORED);
     }
     if (again && state->verdict[UPD_EBOOT_RESTORED] == UPD_EBOOT_GOOD) {
-        return step(UPD_EBOOT_DO_MARK, UPD_MARK_CLOSED);
+        return state->held ? step(UPD_EBOOT_DO_MARK, UPD_MARK_CLOSED)
+                           : step(UPD_EBOOT_DO_HOLD, 0); /* (B3) */
     }
     if (again && state->anew) {
         return step(UPD_EBOOT_DO_HALT, 0);
@@ -82,6 +83,9 @@ static struct upd_eboot_step try_out(const struct upd_eboot_state *state)
 {
     uint32_t count = upd_journal_starts(state->marks);
 
+    if (count == 0 && !state->held) {
+        return step(UPD_EBOOT_DO_HOLD, 0); /* (B3) */
+    }
     if (!state->has_backup || upd_journal_starts(state->sure) != 0) {
         return step(UPD_EBOOT_DO_START, 0);
     }
@@ -115,11 +119,14 @@ static struct upd_eboot_step install(const struct upd_eboot_state *state)
 
 struct upd_eboot_step upd_eboot_boot(const struct upd_eboot_state *state)
 {
-    bool back = (state->marks & UPD_MARKS_GIVEN_UP) != 0 || state->copied == UPD_EBOOT_RESTORING ||
-                state->copied == UPD_EBOOT_IS_RESTORED;
+    bool given_up = (state->marks & UPD_MARKS_GIVEN_UP) != 0;
+    bool back =
+        given_up || state->copied == UPD_EBOOT_RESTORING || state->copied == UPD_EBOOT_IS_RESTORED;
 
     if (!upd_eboot_in_force(state)) {
-        return step(UPD_EBOOT_DO_START, 0);
+        bool hold = given_up && state->copied == UPD_EBOOT_IS_INSTALLED && !state->held &&
+                    !has(state->marks, UPD_MARK_PROVEN);
+        return step(hold ? UPD_EBOOT_DO_HOLD : UPD_EBOOT_DO_START, 0); /* (B3) */
     }
     return back && state->has_backup ? take_back(state) : install(state);
 }

@@ -11,15 +11,15 @@
 #define BIT(name) UPD_MARK_BIT(UPD_MARK_##name)
 
 static const uint16_t marks[] = {
-    BIT(ARMED),     BIT(START_1), BIT(START_2), BIT(START_3),
-    BIT(EXHAUSTED), BIT(DAMAGED), BIT(REFUSED), BIT(CLOSED),
+    BIT(ARMED),   BIT(START_1), BIT(START_2), BIT(START_3), BIT(EXHAUSTED),
+    BIT(DAMAGED), BIT(REFUSED), BIT(CLOSED),  BIT(PROVEN),
 };
 enum {
     MARKS = sizeof marks / sizeof marks[0],
     MARK_SETS = 1 << MARKS,
     VERDICT_SETS = 81,
     COPIED = UPD_EBOOT_IS_RESTORED + 1,
-    FLAG_SETS = 16
+    FLAG_SETS = 32
 };
 
 static uint16_t mark_set(uint32_t number)
@@ -38,6 +38,7 @@ static struct upd_eboot_state make_state(uint32_t mark_number, uint32_t verdicts
     struct upd_eboot_state state = {.noted = (flags & 1) != 0,
                                     .has_backup = (flags & 2) != 0,
                                     .anew = (flags & 4) != 0,
+                                    .held = (flags & 16) != 0,
                                     .copied = (uint8_t)copied,
                                     .marks = mark_set(mark_number)};
 
@@ -61,7 +62,10 @@ static bool is_allowed(const struct upd_eboot_state *state, struct upd_eboot_ste
     }
     if (!state->noted || (state->marks & BIT(ARMED)) == 0 ||
         (!half && (state->marks & BIT(CLOSED)) != 0)) {
-        return step.what == UPD_EBOOT_DO_START;
+        /* Given up, and confirmed: the log is held to the latter until the library has proven it. */
+        bool hold = given_up && state->copied == UPD_EBOOT_IS_INSTALLED && !state->held &&
+                    (state->marks & BIT(PROVEN)) == 0;
+        return step.what == (hold ? UPD_EBOOT_DO_HOLD : UPD_EBOOT_DO_START);
     }
     switch (step.what) {
     case UPD_EBOOT_DO_START:
@@ -89,14 +93,18 @@ static bool is_allowed(const struct upd_eboot_state *state, struct upd_eboot_ste
                     : step.which == 1 && !state->anew &&
                           state->verdict[UPD_EBOOT_RESTORED] == UPD_EBOOT_BAD);
     case UPD_EBOOT_DO_MARK:
-        return step.which == UPD_MARK_CLOSED
-                   ? state->copied == UPD_EBOOT_IS_RESTORED && good[UPD_EBOOT_RESTORED]
+        return step.which == UPD_MARK_CLOSED ? state->copied == UPD_EBOOT_IS_RESTORED &&
+                                                   good[UPD_EBOOT_RESTORED] && state->held
                : (UPD_MARK_BIT(step.which) & UPD_MARKS_GIVEN_UP) != 0
                    ? given_up || half || state->copied == UPD_EBOOT_IS_RESTORED ||
                          good[UPD_EBOOT_BACKUP]
                    : step.which == UPD_MARK_ARMED ||
                          (good[UPD_EBOOT_INSTALLED] && step.which >= UPD_MARK_START_1 &&
-                          step.which <= UPD_MARK_START_3 && !counted);
+                          step.which <= UPD_MARK_START_3 && !counted &&
+                          (state->held || step.which != UPD_MARK_START_1));
+    case UPD_EBOOT_DO_HOLD:
+        return !state->held && (state->copied == UPD_EBOOT_IS_INSTALLED ? good[UPD_EBOOT_INSTALLED]
+                                                                        : good[UPD_EBOOT_RESTORED]);
     default:
         return step.what == UPD_EBOOT_DO_HALT &&
                (!good[UPD_EBOOT_INSTALLED] || half || state->copied == UPD_EBOOT_IS_RESTORED);
@@ -112,8 +120,9 @@ static void test_no_state_leads_to_a_wrong_step(void)
             for (uint32_t i = 0; i < COPIED * FLAG_SETS; i++) {
                 struct upd_eboot_state state =
                     make_state(mark, verdicts, i / FLAG_SETS, i % FLAG_SETS);
-                /* Without a backup nothing is ever restored. */
-                bool exists = state.has_backup || state.copied < UPD_EBOOT_RESTORING;
+                /* Without a backup nothing is ever restored, and without a note nothing copied. */
+                bool exists = (state.has_backup || state.copied < UPD_EBOOT_RESTORING) &&
+                              (state.noted || state.copied == UPD_EBOOT_NOTHING);
                 wrong += exists && !is_allowed(&state, upd_eboot_boot(&state));
             }
         }
@@ -130,10 +139,13 @@ static void do_step(struct upd_eboot_state *state, struct upd_eboot_step step, u
     } else if (step.what == UPD_EBOOT_DO_MARK) {
         state->marks |= (uint16_t)UPD_MARK_BIT(step.which);
         state->sure |= (uint16_t)UPD_MARK_BIT(step.which);
+    } else if (step.what == UPD_EBOOT_DO_HOLD) {
+        state->held = true;
     } else {
         bool back = step.what == UPD_EBOOT_DO_RESTORE;
         bool goes_on = state->copied == (back ? UPD_EBOOT_RESTORING : UPD_EBOOT_INSTALLING);
         state->anew = step.which != 0 || !goes_on;
+        state->held = true;
         state->copied = back ? UPD_EBOOT_IS_RESTORED : UPD_EBOOT_IS_INSTALLED;
         state->verdict[UPD_EBOOT_INSTALLED] = state->verdict[UPD_EBOOT_RESTORED] =
             UPD_EBOOT_UNKNOWN;

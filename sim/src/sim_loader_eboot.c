@@ -289,6 +289,7 @@ static bool copy_sketch(struct eboot *eboot, bool back, bool anew)
         }
     }
     state->copied = back ? UPD_EBOOT_IS_RESTORED : UPD_EBOOT_IS_INSTALLED;
+    state->held = true;
     state->verdict[UPD_EBOOT_INSTALLED] = UPD_EBOOT_UNKNOWN;
     state->verdict[UPD_EBOOT_RESTORED] = UPD_EBOOT_UNKNOWN;
     return true;
@@ -297,11 +298,17 @@ static bool copy_sketch(struct eboot *eboot, bool back, bool anew)
 /* False when power went. */
 static bool do_step(struct eboot *eboot, struct upd_eboot_step step)
 {
+    bool back;
+
     switch (step.what) {
     case UPD_EBOOT_DO_VERIFY:
         return verify(eboot, step.which);
     case UPD_EBOOT_DO_MARK:
         return set_mark(eboot, (enum upd_journal_mark)step.which);
+    case UPD_EBOOT_DO_HOLD:
+        eboot->state.held = true;
+        back = upd_copy_way(&eboot->log) == UPD_COPY_RESTORE;
+        return note_done(eboot, back ? UPD_COPY_RESTORE : UPD_COPY_INSTALL, count_of(eboot, back));
     case UPD_EBOOT_DO_INSTALL:
     case UPD_EBOOT_DO_RESTORE:
         return copy_sketch(eboot, step.what == UPD_EBOOT_DO_RESTORE, step.which != 0);

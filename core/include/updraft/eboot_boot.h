@@ -17,6 +17,9 @@
  *        marks say: so no mark that a cut tore, and reads otherwise later, starts half a sketch.
  *   (B2) While no copy is unfinished, what lies at 0 is whole. The marks decide between whole
  *        sketches, and about nothing else.
+ *   (B3) A cut may have torn the entry that ends a copy, or the one that begins to put the old sketch
+ *        back. So what was only read of a copy that is ended is noted again before a mark is set that
+ *        relies on it, and before a sketch is started that was given up and reads as confirmed.
  *
  * Pure. Cost: no heap; 48 bytes of stack.                         Format: docs/formats/journal.md
  */
@@ -54,6 +57,7 @@ struct upd_eboot_state {
     bool noted;                        /* the frame that counts (J1) has a valid note */
     bool has_backup;                   /* note.backup_size is not 0 */
     bool anew;                         /* this session made the copy from its first sector on */
+    bool held;                         /* this session noted `copied` in the log, for sure */
     uint8_t copied;                    /* enum upd_eboot_copied */
     uint16_t marks;                    /* of that frame, as read just now */
     uint16_t sure;                     /* marks of it that were set since the last reset */
@@ -67,11 +71,12 @@ enum upd_eboot_do {
     /*
      * Copy the staged sketch, or the backup, from its byte 0x1000 on to 0x1000. `which` is 0: go on
      * where the log says; or 1: from the first sector on, as for a copy that the log does not tell
-     * of. Afterwards `copied` is IS_INSTALLED or IS_RESTORED, `anew` tells whether it was made from
+     * of. Afterwards `copied` is IS_INSTALLED or IS_RESTORED, `held` is set, `anew` tells whether it was made from
      * the first sector on, and the verdicts about what lies at 0 are UNKNOWN.
      */
     UPD_EBOOT_DO_INSTALL,
     UPD_EBOOT_DO_RESTORE,
+    UPD_EBOOT_DO_HOLD, /* note in the log once more that the copy is ended, and set `held` */
     UPD_EBOOT_DO_HALT, /* no sketch verifies */
 };
 
