@@ -11,7 +11,7 @@
  * The state is plain data: a copy of it (`struct upd_sha256 so_far = sha;`) may be finished by
  * itself, which gives the digest of the bytes up to here while the original goes on.
  *
- * Cost: 112 bytes of state; 64 bytes and a few words of stack; no heap.
+ * Cost: 112 bytes of state; at most 144 bytes of stack; no heap.
  * Format: docs/formats/sha256.md
  */
 #ifndef UPDRAFT_SHA256_H
