@@ -534,7 +534,13 @@ static enum store_result weigh(struct device_search *search, struct store_query 
     int64_t fewest = FEW, count = 0;
     size_t frequent = 0;
     bool in_order = strcmp(query->order, "no") == 0;
-    for (size_t i = 0; i < query->count; i++) {
+    if (query->count != 0 &&
+        (query->where[0].op == STORE_OWN_ELSE ||
+         (query->where[0].op == STORE_EQ && strcmp(query->where[0].field, "no") == 0))) {
+        /* Of what somebody owns, and of one device, there is no more than can be looked at. */
+        query->by = 1;
+    }
+    for (size_t i = 0; i < query->count && query->by != 1; i++) {
         const struct store_where *where = &query->where[i];
         bool scope =
             query->where[0].op == STORE_EQ && strcmp(query->where[0].field, "product") == 0;
@@ -565,7 +571,10 @@ static enum store_result weigh(struct device_search *search, struct store_query 
     if (known) {
         count = query->count_max;
     } else {
-        result = store_count(search->view, STORE_DEVICE, query, &count);
+        /* One condition is counted in its index, whatever the order of the list is found in. */
+        struct store_query counted = *query;
+        counted.walk = query->walk && frequent > 1;
+        result = store_count(search->view, STORE_DEVICE, &counted, &count);
     }
     search->total += count;
     search->more = search->more || (query->count_max != 0 && count == query->count_max);
