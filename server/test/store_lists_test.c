@@ -59,8 +59,9 @@ static void describe(int64_t i, struct device *device)
                               .standing = i % 5 == 0 ? STANDING_NEW : STANDING_ADMITTED};
     snprintf(device->id, sizeof device->id, "d_%d", (int)i);
     /* No version is a version of its own; names come twice, and neither in the order of numbers. */
-    snprintf(device->version, sizeof device->version, i % 4 == 0 ? "" : "1.%lld",
-             (long long)(i % 4));
+    if (i % 4 != 0) {
+        snprintf(device->version, sizeof device->version, "1.%d", (int)(i % 4));
+    }
     snprintf(device->name, sizeof device->name, "%d", (int)(i * 7919 % (DEVICES / 2)));
     device->last_seen = i * 104729 % 1000;
     device->failed = i % 6 == 0;
