@@ -37,8 +37,10 @@ void memos_free(struct memos *memos);
 /** The key of what was told, as bytes. */
 struct memo_key memos_key(const struct memos *memos, const void *told, size_t size);
 
-/** Another memo may be put aside for it. */
+/** The memo is copied; another one may be put aside for it. */
 void memos_put(struct memos *memos, const struct memo *memo);
+
+/** False: there is none of this key; *memo is not written. The caller asks whether it is still good. */
 bool memos_get(struct memos *memos, const struct memo_key *key, struct memo *memo);
 
 #endif
