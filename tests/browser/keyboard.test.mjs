@@ -5,7 +5,7 @@ import { after, before, test } from 'node:test'
 import { password, populate } from './fleet.mjs'
 import { Sketch } from './devices.mjs'
 import { writeImages } from './images.mjs'
-import { launch, open, Server, settled, temporary } from './stand.mjs'
+import { becomes, launch, open, Server, settled, temporary } from './stand.mjs'
 
 const images = writeImages(temporary)
 let browser, server, page, sketch
@@ -41,6 +41,9 @@ async function tabTo (page, role, name, scope = page) {
   }
   throw new Error(`Tab never comes to the ${role} ${name}`)
 }
+
+/** What has the focus. */
+const focused = async page => await page.evaluate(() => `${document.activeElement.localName}: ${document.activeElement.textContent}`)
 
 async function type (page, role, name, text) {
   await tabTo(page, role, name)
@@ -89,15 +92,28 @@ test('the device, by the menu and a filter', async () => {
   await page.keyboard.press('Control+Home')
   await press(page, 'link', 'Devices')
   await page.getByRole('heading', { name: 'Devices' }).waitFor()
-  assert.equal(await page.evaluate(() => document.activeElement.localName), 'h1', 'a reader begins with the heading')
+  await becomes(() => focused(page), 'h1: Devices', 'a reader begins with the heading')
   await type(page, 'searchbox', 'Search', '1234567')
   await page.keyboard.press('Enter')
   await page.waitForURL('**q=1234567')
   await press(page, 'link', '1234567')
   await page.getByRole('heading', { name: 'Update to 1.1.0' }).waitFor()
+  await becomes(() => focused(page), 'h1: 1234567', 'and so when the page comes later than its address')
   sketch.version = '1.1.0'
   await sketch.poll()
   await page.locator('.steps strong').getByText('running').waitFor()
+})
+
+test('a page that is loaded by its address leaves the focus alone; one that is gone back to does not', async () => {
+  await page.reload()
+  await page.getByRole('heading', { name: '1234567' }).waitFor()
+  await settled(page)
+  assert.match(await focused(page), /^body/)
+  await page.goBack()
+  await page.getByRole('heading', { name: 'Devices', level: 1 }).waitFor()
+  await becomes(() => focused(page), 'h1: Devices', 'a reader begins with the heading')
+  await page.goForward()
+  await becomes(() => focused(page), 'h1: 1234567', 'a reader begins with the heading')
 })
 
 test('a question is asked in a dialog, and left by Escape', async () => {

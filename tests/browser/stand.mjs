@@ -1,4 +1,5 @@
 // A real server and a real browser for the tests.
+import assert from 'node:assert/strict'
 import { spawn, spawnSync } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -6,10 +7,14 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
+import { inspect, isDeepStrictEqual } from 'node:util'
 
 export const root = fileURLToPath(new URL('../..', import.meta.url))
 export const require = createRequire(join(root, 'web', 'package.json'))
 export const pictures = join(root, 'build', 'browser')
+
+/** How long anything may take, in milliseconds: a machine that is slow and busy takes its time, and one that is not never waits. */
+const patience = 120_000
 
 /** A program of this build: where an environment variable says, else in out/, else in the dev build. */
 function program (variable, name, folder) {
@@ -145,7 +150,7 @@ process.once('exit', () => { rmSync(temporary, { recursive: true, force: true })
 /** A page of its own, as of a visitor who was never here. What goes wrong in it fails the test that looks. */
 export async function open (browser, { width = 1366, height = 768, ...more } = {}) {
   const context = await browser.newContext({ viewport: { width, height }, ...more })
-  context.setDefaultTimeout(15_000)
+  context.setDefaultTimeout(patience)
   const page = await context.newPage()
   page.faults = []
   page.on('pageerror', error => { page.faults.push(String(error)) })
@@ -170,6 +175,29 @@ export async function settled (page) {
   await page.waitForFunction(() => document.querySelector('h1') !== null && document.querySelector('[aria-busy=true]') === null)
   // Signals draw in the next frame.
   await page.evaluate(async () => { await new Promise(resolve => requestAnimationFrame(() => requestAnimationFrame(resolve))) })
+}
+
+/**
+ * Wait until what is read is what is wanted: what an action brings about comes when it comes.
+ * @param read    called again and again, for a value
+ * @param wanted  that value; a regular expression, for a text; or a function that says whether a value will do
+ * @param what    what is claimed; what stood there at last is said with it
+ */
+export async function becomes (read, wanted, what) {
+  const holds = value => typeof wanted === 'function' ? wanted(value) : wanted instanceof RegExp ? wanted.test(value) : isDeepStrictEqual(value, wanted)
+  for (const end = performance.now() + patience; ;) {
+    let value
+    try {
+      value = await read()
+    } catch (error) {
+      value = error // such as when the page is just left
+    }
+    if (!(value instanceof Error) && holds(value)) return value
+    if (performance.now() > end) {
+      assert.fail(`${what}: ${value instanceof Error ? value.message : inspect(value)}, wanted ${inspect(wanted)}`)
+    }
+    await new Promise(resolve => setTimeout(resolve, 50))
+  }
 }
 
 /** Keep what the page looks like, under build/browser. */

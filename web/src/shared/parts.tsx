@@ -1,10 +1,11 @@
 // The few components that pages are made of.
 import { signal, type Signal, useSignal } from '@preact/signals'
 import type { ComponentChildren, JSX } from 'preact'
-import { useEffect, useId, useRef } from 'preact/hooks'
+import { useEffect, useId, useLayoutEffect, useRef } from 'preact/hooks'
 import { api, ApiError } from './api.ts'
 import { language, languages, percent, speak, t, ago, time, word, type Language } from './i18n.ts'
 import { onChanges, watch, type Change } from './live.ts'
+import { arrive, arrived, isArriving } from './router.ts'
 import type { Reason, State } from './types.ts'
 
 /** What a request came to: nothing yet, a value, or the error in place of it. */
@@ -107,10 +108,23 @@ export function useDownload (going: boolean, reload: () => void): void {
   }, [going])
 }
 
-/** A page's heading, which takes the focus when the page is gone to. */
+/**
+ * A page's heading, which takes the focus when the page is gone to, be its data there at once or later; not when the
+ * page is loaded by its address.
+ */
 export function Title ({ children }: { children: ComponentChildren }): JSX.Element {
   const heading = useRef<HTMLHeadingElement>(null)
-  useEffect(() => { document.title = `${heading.current?.textContent ?? ''} · updraft` })
+  const arriving = isArriving()
+  useLayoutEffect(() => {
+    document.title = `${heading.current?.textContent ?? ''} · updraft`
+    // The browser scrolls to where the page was left when one goes back.
+    if (arriving && arrived()) heading.current?.focus({ preventScroll: true })
+  })
+  useLayoutEffect(() => {
+    const mine = heading.current
+    // Another heading takes this one's place, as when there is something after all: the focus is not lost with it.
+    return () => { if (document.activeElement === mine) arrive() }
+  }, [])
   return <h1 tabIndex={-1} ref={heading}>{children}</h1>
 }
 

@@ -3,7 +3,30 @@ import { computed, signal } from '@preact/signals'
 
 const address = signal(new URL(location.href))
 
-addEventListener('popstate', () => { address.value = new URL(location.href) })
+/** A navigation whose page has not shown its heading yet, and what had the focus when it began; null: none goes on. */
+const arriving = signal<{ from: Element | null } | null>(null)
+
+/** The next heading that is shown takes the focus: a screen reader begins with what the new page is about. */
+export function arrive (): void {
+  arriving.value = { from: document.activeElement }
+}
+
+/** Whether a navigation goes on, however long its page takes; a component that asks is drawn again when one begins. */
+export const isArriving = (): boolean => arriving.value !== null
+
+/** A heading is shown, which ends the navigation. @return whether the focus is still where it began, and not chosen anew */
+export function arrived (): boolean {
+  const { from } = arriving.peek() ?? { from: null }
+  arriving.value = null
+  const now = document.activeElement
+  return now === null || now === document.body || now === from
+}
+
+addEventListener('popstate', () => {
+  const before = address.peek().pathname
+  address.value = new URL(location.href)
+  if (address.peek().pathname !== before) arrive()
+})
 
 /** "/products/clock" as ["products", "clock"], decoded. */
 export const route = computed(() => address.value.pathname.split('/').filter(part => part !== '').map(decodeURIComponent))
@@ -17,8 +40,7 @@ export function go (to: string, replace = false): void {
   address.value = new URL(location.href)
   if (!replace) {
     scrollTo(0, 0)
-    // A screen reader begins with what the new page is about.
-    requestAnimationFrame(() => { document.querySelector<HTMLElement>('h1')?.focus() })
+    arrive()
   }
 }
 
