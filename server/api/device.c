@@ -462,9 +462,10 @@ static void explain(struct http_exchange *x)
                                               reason_rule((enum reason)reason)));
     }
     http_answer_json(x, 200,
-                     json_pack("{s:b, s:{s:s, s:s}, s:o, s:o}", "offer",
+                     json_pack("{s:b, s:{s:s, s:s, s:o}, s:o, s:o}", "offer",
                                answer->reason == REASON_OFFER, "reason", "code",
-                               reason_code(answer->reason), "text", answer->text, "version",
+                               reason_code(answer->reason), "text", answer->text, "detail",
+                               show_detail(answer->detail), "version",
                                show_text(answer->release.version), "rules", rows));
 }
 

@@ -43,8 +43,8 @@ static const struct {
     {"Polls", "how:s every:n? due:t?"},
     {"Update", "id:s version:s before:s? state:s reason:@Reason? inferred:b bytes:i size:i "
                "started:t changed:t device:@Named product:@Named steps?:[Step]"},
-    {"Reason", "code:s text:s"},
-    {"Step", "state:s time:t cause:s inferred:b"},
+    {"Reason", "code:s text:s detail?:o"},
+    {"Step", "state:s time:t cause:s code:s? detail:o inferred:b"},
     {"Decision", "offer:b reason:@Reason version:s? rules:[Rule]"},
     {"Rule", "rule:s passed:b? result:s text:s"},
     {"Told", "told:b"},

@@ -113,11 +113,18 @@ json_t *show_update(const struct update *update)
                      show_time(update->changed));
 }
 
+json_t *show_detail(const char *detail)
+{
+    json_t *object = json_loads(detail, 0, NULL);
+    return object != NULL ? object : json_object();
+}
+
 json_t *show_step(const struct step *step)
 {
-    return json_pack("{s:s, s:o, s:s, s:b}", "state",
+    return json_pack("{s:s, s:o, s:s, s:o, s:o, s:b}", "state",
                      update_state_word((enum update_state)step->state), "time",
-                     show_time(step->time), "cause", step->cause, "inferred", step->inferred);
+                     show_time(step->time), "cause", step->cause, "code", show_text(step->code),
+                     "detail", show_detail(step->detail), "inferred", step->inferred);
 }
 
 json_t *show_user(const struct user *user)

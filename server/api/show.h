@@ -14,6 +14,8 @@
 json_t *show_time(int64_t time);
 /** A text, null when it is empty. */
 json_t *show_text(const char *text);
+/** The values of a sentence, as they are kept; an empty object for none. */
+json_t *show_detail(const char *detail);
 
 json_t *show_product(const struct product *product, enum role role, bool administrator);
 json_t *show_release(const struct release *release);

@@ -171,8 +171,7 @@ static void is_sent(void *ctx, enum link_outcome outcome, int64_t nonce, const j
     struct fleet_error error;
 
     if (sending->reboot && outcome == LINK_RPC_SENT) {
-        (void)fleet_device_said(fleet, sending->id, SAYING_REBOOTING, NULL,
-                                "told to reboot on its link", &error);
+        (void)fleet_device_said(fleet, sending->id, SAYING_REBOOTING, NULL, NULL, &error);
     } else if (!sending->reboot && outcome == LINK_RPC_ANSWERED &&
                json_integer_value(json_object_get(answer, "status")) == 200) {
         (void)fleet_device_said(fleet, sending->id, SAYING_ACKED, NULL, NULL, &error);
@@ -378,8 +377,7 @@ static json_t *on_saying(struct espressif *espressif, const struct link_peer *pe
                                 &error);
         espressif_consider(espressif, peer->device);
     } else if (strcmp(action, "device_upgrade_failed") == 0) {
-        (void)fleet_device_said(espressif->fleet, peer->id, SAYING_FAILED, version,
-                                "the device says that the upgrade failed", &error);
+        (void)fleet_device_said(espressif->fleet, peer->id, SAYING_FAILED, version, NULL, &error);
     }
     return error.status == FLEET_OK || error.status == FLEET_NOT_FOUND
                ? json_pack("{s:i, s:s}", "status", 200, "message", "send message success")

@@ -392,53 +392,37 @@ static enum rule_result ask(const struct question *question, enum reason rule)
 /* --- The answer
  * ------------------------------------------------------------------------------------ */
 
-static void detail(const struct question *question, enum reason reason, char *text, size_t size)
+/** The sentence of a reason; a release was found when it is spoken of. */
+static void write_sentence(const struct question *question, struct decision *decision)
 {
+    const char *sentence = reasons[decision->reason].sentence;
     const struct image *image = question->image;
-    text[0] = '\0';
-    if (reason == REASON_NO_IMAGE) {
-        snprintf(text, size, "%s%s%s", part_word(question->part),
-                 question->device->variant[0] != '\0' ? " for variant " : " for this device",
-                 question->device->variant);
-    } else if (reason == REASON_WRONG_CHIP) {
-        snprintf(text, size, "%s",
-                 upd_chip_text(question->input->chip != UPD_CHIP_NONE ? question->input->chip
-                                                                      : question->product->chip));
-    } else if (reason == REASON_FLASH_TOO_SMALL) {
-        snprintf(text, size, "%lld", (long long)image->flash_size);
-    } else if (reason == REASON_NO_SPACE) {
-        snprintf(text, size, "%lld", (long long)image->size);
-    } else if (reason == REASON_LOOP) {
-        snprintf(text, size, "%d",
-                 question->device->failures != 0 ? question->device->failures
-                                                 : question->input->served);
-    }
-}
-
-/** Fill in %R, %V, %C and %D; what does not fit is cut between characters of ASCII. */
-static void write_sentence(const struct question *question, enum reason reason, char *text)
-{
-    char extra[SENTENCE_SIZE / 2], channel[WORD_SIZE];
-    size_t size, length = 0;
+    const char *variant = question->device->variant;
+    char channel[WORD_SIZE], wanted[2 * WORD_SIZE];
+    size_t size;
     const char *name = channel_of(question->input, &size);
+    enum upd_chip chip =
+        question->input->chip != UPD_CHIP_NONE ? question->input->chip : question->product->chip;
+    int32_t failures = question->device->failures;
 
-    detail(question, reason, extra, sizeof extra);
     snprintf(channel, sizeof channel, "%.*s", (int)size, name);
-    for (const char *at = reasons[reason].sentence; *at != '\0' && length < SENTENCE_SIZE - 1;
-         at++) {
-        if (*at != '%') {
-            text[length++] = *at;
-            continue;
-        }
-        at++;
-        const char *value = *at == 'R'   ? question->release->version
-                            : *at == 'V' ? question->device->version
-                            : *at == 'C' ? channel
-                                         : extra;
-        int got = snprintf(text + length, SENTENCE_SIZE - length, "%s", value);
-        length += (size_t)got < SENTENCE_SIZE - length ? (size_t)got : SENTENCE_SIZE - 1 - length;
-    }
-    text[length] = '\0';
+    snprintf(wanted, sizeof wanted, "%s%s%s%s", part_word(question->part),
+             variant[0] != '\0' ? " (" : "", variant, variant[0] != '\0' ? ")" : "");
+    const struct value values[] = {
+        {"release", question->release != NULL ? question->release->version : "", 0},
+        {"version", question->device->version, 0},
+        {"channel", channel, 0},
+        {"image", wanted, 0},
+        {"chip", upd_chip_text(chip), 0},
+        {"size", NULL,
+         image == NULL                                ? 0
+         : decision->reason == REASON_FLASH_TOO_SMALL ? image->flash_size
+                                                      : image->size},
+        {"times", NULL, failures != 0 ? failures : question->input->served},
+        {0},
+    };
+    sentence_write(decision->text, sizeof decision->text, sentence, values);
+    sentence_detail(decision->detail, sizeof decision->detail, sentence, values);
 }
 
 void decide(const struct decide_input *input, struct decision *decision)
@@ -467,5 +451,5 @@ void decide(const struct decide_input *input, struct decision *decision)
             decision->reason = (enum reason)i;
         }
     }
-    write_sentence(&question, decision->reason, decision->text);
+    write_sentence(&question, decision);
 }

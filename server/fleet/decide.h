@@ -13,51 +13,56 @@
 #include "model.h"
 
 /*
- * X(NAME, "code", rule, sentence). Codes are stable. In a sentence %R is the release's version, %V
- * the running version, %C the channel, %D a detail (bytes, a part, a time). The rule is what has to
+ * X(NAME, "code", rule, sentence). Codes are stable. In a sentence {release} is its version, {version}
+ * the running one, {size} bytes, {image} a part and the variant. The rule is what has to
  * hold, as the list of rules shows it.
  */
 #define REASONS(X)                                                                                 \
-    X(OFFER, "offer", "all rules hold", "%R is offered")                                           \
+    X(OFFER, "offer", "all rules hold", "{release} is offered")                                    \
     X(NOT_ADMITTED, "not_admitted", "the device is admitted",                                      \
       "the device registered itself and nobody has admitted it yet")                               \
     X(BLOCKED, "blocked", "the device is not blocked", "the device is blocked")                    \
     X(DISABLED, "disabled", "the device is in use", "the device is disabled")                      \
-    X(NO_RELEASE, "no_release", "a release is current", "no release is current in channel %C")     \
-    X(WITHDRAWN, "withdrawn", "the release stands", "%R was withdrawn")                            \
-    X(CURRENT, "current", "something else runs", "runs %V, which is current")                      \
+    X(NO_RELEASE, "no_release", "a release is current",                                            \
+      "no release is current in channel {channel}")                                                \
+    X(WITHDRAWN, "withdrawn", "the release stands", "{release} was withdrawn")                     \
+    X(CURRENT, "current", "something else runs", "runs {version}, which is current")               \
     X(SAME_IMAGE, "same_image", "another image runs",                                              \
-      "the device runs the very image of %R already (same MD5)")                                   \
+      "the device runs the very image of {release} already (same MD5)")                            \
     X(UNKNOWN_VERSION, "unknown_version", "the running version is known",                          \
-      "the running version is not known, so that %R might be a downgrade")                         \
-    X(WRONG_PTYPE, "wrong_ptype", "made for this product type", "%R is for another product type")  \
+      "the running version is not known, so that {release} might be a downgrade")                  \
+    X(WRONG_PTYPE, "wrong_ptype", "made for this product type",                                    \
+      "{release} is for another product type")                                                     \
     X(DOWNGRADE, "downgrade", "newer than what runs",                                              \
-      "runs %V, and %R is not newer; only an operator's order goes back")                          \
+      "runs {version}, and {release} is not newer; only an operator's order goes back")            \
     X(LOCAL_ONLY, "local_only", "what runs allows online upgrade",                                 \
-      "running version %V allows local upgrade only")                                              \
+      "running version {version} allows local upgrade only")                                       \
     X(ONLINE_ONLY, "online_only", "what runs allows local upgrade",                                \
-      "running version %V allows online upgrade only")                                             \
+      "running version {version} allows online upgrade only")                                      \
     X(NO_UPGRADE, "no_upgrade", "what runs allows upgrade",                                        \
-      "running version %V allows no upgrade")                                                      \
+      "running version {version} allows no upgrade")                                               \
     X(FINAL, "final", "the device can be upgraded again afterwards",                               \
-      "after %R the device could not be upgraded again (n), so that it is never offered")          \
-    X(NO_IMAGE, "no_image", "the release has an image for it", "%R has no image %D")               \
+      "after {release} the device could not be upgraded again (n), so that it is never offered")   \
+    X(NO_IMAGE, "no_image", "the release has an image for it",                                     \
+      "{release} has no image {image} for this device")                                            \
     X(SLOT_UNKNOWN, "slot_unknown", "the running slot is known",                                   \
       "it is not known which slot the device runs from")                                           \
-    X(WRONG_CHIP, "wrong_chip", "made for this chip", "%R is made for another chip than %D")       \
+    X(WRONG_CHIP, "wrong_chip", "made for this chip",                                              \
+      "{release} is made for another chip than {chip}")                                            \
     X(FLASH_TOO_SMALL, "flash_too_small", "the flash chip is large enough",                        \
-      "%R is made for a flash chip of %D bytes, and this one is smaller")                          \
-    X(NO_SPACE, "no_space", "there is room for it", "the image does not fit: it takes %D bytes")   \
+      "{release} is made for a flash chip of {size} bytes, and this one is smaller")               \
+    X(NO_SPACE, "no_space", "there is room for it",                                                \
+      "the image does not fit: it takes {size} bytes")                                             \
     X(LOOP, "loop", "it helped before",                                                            \
-      "was given %R %D times and still runs %V; an order tries again")                             \
+      "was given {release} {times} times and still runs {version}; an order tries again")          \
     X(ROLLED_BACK, "rolled_back", "it did not go back from it",                                    \
-      "the device went back from %R to %V by itself; an order tries again")                        \
+      "the device went back from {release} to {version} by itself; an order tries again")          \
     X(DECLINED, "declined", "the owner has not declined", "declined by the owner")                 \
     X(POSTPONED, "postponed", "it is time", "postponed by the owner")                              \
     X(WAITS_OPERATOR, "waits_operator", "an operator ordered it",                                  \
-      "%R waits for an operator's order")                                                          \
+      "{release} waits for an operator's order")                                                   \
     X(WAITS_OWNER, "waits_owner", "the owner agreed to the download",                              \
-      "%R waits for the owner's consent")
+      "{release} waits for the owner's consent")
 
 enum reason {
 #define X(name, code, rule, sentence) REASON_##name,
@@ -103,6 +108,7 @@ struct decision {
     bool ordered;                  /* an operator ordered this release */
     uint8_t rules[REASON_COUNT];   /* enum rule_result by rule; [REASON_OFFER] is not used */
     char text[SENTENCE_SIZE];      /* the sentence, filled in */
+    char detail[DETAIL_SIZE];      /* what stands in it, as an object of JSON */
 };
 
 /** Decide. Writes all of *decision. Time: linear in releases and images; no heap. */

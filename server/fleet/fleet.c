@@ -351,29 +351,6 @@ bool fleet_word_good(const char *text, size_t size)
     return true;
 }
 
-void fleet_copy_text(char *to, size_t size, const char *from)
-{
-    const uint8_t *at = (const uint8_t *)(from == NULL ? "" : from);
-    size_t length = 0, left = strlen((const char *)at);
-    while (left != 0) {
-        uint32_t code = 0, bytes = upd_utf8_read(at, (uint32_t)left, &code);
-        bool good = bytes != 0 && code >= 0x20 && code != 0x7F;
-        size_t take = bytes == 0 ? 1 : bytes;
-        if (length + take >= size) {
-            break;
-        }
-        if (good) {
-            memcpy(to + length, at, take);
-            length += take;
-        } else {
-            to[length++] = '?';
-        }
-        at += take;
-        left -= take;
-    }
-    to[length] = '\0';
-}
-
 bool fleet_mac(const char *text, char mac[MAC_SIZE])
 {
     char digits[13];

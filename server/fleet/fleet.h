@@ -279,6 +279,7 @@ struct fleet_answer {
     struct device device; /* no is 0 when there is none */
     enum reason reason;   /* REASON_OFFER: the next two are set */
     char text[SENTENCE_SIZE];
+    char detail[DETAIL_SIZE]; /* as in struct decision; of fleet_device_explain() alone */
     struct release release;
     struct image image;
     struct update update; /* no is 0 when there is none */

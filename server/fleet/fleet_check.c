@@ -56,8 +56,8 @@ struct identity {
 
 static void read_identity(const struct device_facts *facts, struct identity *identity)
 {
-    fleet_copy_text(identity->serial, sizeof identity->serial, facts->serial);
-    fleet_copy_text(identity->chip_id, sizeof identity->chip_id, facts->chip_id);
+    text_copy(identity->serial, sizeof identity->serial, facts->serial);
+    text_copy(identity->chip_id, sizeof identity->chip_id, facts->chip_id);
     identity->mac[0] = '\0';
     if (facts->mac != NULL) {
         (void)fleet_mac(facts->mac, identity->mac);
@@ -152,7 +152,7 @@ static bool put_text(char *to, size_t size, const char *from)
     if (!told(from)) {
         return false;
     }
-    fleet_copy_text(text, size < sizeof text ? size : sizeof text, from);
+    text_copy(text, size < sizeof text ? size : sizeof text, from);
     if (strcmp(text, to) == 0) {
         return false;
     }
@@ -254,17 +254,21 @@ static bool version_event(const struct product *product, const struct update *up
            (update->state == UPDATE_DOWNLOADED && fleet_reboots_by_itself(product));
 }
 
-static const char *cause_of(enum update_event event)
+/** Why a heard version is an event for an update. */
+static struct cause version_cause(enum update_event event, const struct update *update,
+                                  const char *version)
 {
     switch (event) {
     case UPDATE_ON_RUNS_NEW:
-        return "the device says that it runs the new version";
+        return *CAUSE(RUNS_IT);
     case UPDATE_ON_HEALTHY:
-        return "heard again with the new version";
+        return *CAUSE(HEARD_AGAIN);
     case UPDATE_ON_RUNS_OLD:
-        return "the device came back with the version from before";
+        return (struct cause){update->state == UPDATE_DOWNLOADED ? CAUSE_NOT_INSTALLED
+                                                                 : CAUSE_WENT_BACK,
+                              {{"version", version, 0}}};
     default:
-        return "the device runs another version";
+        return *CAUSE(RUNS_ANOTHER);
     }
 }
 
@@ -315,7 +319,7 @@ static void change_slot(const struct update *update, enum update_event event, co
 }
 
 static void move(struct store_view *view, struct check *check, struct update *update,
-                 enum update_event event, const char *cause, enum store_result *result)
+                 enum update_event event, const struct cause *cause, enum store_result *result)
 {
     change_slot(update, event, check->facts->slot, &check->answer->device);
     if (*result == STORE_OK) {
@@ -331,18 +335,15 @@ static enum store_result hear_fall(struct store_view *view, struct check *check,
     const struct device_facts *facts = check->facts;
     enum store_result result = STORE_OK;
 
+    struct cause cause = {CAUSE_REFUSED, {{"fall", facts->fall, 0}}};
     if (!was_started(facts->fall)) {
-        char text[96];
-        snprintf(text, sizeof text, "the device refused it: %.40s", facts->fall);
-        (void)fleet_fail_update(view, check->base.fleet, update, &check->answer->device, "refused",
-                                text, false, &result);
+        move(view, check, update, UPDATE_ON_FAIL, &cause, &result);
         return result;
     }
-    move(view, check, update, UPDATE_ON_FETCHED, "the device says that it had it", &result);
-    move(view, check, update, UPDATE_ON_REBOOT, "the device says that it started it", &result);
-    snprintf(update->reason, sizeof update->reason, "rolled_back");
-    snprintf(update->text, sizeof update->text, "the device gave it up: %.40s", facts->fall);
-    move(view, check, update, UPDATE_ON_RUNS_OLD, "the device says that it gave it up", &result);
+    cause.code = CAUSE_GAVE_UP;
+    move(view, check, update, UPDATE_ON_FETCHED, CAUSE(HAD_IT), &result);
+    move(view, check, update, UPDATE_ON_REBOOT, CAUSE(STARTED_IT), &result);
+    move(view, check, update, UPDATE_ON_RUNS_OLD, &cause, &result);
     return result;
 }
 
@@ -353,8 +354,7 @@ static void hear_interruption(struct store_view *view, struct check *check, stru
     if (update->state == UPDATE_DOWNLOADED || update->state == UPDATE_REBOOTING) {
         check->dirty = true;
         if (check->writing) {
-            move(view, check, update, UPDATE_ON_BEGIN,
-                 "it started again without having installed it", result);
+            move(view, check, update, UPDATE_ON_BEGIN, CAUSE(STARTED_AGAIN), result);
         }
     }
 }
@@ -397,11 +397,10 @@ static bool hear_report(struct store_view *view, struct check *check, struct upd
     }
     check->dirty = true;
     if (check->writing && !runs) {
-        move(view, check, update, UPDATE_ON_RUNS_NEW,
-             "the device says that it runs the new version", result);
+        move(view, check, update, UPDATE_ON_RUNS_NEW, CAUSE(RUNS_IT), result);
     }
     if (check->writing && facts->report == REPORT_CONFIRMED) {
-        move(view, check, update, UPDATE_ON_HEALTHY, "the device says that it is well", result);
+        move(view, check, update, UPDATE_ON_HEALTHY, CAUSE(IS_WELL), result);
     }
     return true;
 }
@@ -426,7 +425,7 @@ static enum store_result hear(struct store_view *view, struct check *check, stru
             check->answer->device.version_since = check->input.now;
             change_slot(update, UPDATE_ON_RUNS_NEW, check->facts->slot, &check->answer->device);
             (void)fleet_move(view, check->base.fleet, update, &check->answer->device,
-                             UPDATE_ON_RUNS_NEW, true, "it came back after the reboot", &result);
+                             UPDATE_ON_RUNS_NEW, true, CAUSE(CAME_BACK), &result);
         }
         return result;
     }
@@ -439,14 +438,10 @@ static enum store_result hear(struct store_view *view, struct check *check, stru
     if (!check->writing) {
         return STORE_OK;
     }
-    if (event == UPDATE_ON_RUNS_OLD) {
-        snprintf(update->reason, sizeof update->reason, "%s",
-                 update->state == UPDATE_DOWNLOADED ? "not_installed" : "rolled_back");
-        snprintf(update->text, sizeof update->text, "came back with version %.60s", version);
-    }
+    struct cause cause = version_cause(event, update, version);
     change_slot(update, event, check->facts->slot, &check->answer->device);
     (void)fleet_move(view, check->base.fleet, update, &check->answer->device, event, inferred,
-                     cause_of(event), &result);
+                     &cause, &result);
     return result;
 }
 
@@ -595,15 +590,18 @@ static enum store_result follow(struct store_view *view, struct check *check, st
     }
     if (stale) {
         (void)fleet_move(view, check->base.fleet, update, &answer->device, UPDATE_ON_CANCEL, false,
-                         "another release took its place", &result);
+                         CAUSE(REPLACED), &result);
     }
     if (result == STORE_OK && fresh) {
+        const struct cause cause = {decision->reason == REASON_OFFER ? CAUSE_OFFERED
+                                                                     : CAUSE_ASKS_OWNER,
+                                    {{"release", decision->release->version, 0}}};
         result = fleet_begin_update(view, check->base.fleet, &answer->device, decision->release,
-                                    decision->image, decision->text, update);
+                                    decision->image, &cause, update);
     }
     if (result == STORE_OK && accept) {
         (void)fleet_move(view, check->base.fleet, update, &answer->device, UPDATE_ON_ACCEPT, false,
-                         "nobody else has to agree", &result);
+                         CAUSE(AUTOMATIC), &result);
     }
     return result;
 }
@@ -687,7 +685,7 @@ static void note(struct fleet *fleet, const struct device_facts *facts, struct m
     habit = habit_learn(habit, seen->last_seen, now);
     fresh.poll_every = habit.every;
     fresh.polls = habit.polls;
-    fleet_copy_text(fresh.address, sizeof fresh.address, facts->address);
+    text_copy(fresh.address, sizeof fresh.address, facts->address);
     store_note(fleet->store, &fresh);
     seen->last_seen = now;
     seen->poll_every = habit.every;
@@ -908,7 +906,7 @@ static enum store_result move_download(struct store_view *view, void *ctx)
     }
     if (work->finished) {
         (void)fleet_move(view, work->base.fleet, &update, &device, UPDATE_ON_FETCHED, true,
-                         "the last byte was sent", &result);
+                         CAUSE(SENT), &result);
         return result;
     }
     update.served += work->offset == 0;
@@ -919,7 +917,7 @@ static enum store_result move_download(struct store_view *view, void *ctx)
         return store_update(view, STORE_UPDATE, &update);
     }
     (void)fleet_move(view, work->base.fleet, &update, &device, UPDATE_ON_BEGIN, true,
-                     "asked for the image", &result);
+                     CAUSE(FETCHES), &result);
     return result;
 }
 
@@ -989,8 +987,9 @@ static enum store_result hear_running(struct store_view *view, struct said *said
     }
     if (result == STORE_OK && going &&
         version_event(&product, update, said->version, fleet_now(fleet), &event, &inferred)) {
+        const struct cause cause = version_cause(event, update, said->version);
         change_slot(update, event, NULL, device);
-        (void)fleet_move(view, fleet, update, device, event, inferred, cause_of(event), &result);
+        (void)fleet_move(view, fleet, update, device, event, inferred, &cause, &result);
     }
     return result;
 }
@@ -1004,7 +1003,7 @@ static enum store_result hear_downloaded(struct store_view *view, struct said *s
         return store_update(view, STORE_UPDATE, update);
     }
     (void)fleet_move(view, said->base.fleet, update, &said->device, UPDATE_ON_FETCHED, false,
-                     "the device says that it has it", &result);
+                     CAUSE(HAS_IT), &result);
     return result;
 }
 
@@ -1033,31 +1032,32 @@ static enum store_result say(struct store_view *view, void *ctx)
     if (result != STORE_OK || !going) {
         return result;
     }
-    const char *text = told(said->text) ? said->text : "the device says so";
+    /* Its own words, or what they would come to. */
+    bool words = told(said->text);
+    struct cause cause = {CAUSE_SAYS, {{"words", said->text, 0}}};
     switch (said->saying) {
     case SAYING_ACKED:
         (void)fleet_move(view, fleet, &update, &said->device, UPDATE_ON_ACCEPT, false,
-                         "the device begins", &result);
+                         CAUSE(BEGINS), &result);
         break;
     case SAYING_DOWNLOADED:
         return hear_downloaded(view, said, &update);
     case SAYING_FAILED:
-        (void)fleet_fail_update(view, fleet, &update, &said->device, "device",
-                                told(said->text) ? said->text : "the device says that it failed",
-                                false, &result);
+        cause.code = words ? CAUSE_FAILED_SAYS : CAUSE_FAILED;
+        (void)fleet_move(view, fleet, &update, &said->device, UPDATE_ON_FAIL, false, &cause,
+                         &result);
         break;
     case SAYING_REBOOTING:
-        (void)fleet_move(view, fleet, &update, &said->device, UPDATE_ON_REBOOT, false, text,
-                         &result);
+        (void)fleet_move(view, fleet, &update, &said->device, UPDATE_ON_REBOOT, false,
+                         words ? &cause : CAUSE(TOLD_TO_REBOOT), &result);
         break;
     case SAYING_HEALTHY:
-        (void)fleet_move(view, fleet, &update, &said->device, UPDATE_ON_HEALTHY, false, text,
-                         &result);
+        (void)fleet_move(view, fleet, &update, &said->device, UPDATE_ON_HEALTHY, false,
+                         words ? &cause : CAUSE(IS_WELL), &result);
         break;
     case SAYING_ROLLED_BACK:
-        snprintf(update.reason, sizeof update.reason, "rolled_back");
-        fleet_copy_text(update.text, sizeof update.text, text);
-        (void)fleet_move(view, fleet, &update, &said->device, UPDATE_ON_RUNS_OLD, false, text,
+        cause.code = words ? CAUSE_ROLLED_BACK_SAYS : CAUSE_ROLLED_BACK;
+        (void)fleet_move(view, fleet, &update, &said->device, UPDATE_ON_RUNS_OLD, false, &cause,
                          &result);
         break;
     case SAYING_RUNNING:

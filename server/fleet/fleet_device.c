@@ -773,6 +773,7 @@ enum fleet_status fleet_device_explain(struct fleet *fleet, const struct actor *
         answer->device = device;
         answer->reason = decision.reason;
         memcpy(answer->text, decision.text, sizeof answer->text);
+        memcpy(answer->detail, decision.detail, sizeof answer->detail);
         if (decision.release != NULL) {
             answer->release = *decision.release;
         }
@@ -876,7 +877,7 @@ static enum store_result order(struct store_view *view, void *ctx)
     struct decision decision;
     struct image image = {0};
     struct update going;
-    char before[2048], cause[SENTENCE_SIZE];
+    char before[2048];
 
     if (fleet_find_device(view, work->base.actor, ACTION_DEVICE_ORDER, work->id, device, error) !=
         FLEET_OK) {
@@ -908,20 +909,20 @@ static enum store_result order(struct store_view *view, void *ctx)
         } else {
             int64_t ordered = device->ordered;
             (void)fleet_move(view, work->base.fleet, &going, device, UPDATE_ON_CANCEL, false,
-                             "another update was ordered", &result);
+                             CAUSE(OTHER_ORDERED), &result);
             device->ordered = ordered;
             device->downgrade = work->downgrade;
         }
     }
-    snprintf(cause, sizeof cause, "ordered by %.200s", work->base.actor->name);
+    const struct cause cause = {CAUSE_ORDERED, {{"user", work->base.actor->name, 0}}};
     if (result == STORE_OK && work->update.no == 0) {
-        result = fleet_begin_update(view, work->base.fleet, device, &release, &image, cause,
+        result = fleet_begin_update(view, work->base.fleet, device, &release, &image, &cause,
                                     &work->update);
     }
     if (result == STORE_OK && decision.reason == REASON_OFFER &&
         work->update.state == UPDATE_OFFERED) {
         (void)fleet_move(view, work->base.fleet, &work->update, device, UPDATE_ON_ACCEPT, false,
-                         cause, &result);
+                         &cause, &result);
     }
     return result == STORE_OK ? finish(view, work, "device.order", before) : result;
 }
@@ -973,7 +974,7 @@ static enum store_result block(struct store_view *view, void *ctx)
     work->found.standing = work->blocked ? STANDING_BLOCKED : STANDING_ADMITTED;
     if (work->blocked && fleet_going(view, &work->found, &update)) {
         (void)fleet_move(view, work->base.fleet, &update, &work->found, UPDATE_ON_CANCEL, false,
-                         "the device was blocked", &result);
+                         CAUSE(BLOCKED), &result);
     }
     return result == STORE_OK
                ? finish(view, work, work->blocked ? "device.block" : "device.unblock", before)
@@ -992,7 +993,7 @@ static enum store_result claim(struct store_view *view, void *ctx)
     struct device_work *work = ctx;
     struct device *device = &work->found;
     char code[WORD_SIZE], before[2048];
-    fleet_copy_text(code, sizeof code, work->code);
+    text_copy(code, sizeof code, work->code);
     if (work->base.actor->kind != ACTOR_USER || work->base.actor->device != 0 ||
         store_get_text(view, STORE_DEVICE, "claim_code", code, device) != STORE_OK) {
         return fleet_undo(fleet_fail(work->base.error, FLEET_NOT_FOUND, "no_such_code", "code",
@@ -1044,8 +1045,8 @@ static enum store_result answer(struct store_view *view, void *ctx)
         device->reboot_accepted = reboot;
         device->accepted = update.release;
         if (update.state == UPDATE_OFFERED) {
-            (void)fleet_move(view, fleet, &update, device, UPDATE_ON_ACCEPT, false,
-                             "accepted by the owner", &result);
+            (void)fleet_move(view, fleet, &update, device, UPDATE_ON_ACCEPT, false, CAUSE(ACCEPTED),
+                             &result);
         }
         break;
     case ANSWER_TONIGHT: {
@@ -1064,8 +1065,8 @@ static enum store_result answer(struct store_view *view, void *ctx)
         device->declined = update.release;
         device->accepted = 0;
         (void)fleet_move(view, fleet, &update, device,
-                         reboot ? UPDATE_ON_CANCEL : UPDATE_ON_DECLINE, false,
-                         "declined by the owner", &result);
+                         reboot ? UPDATE_ON_CANCEL : UPDATE_ON_DECLINE, false, CAUSE(DECLINED),
+                         &result);
         break;
     }
     return result == STORE_OK ? finish(view, work, "device.answer", before) : result;

@@ -561,7 +561,7 @@ static enum store_result cancel_waiting(struct store_view *view, struct fleet *f
         while (result == STORE_OK && store_get(view, STORE_UPDATE, &query, &update) == STORE_OK) {
             result = store_get_no(view, STORE_DEVICE, update.device, &device);
             if (result == STORE_OK && !fleet_move(view, fleet, &update, &device, UPDATE_ON_CANCEL,
-                                                  false, "the release was withdrawn", &result)) {
+                                                  false, CAUSE(WITHDRAWN), &result)) {
                 return STORE_FAILED;
             }
         }

@@ -55,14 +55,17 @@ static void conclude(struct device *device, const struct update *update)
 
 static enum store_result record(struct store_view *view, struct fleet *fleet,
                                 const struct update *update, const struct device *device,
-                                const char *cause)
+                                const struct cause *cause)
 {
+    const char *sentence = cause_sentence(cause->code);
     struct step step = {.update = update->no,
                         .time = update->changed,
                         .state = update->state,
                         .inferred = update->inferred};
     char json[2048];
-    fleet_copy_text(step.cause, sizeof step.cause, cause);
+    snprintf(step.code, sizeof step.code, "%s", cause_code(cause->code));
+    sentence_write(step.cause, sizeof step.cause, sentence, cause->values);
+    sentence_detail(step.detail, sizeof step.detail, sentence, cause->values);
     describe(update, device, json, sizeof json);
     enum store_result result = store_insert(view, STORE_STEP, &step);
     return result == STORE_OK
@@ -71,8 +74,8 @@ static enum store_result record(struct store_view *view, struct fleet *fleet,
 }
 
 bool fleet_move(struct store_view *view, struct fleet *fleet, struct update *update,
-                struct device *device, enum update_event event, bool inferred, const char *cause,
-                enum store_result *result)
+                struct device *device, enum update_event event, bool inferred,
+                const struct cause *cause, enum store_result *result)
 {
     enum update_state state = (enum update_state)update->state;
     if (!update_step(&state, event)) {
@@ -81,6 +84,11 @@ bool fleet_move(struct store_view *view, struct fleet *fleet, struct update *upd
     update->state = (int32_t)state;
     update->inferred = inferred;
     update->changed = fleet_now(fleet);
+    if (cause_reason(cause->code) != NULL) {
+        snprintf(update->reason, sizeof update->reason, "%s", cause_reason(cause->code));
+        sentence_write(update->text, sizeof update->text, cause_sentence(cause->code),
+                       cause->values);
+    }
     if (event == UPDATE_ON_FETCHED) {
         update->bytes = update->size;
     }
@@ -95,18 +103,9 @@ bool fleet_move(struct store_view *view, struct fleet *fleet, struct update *upd
     return true;
 }
 
-bool fleet_fail_update(struct store_view *view, struct fleet *fleet, struct update *update,
-                       struct device *device, const char *reason, const char *text, bool inferred,
-                       enum store_result *result)
-{
-    fleet_copy_text(update->reason, sizeof update->reason, reason);
-    fleet_copy_text(update->text, sizeof update->text, text);
-    return fleet_move(view, fleet, update, device, UPDATE_ON_FAIL, inferred, text, result);
-}
-
 enum store_result fleet_begin_update(struct store_view *view, struct fleet *fleet,
                                      struct device *device, const struct release *release,
-                                     const struct image *image, const char *cause,
+                                     const struct image *image, const struct cause *cause,
                                      struct update *update)
 {
     memset(update, 0, sizeof *update);
@@ -174,10 +173,10 @@ struct stuck {
     struct store_view *view;
 };
 
-/** What is wrong with it: a reason; NULL: nothing. `text` says it (SENTENCE_SIZE). */
-static const char *stuck_reason(struct fleet *fleet, const struct product *product,
-                                const struct device *device, const struct update *update,
-                                char *text)
+/** Whether something is wrong with it, and what. */
+static bool stuck_cause(struct fleet *fleet, const struct product *product,
+                        const struct device *device, const struct update *update,
+                        struct cause *cause)
 {
     struct telemetry noted = {0};
     (void)store_noted(fleet->store, device->no, &noted);
@@ -188,20 +187,21 @@ static const char *stuck_reason(struct fleet *fleet, const struct product *produ
     int64_t allowed = patience(product, every, update);
     const char *state = update_state_word((enum update_state)update->state);
     if (allowed == 0) {
-        return NULL;
+        return false;
     }
     if (silence > allowed) {
-        snprintf(text, SENTENCE_SIZE, "%s, and not heard of for %lld hours", state,
-                 (long long)(silence / HOUR_MS));
-        return "not_heard_of";
+        *cause = (struct cause){CAUSE_NOT_HEARD_OF,
+                                {{"state", state, 0}, {"hours", NULL, silence / HOUR_MS}}};
+        return true;
     }
     /* It is heard, and nothing comes of the update. */
     if (now - update->changed > 7 * (allowed > QUIET_DAY_MS ? allowed : QUIET_DAY_MS)) {
-        snprintf(text, SENTENCE_SIZE, "%s for %lld days, although the device is heard of", state,
-                 (long long)((now - update->changed) / QUIET_DAY_MS));
-        return "stuck";
+        *cause = (struct cause){
+            CAUSE_STUCK,
+            {{"state", state, 0}, {"days", NULL, (now - update->changed) / QUIET_DAY_MS}}};
+        return true;
     }
-    return NULL;
+    return false;
 }
 
 /** The device and the product of an update that is the device's going one. */
@@ -219,9 +219,9 @@ static bool look_at(void *ctx, const void *record_)
     const struct update *update = record_;
     struct device device;
     struct product product;
-    char text[SENTENCE_SIZE];
+    struct cause cause;
     if (stuck_around(stuck->view, update, &device, &product) &&
-        stuck_reason(stuck->base.fleet, &product, &device, update, text) != NULL) {
+        stuck_cause(stuck->base.fleet, &product, &device, update, &cause)) {
         stuck->updates[stuck->count++] = update->no;
     }
     return stuck->count < STUCK_AT_ONCE;
@@ -236,15 +236,14 @@ static enum store_result give_up(struct store_view *view, void *ctx)
         struct update update;
         struct device device;
         struct product product;
-        char text[SENTENCE_SIZE];
+        struct cause cause;
         /* Looked at again: it may have been heard of in between. */
         if (store_get_no(view, STORE_UPDATE, stuck->updates[i], &update) != STORE_OK ||
             !stuck_around(view, &update, &device, &product)) {
             continue;
         }
-        const char *reason = stuck_reason(fleet, &product, &device, &update, text);
-        if (reason != NULL) {
-            (void)fleet_fail_update(view, fleet, &update, &device, reason, text, true, &result);
+        if (stuck_cause(fleet, &product, &device, &update, &cause)) {
+            (void)fleet_move(view, fleet, &update, &device, UPDATE_ON_FAIL, true, &cause, &result);
         }
     }
     return result;
@@ -491,7 +490,7 @@ static enum store_result cancel(struct store_view *view, void *ctx)
         return STORE_UNDONE;
     }
     if (!fleet_move(view, work->base.fleet, &update, &device, UPDATE_ON_CANCEL, false,
-                    "cancelled by an operator", &result)) {
+                    CAUSE(CANCELLED), &result)) {
         return fleet_undo(fleet_fail(work->base.error, FLEET_CONFLICT, "update_over", NULL,
                                      "The update is %s already.",
                                      update_state_word((enum update_state)update.state)));

@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "cause.h"
 #include "fleet.h"
 #include "memo.h"
 
@@ -84,8 +85,6 @@ void fleet_random_hex(char *text, size_t count);
 void fleet_sha256_hex(const char *text, char hex[HEX64_SIZE]);
 /** 1..size-1 bytes, printable, no blanks: versions, channels, variants, serials. */
 bool fleet_word_good(const char *text, size_t size);
-/** Copy a text from outside, cut at `size`; control characters become "?". */
-void fleet_copy_text(char *to, size_t size, const char *from);
 /** "18:FE:34-..." in any spelling to lower case with colons; false when it is no MAC address. */
 bool fleet_mac(const char *text, char mac[MAC_SIZE]);
 /** Append to JSON: `text` as a string with its quotes. */
@@ -128,22 +127,18 @@ enum store_result fleet_event(struct store_view *view, struct fleet *fleet, cons
 /* --- Updates, within a work
  * ----------------------------------------------------------------------- */
 
-/** Move an update by an event, note the step, tell the world. False when the table has no such row:
- *  then nothing is changed. */
+/** Move an update by an event, note the step, tell the world. A cause of a failure is noted in the
+ *  update too. False when the table has no such row: then nothing is changed. */
 bool fleet_move(struct store_view *view, struct fleet *fleet, struct update *update,
-                struct device *device, enum update_event event, bool inferred, const char *cause,
-                enum store_result *result);
+                struct device *device, enum update_event event, bool inferred,
+                const struct cause *cause, enum store_result *result);
 /** The update that is going on for a device; false when there is none. */
 bool fleet_going(struct store_view *view, const struct device *device, struct update *update);
 /** Begin one; the device's `update` is set and the device written. */
 enum store_result fleet_begin_update(struct store_view *view, struct fleet *fleet,
                                      struct device *device, const struct release *release,
-                                     const struct image *image, const char *cause,
+                                     const struct image *image, const struct cause *cause,
                                      struct update *update);
-/** The same for the reason of a failure. */
-bool fleet_fail_update(struct store_view *view, struct fleet *fleet, struct update *update,
-                       struct device *device, const char *reason, const char *text, bool inferred,
-                       enum store_result *result);
 
 /* --- The snapshot
  * ----------------------------------------------------------------------------------- */

@@ -23,6 +23,8 @@
 
 #include <updraft/chip.h>
 
+#include "text/sentence.h"
+
 enum {
     ID_SIZE = 20,      /* "p_0123456789abcdef" and NUL */
     NAME_SIZE = 404,   /* 100 characters of at most 4 bytes */
@@ -288,6 +290,8 @@ struct step {
     int64_t update;
     int64_t time;
     char cause[SENTENCE_SIZE];
+    char code[WORD_SIZE];     /* of the cause, cause.h; empty: of before causes had codes */
+    char detail[DETAIL_SIZE]; /* the values of its sentence, as an object of JSON; or empty */
     int32_t state;
     bool inferred;
 };

@@ -54,7 +54,7 @@ static const struct schema_field update_fields[] = {
 };
 static const struct schema_field step_fields[] = {
     NUMBER(step, no), NUMBER(step, update), NUMBER(step, time), TEXT(step, cause),
-    NUMBER(step, state), NUMBER(step, inferred),
+    TEXT(step, code), TEXT(step, detail), NUMBER(step, state), NUMBER(step, inferred),
 };
 static const struct schema_field user_fields[] = {
     NUMBER(user, no), TEXT(user, id), TEXT(user, name), TEXT(user, password), TEXT(user, language),
@@ -306,6 +306,11 @@ static const char version_3[] =
     "  WHEN old.product <> new.product OR old.version IS NOT new.version OR "
     "       old.standing <> new.standing "
     "  BEGIN " COUNT_DEVICE("old", "-1") COUNT_DEVICE("new", "1") " END;";
+
+/* For pages in every language: the cause of a step by its code and values, beside its sentence. */
+static const char version_4[] =
+    "ALTER TABLE step ADD COLUMN [code] TEXT;"
+    "ALTER TABLE step ADD COLUMN [detail] TEXT;";
 /* clang-format on */
 
-const char *const schema_steps[] = {version_1, version_2, version_3, NULL};
+const char *const schema_steps[] = {version_1, version_2, version_3, version_4, NULL};

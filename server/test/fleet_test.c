@@ -372,6 +372,11 @@ static void collect_states(void *ctx, const struct step *step)
     strcat(ctx, step->inferred ? "? " : " ");
 }
 
+static void last_step(void *ctx, const struct step *step)
+{
+    memcpy(ctx, step, sizeof *step);
+}
+
 static void test_a_stock_sketch_is_updated(void **state)
 {
     (void)state;
@@ -411,6 +416,11 @@ static void test_a_stock_sketch_is_updated(void **state)
     char steps[256] = "";
     GOOD(fleet_update_steps(fleet, &root, id, collect_states, steps, &error));
     assert_string_equal(steps, "offered accepted downloading? downloaded? running confirmed? ");
+    struct step step;
+    GOOD(fleet_update_steps(fleet, &root, id, last_step, &step, &error));
+    assert_string_equal(step.code, "heard_again");
+    assert_string_equal(step.cause, "heard again with the new version");
+    assert_string_equal(step.detail, "{}");
 }
 
 static void test_a_poll_that_changes_nothing_writes_nothing(void **state)
@@ -812,11 +822,22 @@ static void test_a_rolled_back_device_is_explained(void **state)
     GOOD(fleet_device_said(fleet, device.id, SAYING_ROLLED_BACK, "v1.0.0t45772(a)", "no Wi-Fi",
                            &error));
     expect_state(update.id, UPDATE_ROLLED_BACK, false);
+    struct step step;
+    GOOD(fleet_update_steps(fleet, &root, update.id, last_step, &step, &error));
+    assert_string_equal(step.code, "rolled_back_says");
+    assert_string_equal(step.cause, "the device went back: no Wi-Fi");
+    assert_string_equal(step.detail, "{\"words\":\"no Wi-Fi\"}");
+    GOOD(fleet_update_show(fleet, &root, update.id, &update, &error));
+    assert_string_equal(update.reason, "rolled_back");
+    assert_string_equal(update.text, step.cause);
     GOOD(fleet_device_said(fleet, device.id, SAYING_RUNNING, "v1.0.0t45772(a)", NULL, &error));
     GOOD(fleet_device_explain(fleet, &root, device.id, &answer, rules, &error));
     assert_int_equal(answer.reason, REASON_ROLLED_BACK);
     assert_int_equal(rules[REASON_ROLLED_BACK], RULE_FAILED);
-    assert_non_null(strstr(answer.text, "went back from v1.1.0t45772(a)"));
+    assert_string_equal(answer.text, "the device went back from v1.1.0t45772(a) to "
+                                     "v1.0.0t45772(a) by itself; an order tries again");
+    assert_string_equal(answer.detail,
+                        "{\"release\":\"v1.1.0t45772(a)\",\"version\":\"v1.0.0t45772(a)\"}");
 }
 
 static void test_consent_before_the_download(void **state)
@@ -971,6 +992,11 @@ static void test_what_nothing_is_heard_of_is_given_up(void **state)
         assert_string_equal(update.reason, "not_heard_of");
         assert_true(update.inferred);
         assert_non_null(strstr(update.text, "not heard of for"));
+        struct step step;
+        GOOD(fleet_update_steps(fleet, &root, id, last_step, &step, &error));
+        assert_string_equal(step.code, "not_heard_of");
+        assert_non_null(strstr(step.detail, "\"hours\":"));
+        assert_true(step.inferred);
     }
 }
 

@@ -1,8 +1,9 @@
 // Goal: every text says the same in each language: the same places to fill in, nothing left in English by mistake, and
-// no key that nothing shows.
+// no key that nothing shows. What the server says by a code has a text for each code of its tables, and for no other.
 import assert from 'node:assert/strict'
 import { readFileSync, readdirSync } from 'node:fs'
 import test from 'node:test'
+import { holes, table } from './tables.mjs'
 
 const source = new URL('../src/', import.meta.url)
 
@@ -13,7 +14,6 @@ function locale (name) {
 }
 
 const en = locale('en')
-const holes = text => [...new Set(text.match(/\{\w+\}/g) ?? [])].sort()
 
 test('the locales are read', () => assert.ok(en.size > 200))
 
@@ -40,7 +40,29 @@ test('every text is shown somewhere', () => {
   const files = readdirSync(source, { recursive: true }).filter(path => /\.tsx?$/.test(path) && !path.includes('locales'))
   const code = files.map(path => readFileSync(new URL(path, source), 'utf8')).join('\n')
   // A group such as "state." is used as word('state', ...) or t(`state.${...}`).
-  const groups = [...code.matchAll(/word\('([\w.]+)'|t\(`([\w.]+)\.\$\{/g)].map(found => found[1] ?? found[2])
+  const groups = [...code.matchAll(/(?:word|phrase)\('([\w.]+)'|t\(`([\w.]+)\.\$\{|<Said group="([\w.]+)"/g)].map(found => found[1] ?? found[2] ?? found[3])
   const unused = [...en.keys()].filter(key => !code.includes(`'${key}'`) && !groups.some(group => key.startsWith(`${group}.`)))
   assert.deepEqual(unused, [])
 })
+
+/** What the server says: a group of texts, and the sentences in English that stand for them, by code. */
+const causes = table('server/fleet/cause.h', 'CAUSES')
+const reasons = table('server/fleet/decide.h', 'REASONS')
+const said = {
+  cause: new Map(causes.map(([, code,, sentence]) => [code, sentence])),
+  fail: new Map(causes.filter(([,, reason]) => reason !== '').map(([,, reason]) => [reason, ''])),
+  'rule.text': new Map(reasons.slice(1).map(([, code, rule]) => [code, rule])),
+  'why.text': new Map(reasons.map(([, code,, sentence]) => [code, sentence]))
+}
+
+for (const [group, codes] of Object.entries(said)) {
+  test(`${group}: a text for each code of the table, and for no other`, () => {
+    assert.ok(codes.size > 4)
+    const texts = [...en.keys()].filter(key => key.startsWith(`${group}.`)).map(key => key.slice(group.length + 1))
+    assert.deepEqual(texts.sort(), [...codes.keys()].sort())
+    for (const [code, sentence] of codes) {
+      const text = en.get(`${group}.${code}`)
+      assert.deepEqual(holes(text).filter(hole => !holes(sentence).includes(hole)), [], `${group}.${code} has values that the server does not tell`)
+    }
+  })
+}

@@ -7,10 +7,13 @@ import { bytes, t, time, word } from '../shared/i18n.ts'
 import { flashMap } from '../shared/inspect.ts'
 import { Action, Await, AwaitPage, failure, Form, going, Progress, say, stateColour, Title, useDownload, useServer, useWatch, When } from '../shared/parts.tsx'
 import { go } from '../shared/router.ts'
+import { Said } from '../shared/said.tsx'
 import type { Decision, DevicePage, FlashMap, Step, Update } from '../shared/types.ts'
 import { Standing } from './devices.tsx'
 import { FlashDrawing } from './flashmap.tsx'
 import { UpdateTable } from './updates.tsx'
+
+const Cause = ({ step }: { step: Step }): JSX.Element => <Said group="cause" code={step.code} detail={step.detail} text={step.cause} />
 
 /** An update as the line of its steps, with their times and causes. */
 function Steps ({ steps }: { steps: Step[] }): JSX.Element {
@@ -23,7 +26,7 @@ function Steps ({ steps }: { steps: Step[] }): JSX.Element {
           <li key={`${step.state} ${step.time}`} class={colour === 'bad' ? 'bad' : last && colour === 'busy' ? 'now' : 'done'} aria-current={last ? 'step' : undefined}>
             <strong>{word('state', step.state)}</strong>
             <time dateTime={step.time}>{time(step.time)}</time>
-            <small lang="en">{step.cause}</small>{step.inferred && <small>({t('inferred')})</small>}
+            <small><Cause step={step} /></small>{step.inferred && <small>({t('inferred')})</small>}
           </li>)
       })}
     </ol>
@@ -36,8 +39,7 @@ function Why ({ id }: { id: string }): JSX.Element {
     <section class="card">
       <h2>{t('why')}</h2>
       <Await from={decision}>{found => <>
-        <p class={`notice ${found.offer ? 'good' : ''}`}>{found.offer ? t('why.offer', { version: found.version ?? '' }) : word('why.text', found.reason.code)}
-          {!found.offer && <><br /><small lang="en">{found.reason.text}</small></>}</p>
+        <p class={`notice ${found.offer ? 'good' : ''}`}><Said group="why.text" {...found.reason} /></p>
         <table class="tight">
           <thead><tr><th scope="col">{t('rule')}</th><th scope="col">{t('result')}</th></tr></thead>
           <tbody>{found.rules.map(rule => <tr key={rule.rule}><td>{word('rule.text', rule.rule)}</td><td>
@@ -70,11 +72,12 @@ function Request ({ id }: { id: string }): JSX.Element {
 
 function CurrentUpdate ({ update, operates }: { update: Update, operates: boolean }): JSX.Element {
   const over = !going.includes(update.state)
+  const end = update.steps?.at(-1)
   return (
     <section class="card">
       <h2>{t(over ? 'update.last' : 'update.to', { version: update.version })}</h2>
       {update.steps !== undefined && <Steps steps={update.steps} />}
-      {update.reason !== null && <p class="notice bad">{failure(update.reason)}<br /><small lang="en">{update.reason.text}</small></p>}
+      {update.reason !== null && <p class="notice bad">{failure(update.reason)}{end !== undefined && <><br /><small><Cause step={end} /></small></>}</p>}
       {update.state === 'downloading' && <Progress done={update.bytes} of={update.size} label={t('update.to', { version: update.version })} />}
       {operates && !over && <Action class="danger" run={async () => await api.delete(path`/updates/${update.id}`)} done={word('state', 'cancelled')}>{t('update.cancel')}</Action>}
     </section>

@@ -42,7 +42,8 @@ export type Consent = 'automatic' | 'ask_download' | 'ask_reboot' | 'operator'
 export type State = 'offered' | 'accepted' | 'declined' | 'downloading' | 'downloaded' | 'rebooting' | 'running' |
 'confirmed' | 'failed' | 'cancelled' | 'rolled_back'
 
-export interface Reason { code: string, text: string }
+/** Why, by its code, with the values of its sentence in English. */
+export interface Reason { code: string, text: string, detail?: Record<string, unknown> }
 export interface Named { id: string, name: string }
 
 export interface Product {
@@ -90,7 +91,7 @@ export interface Release {
   failures?: Array<Reason & { count: number }>
 }
 
-export interface Step { state: State, time: string, cause: string, inferred: boolean }
+export interface Step { state: State, time: string, cause: string, code: string | null, detail: Record<string, unknown>, inferred: boolean }
 
 export interface Update {
   id: string
