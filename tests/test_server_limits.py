@@ -1,10 +1,13 @@
 """Goal: the limits that docs/operation.md states are the server's: what is as long as it may be is taken and shown as it
 was given, what is one longer is refused with its field's name and changes nothing.
 
-Method: each field of the table at its limit and one beyond, by the API.
+Method: each field of the table at its limit and one beyond, by the API. More connections than there may be: all come in
+one instant, and all are served in the end.
 """
 import json
+import selectors
 import socket
+import ssl
 from urllib.parse import quote
 
 import pytest
@@ -74,3 +77,52 @@ def test_files_have_their_limits(stand):
     assert refused(stand, "PUT", f"{base}/resources/b", (4 << 20) + 1)
     assert stand.call.raw("PUT", f"{base}/resources/{quote('ä' * 101)}", b"")[0] == 422
     assert refused(stand, "POST", f"{base}/images", (16 << 20) + 1)
+
+
+class Visitor:
+    """A TLS client that asks for /healthz and does not wait for anybody."""
+
+    def __init__(self, context, port):
+        self.answer, self.asked = b"", False
+        plain = socket.create_connection(("127.0.0.1", port))
+        plain.setblocking(False)
+        self.link = context.wrap_socket(plain, server_hostname="localhost", do_handshake_on_connect=False)
+        self.done = self.step()
+
+    def step(self):
+        """Go on as far as the server lets us; true at the end of its answer."""
+        try:
+            if not self.asked:
+                self.link.do_handshake()
+                self.link.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+                self.asked = True
+            while part := self.link.recv(4096):
+                self.answer += part
+        except ssl.SSLWantReadError:
+            return False
+        except OSError as wrong:
+            self.answer += str(wrong).encode()
+        return True
+
+
+@pytest.mark.parametrize("connections", [50, 10000])
+def test_a_crowd_of_tls_clients_is_served_in_the_end(tmp_path, connections):
+    first_token(find_server(), tmp_path / "data")
+    daemon = Daemon(find_server(), tmp_path / "data", "--connections", str(connections), "--head-seconds", "600")
+    daemon.wait()
+    context = ssl.create_default_context(cafile=tmp_path / "data/tls/ca.crt")
+    crowd = [Visitor(context, daemon.ports["http"]) for _ in range(400)]
+    with selectors.DefaultSelector() as selector:
+        for visitor in crowd:
+            if not visitor.done:
+                selector.register(visitor.link, selectors.EVENT_READ, visitor)
+        while selector.get_map():
+            ready = selector.select(60)
+            assert ready, f"{len(selector.get_map())} of {len(crowd)} were forgotten"
+            for key, _ in ready:
+                if key.data.step():
+                    selector.unregister(key.fileobj)
+    for visitor in crowd:
+        visitor.link.close()
+    assert [visitor.answer for visitor in crowd if not visitor.answer.startswith(b"HTTP/1.1 200 ")] == []
+    daemon.stop()

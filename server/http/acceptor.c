@@ -16,14 +16,27 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { LISTENERS_MAX = 16, TICK_MS = 250, TLS_HANDSHAKE = 0x16 };
+enum {
+    LISTENERS_MAX = 16,
+    TICK_MS = 250,
+    TLS_HANDSHAKE = 0x16,
+    /* A silent connection goes before its time when others want its place, but not at once: of many
+     * that come together, none had the time to speak. */
+    SILENT_MS = 1000,
+    /* After so long a client may have given up. */
+    STALE_MS = 1000,
+};
 
-/* A connection that has said nothing yet. All have the same time, so the list is in the order of
- * their ends. */
+/* What a connection waits for. */
+enum queue { SILENT, READY_PLAIN, READY_TLS, QUEUES };
+
+/* A connection that has said nothing yet, or that waits for room. All of a queue have the same time, so
+ * that it is in the order of their ends. */
 struct waiting {
     struct waiting *next, *previous;
     int fd;
-    int64_t end_ms;
+    enum queue queue;
+    int64_t since_ms;
     struct sockaddr_storage peer;
     socklen_t peer_size;
 };
@@ -35,8 +48,9 @@ struct acceptor {
     int listeners[LISTENERS_MAX];
     size_t listener_count;
     uint16_t ports[LISTENERS_MAX];
-    struct waiting waiting; /* head of a ring */
-    size_t waiting_count;
+    struct waiting queues[QUEUES]; /* heads of rings */
+    size_t waiting_count, silent_count;
+    bool deaf;               /* the listeners are not looked at */
     int64_t paused_until_ms; /* no file descriptor was left */
     atomic_bool closing, stopping;
     atomic_uint_least64_t accepted, refused, waiting_now;
@@ -146,11 +160,34 @@ static bool listen_on(struct acceptor *acceptor, const char *text, char *problem
 
 /* --- Waiting connections ---------------------------------------------------------------------- */
 
+static struct waiting *first(struct acceptor *acceptor, enum queue queue)
+{
+    struct waiting *head = &acceptor->queues[queue];
+
+    return head->next != head ? head->next : NULL;
+}
+
 static void unlink_waiting(struct acceptor *acceptor, struct waiting *waiting)
 {
     waiting->next->previous = waiting->previous;
     waiting->previous->next = waiting->next;
+    acceptor->silent_count -= waiting->queue == SILENT;
     acceptor->waiting_count--;
+    atomic_store_explicit(&acceptor->waiting_now, acceptor->waiting_count, memory_order_relaxed);
+}
+
+static void link_waiting(struct acceptor *acceptor, struct waiting *waiting, enum queue queue)
+{
+    struct waiting *head = &acceptor->queues[queue];
+
+    waiting->queue = queue;
+    waiting->since_ms = http_now_ms();
+    waiting->next = head;
+    waiting->previous = head->previous;
+    waiting->previous->next = waiting;
+    head->previous = waiting;
+    acceptor->silent_count += queue == SILENT;
+    acceptor->waiting_count++;
     atomic_store_explicit(&acceptor->waiting_now, acceptor->waiting_count, memory_order_relaxed);
 }
 
@@ -162,36 +199,77 @@ static void refuse(struct acceptor *acceptor, struct waiting *waiting)
     atomic_fetch_add_explicit(&acceptor->refused, 1, memory_order_relaxed);
 }
 
-static void hand_over(struct acceptor *acceptor, struct waiting *waiting, bool tls)
+/* A TLS client that has closed its side before the handshake does not wait for us any more. Of a plain
+ * one that may be the end of its request. */
+static bool has_left(const struct waiting *waiting, int64_t now_ms)
 {
-    unlink_waiting(acceptor, waiting);
+    struct tcp_info info = {0};
+    socklen_t size = sizeof info;
+
+    return waiting->since_ms + STALE_MS <= now_ms &&
+           getsockopt(waiting->fd, IPPROTO_TCP, TCP_INFO, &info, &size) == 0 &&
+           (info.tcpi_state == TCP_CLOSE ||
+            (waiting->queue == READY_TLS && info.tcpi_state != TCP_ESTABLISHED));
+}
+
+/* Those that have spoken, in the order in which they did, as long as there is room. */
+static void admit(struct acceptor *acceptor, enum queue queue)
+{
+    const struct acceptor_settings *settings = &acceptor->settings;
+    const bool tls = queue == READY_TLS;
+    struct waiting *waiting;
+
+    while ((waiting = first(acceptor, queue)) != NULL && settings->room(settings->ctx, tls)) {
+        if (has_left(waiting, http_now_ms())) {
+            refuse(acceptor, waiting);
+            continue;
+        }
+        unlink_waiting(acceptor, waiting);
+        settings->give(settings->ctx, waiting->fd, (struct sockaddr *)&waiting->peer,
+                       waiting->peer_size, tls);
+        free(waiting);
+    }
+}
+
+/* It has spoken. */
+static void promote(struct acceptor *acceptor, struct waiting *waiting, enum queue queue)
+{
     epoll_ctl(acceptor->epoll, EPOLL_CTL_DEL, waiting->fd, NULL);
-    acceptor->settings.give(acceptor->settings.ctx, waiting->fd, (struct sockaddr *)&waiting->peer,
-                            waiting->peer_size, tls);
-    free(waiting);
+    unlink_waiting(acceptor, waiting);
+    link_waiting(acceptor, waiting, queue);
 }
 
 /* Looks at the first byte, which stays in the socket. A letter begins a method, 0x16 a TLS hello.
  */
 static void look(struct acceptor *acceptor, struct waiting *waiting)
 {
-    unsigned char first;
-    ssize_t got = recv(waiting->fd, &first, 1, MSG_PEEK | MSG_DONTWAIT);
+    unsigned char byte;
+    ssize_t got = recv(waiting->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
 
     if (got < 0 && (errno == EAGAIN || errno == EINTR)) {
         return;
     }
     if (got != 1) {
         refuse(acceptor, waiting);
-    } else if (first == TLS_HANDSHAKE && acceptor->settings.tls) {
-        hand_over(acceptor, waiting, true);
-    } else if (first == '\r' || first == '\n' || (first >= '!' && first <= '~')) {
-        hand_over(acceptor, waiting, false);
+    } else if (byte == TLS_HANDSHAKE && acceptor->settings.tls) {
+        promote(acceptor, waiting, READY_TLS);
+    } else if (byte == '\r' || byte == '\n' || (byte >= '!' && byte <= '~')) {
+        promote(acceptor, waiting, READY_PLAIN);
     } else {
         refuse(acceptor, waiting);
     }
 }
 
+/* Whether a new connection finds a place, if need be that of one which has been silent for long. */
+static bool has_place(struct acceptor *acceptor)
+{
+    const struct waiting *oldest = first(acceptor, SILENT);
+
+    return acceptor->waiting_count < acceptor->settings.waiting_max ||
+           (oldest != NULL && oldest->since_ms + SILENT_MS <= http_now_ms());
+}
+
+/* After has_place(). */
 static bool accept_one(struct acceptor *acceptor, int listener)
 {
     struct waiting *waiting = malloc(sizeof *waiting);
@@ -212,15 +290,10 @@ static bool accept_one(struct acceptor *acceptor, int listener)
         return false;
     }
     atomic_fetch_add_explicit(&acceptor->accepted, 1, memory_order_relaxed);
-    waiting->end_ms = http_now_ms() + acceptor->settings.first_byte_ms;
-    waiting->next = &acceptor->waiting;
-    waiting->previous = acceptor->waiting.previous;
-    waiting->previous->next = waiting;
-    acceptor->waiting.previous = waiting;
-    acceptor->waiting_count++;
-    if (acceptor->waiting_count > acceptor->settings.waiting_max) {
-        refuse(acceptor, acceptor->waiting.next);
+    if (acceptor->waiting_count >= acceptor->settings.waiting_max) {
+        refuse(acceptor, first(acceptor, SILENT)); /* as has_place() found */
     }
+    link_waiting(acceptor, waiting, SILENT);
     if (epoll_ctl(acceptor->epoll, EPOLL_CTL_ADD, waiting->fd, &event) != 0) {
         refuse(acceptor, waiting);
     }
@@ -243,8 +316,26 @@ static void close_listeners(struct acceptor *acceptor)
             acceptor->listeners[i] = -1;
         }
     }
-    while (acceptor->waiting.next != &acceptor->waiting) {
-        refuse(acceptor, acceptor->waiting.next);
+    for (enum queue queue = 0; queue < QUEUES; queue++) {
+        while (first(acceptor, queue) != NULL) {
+            refuse(acceptor, first(acceptor, queue));
+        }
+    }
+}
+
+/* A listener that has connections for which there is no place would wake us again and again. */
+static void set_deaf(struct acceptor *acceptor, bool deaf)
+{
+    if (acceptor->deaf == deaf) {
+        return;
+    }
+    acceptor->deaf = deaf;
+    for (size_t i = 0; i < acceptor->listener_count; i++) {
+        struct epoll_event event = {.events = deaf ? 0 : EPOLLIN,
+                                    .data.ptr = &acceptor->listeners[i]};
+        if (acceptor->listeners[i] >= 0) {
+            epoll_ctl(acceptor->epoll, EPOLL_CTL_MOD, acceptor->listeners[i], &event);
+        }
     }
 }
 
@@ -252,8 +343,28 @@ static void serve_listener(struct acceptor *acceptor, int fd)
 {
     /* Others have a turn after so many. */
     for (int i = 0; i < 64 && fd >= 0; i++) {
-        if (http_now_ms() < acceptor->paused_until_ms || !accept_one(acceptor, fd)) {
-            break;
+        if (!has_place(acceptor)) {
+            set_deaf(acceptor, true);
+            return;
+        }
+        if (!accept_one(acceptor, fd)) {
+            set_deaf(acceptor, http_now_ms() < acceptor->paused_until_ms);
+            return;
+        }
+    }
+}
+
+/* Those whose time is over. */
+static void expire(struct acceptor *acceptor, int64_t now_ms)
+{
+    for (enum queue queue = 0; queue < QUEUES; queue++) {
+        const uint32_t most_ms =
+            queue == SILENT ? acceptor->settings.first_byte_ms : acceptor->settings.room_ms;
+        struct waiting *waiting;
+
+        while ((waiting = first(acceptor, queue)) != NULL &&
+               waiting->since_ms + most_ms <= now_ms) {
+            refuse(acceptor, waiting);
         }
     }
 }
@@ -283,18 +394,17 @@ static void *run(void *ctx)
                 serve_listener(acceptor, *(int *)events[i].data.ptr);
             }
         }
+        admit(acceptor, READY_PLAIN);
+        admit(acceptor, READY_TLS);
         int64_t now_ms = http_now_ms();
-        while (acceptor->waiting.next != &acceptor->waiting &&
-               acceptor->waiting.next->end_ms <= now_ms) {
-            refuse(acceptor, acceptor->waiting.next);
-        }
+        expire(acceptor, now_ms);
         if (now_ms >= next_tick_ms) {
             next_tick_ms = now_ms + TICK_MS;
-            acceptor->settings.tick(acceptor->settings.ctx, now_ms);
+            acceptor->settings.tick(acceptor->settings.ctx, now_ms,
+                                    acceptor->waiting_count - acceptor->silent_count);
         }
-        if (now_ms < acceptor->paused_until_ms) {
-            /* The listener is still readable: without a pause this would be a busy loop. */
-            usleep(20000);
+        if (acceptor->deaf && now_ms >= acceptor->paused_until_ms && has_place(acceptor)) {
+            set_deaf(acceptor, false);
         }
     }
     return NULL;
@@ -311,7 +421,10 @@ struct acceptor *acceptor_start(const struct acceptor_settings *settings, char *
         return NULL;
     }
     acceptor->settings = *settings;
-    acceptor->waiting.next = acceptor->waiting.previous = &acceptor->waiting;
+    for (enum queue queue = 0; queue < QUEUES; queue++) {
+        struct waiting *head = &acceptor->queues[queue];
+        head->next = head->previous = head;
+    }
     acceptor->epoll = epoll_create1(EPOLL_CLOEXEC);
     acceptor->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     bool good = acceptor->epoll >= 0 && acceptor->wake >= 0 &&
@@ -350,26 +463,30 @@ void acceptor_counts(struct acceptor *acceptor, uint64_t *accepted, uint64_t *re
     *waiting = atomic_load(&acceptor->waiting_now);
 }
 
-static void wake(struct acceptor *acceptor)
+void acceptor_wake(struct acceptor *acceptor)
 {
     uint64_t one = 1;
     ssize_t written = write(acceptor->wake, &one, sizeof one);
 
-    (void)written; /* It cannot fill up: the thread ends soon. */
+    (void)written; /* It cannot fill up within anybody's life. */
 }
 
 void acceptor_close(struct acceptor *acceptor)
 {
     atomic_store(&acceptor->closing, true);
-    wake(acceptor);
+    acceptor_wake(acceptor);
+}
+
+void acceptor_end(struct acceptor *acceptor)
+{
+    atomic_store(&acceptor->stopping, true);
+    acceptor_wake(acceptor);
+    pthread_join(acceptor->thread, NULL);
+    close_listeners(acceptor);
 }
 
 void acceptor_free(struct acceptor *acceptor)
 {
-    atomic_store(&acceptor->stopping, true);
-    wake(acceptor);
-    pthread_join(acceptor->thread, NULL);
-    close_listeners(acceptor);
     close(acceptor->epoll);
     close(acceptor->wake);
     free(acceptor);

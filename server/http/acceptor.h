@@ -2,7 +2,9 @@
  * One port for HTTP and HTTPS: a thread that waits for the first byte of each connection, which
  * tells which of the two it is.
  *
- * A client that says nothing costs an entry in an epoll set, and after a time nothing at all.
+ * A client that says nothing costs an entry in an epoll set, and after a time nothing at all. One that
+ * has spoken waits, the oldest first, until there is room for it: what is begun is finished, and what
+ * cannot be begun yet costs nothing. When too many wait, the rest stay in the kernel's queue.
  */
 #ifndef UPDRAFT_SERVER_HTTP_ACCEPTOR_H
 #define UPDRAFT_SERVER_HTTP_ACCEPTOR_H
@@ -18,12 +20,14 @@ struct acceptor_settings {
     const char *const *listen; /* NULL-terminated */
     bool tls;                  /* a TLS hello is welcome */
     uint32_t first_byte_ms;
-    unsigned
-        waiting_max; /* connections without a first byte; the oldest goes when there are more */
-    /** Take over a connection whose first byte is there. */
+    uint32_t room_ms;     /* that one which has spoken waits for room */
+    unsigned waiting_max; /* that have said nothing, or wait for room */
+    /** Whether one more is welcome now; if not, acceptor_wake() says when. */
+    bool (*room)(void *ctx, bool tls);
+    /** Take over a connection whose first byte is there; after room() only. */
     void (*give)(void *ctx, int fd, const struct sockaddr *peer, socklen_t size, bool tls);
-    /** About four times a second, on the acceptor's thread. */
-    void (*tick)(void *ctx, int64_t now_ms);
+    /** About four times a second, on the acceptor's thread. `crowd`: that wait for room. */
+    void (*tick)(void *ctx, int64_t now_ms, size_t crowd);
     void *ctx;
 };
 
@@ -34,9 +38,13 @@ uint16_t acceptor_port(const struct acceptor *acceptor, size_t index);
 /** Connections so far, and those that ended without reaching give(). */
 void acceptor_counts(struct acceptor *acceptor, uint64_t *accepted, uint64_t *refused,
                      uint64_t *waiting);
+/** There is room again. From any thread. */
+void acceptor_wake(struct acceptor *acceptor);
 /** No connection is accepted any more; the ticks go on. */
 void acceptor_close(struct acceptor *acceptor);
-/** Ends the thread. */
+/** Ends the thread: no call of ours comes any more. */
+void acceptor_end(struct acceptor *acceptor);
+/** After acceptor_end(), and after the last acceptor_wake(). */
 void acceptor_free(struct acceptor *acceptor);
 
 /** Milliseconds of a clock that never jumps. */

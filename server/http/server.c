@@ -52,6 +52,14 @@ enum {
      * nearly out. */
     UNSENT_MAX = 128 * 1024,
     TLS_BLOCK = 16 * 1024, /* of a file: a record */
+    /* Connections whose TLS hello is not answered yet. When more were begun at once, each would wait for
+     * the price of all the others, and past a number all clients would give up before any is served. */
+    HELLOS_MAX = 64,
+    /* A connection without a request gives up its place to somebody who waits, but not between two
+     * requests of one visit. */
+    IDLE_LEAST_MS = 1000,
+    /* The library counts a connection a little longer than we do. */
+    LIMIT_SLACK = 64,
     WORKERS_MAX = 256,
 };
 
@@ -61,11 +69,14 @@ struct connection {
     int fd;
     bool tls;
     struct http_tls_pipe pipe; /* with tls */
+    bool hello;                /* counts among the server's */
     bool few_unsent;           /* UNSENT_MAX is set */
     uint32_t number;
     /* When it is cut; 0: not by us. Of the thread that serves it, read by the ticker. */
     atomic_int_least64_t end_ms;
     atomic_bool busy; /* an exchange is on its way */
+    /* Since when there is none; 0: there is one, or there was none yet. */
+    atomic_int_least64_t idle_since_ms;
     struct live
         *sending; /* its file is on its way, and somebody wants to know how far; the list's lock */
 };
@@ -130,6 +141,8 @@ struct http_server {
     atomic_uint_least32_t number;
     atomic_uint_least64_t requests[6];
     atomic_uint_least64_t refused, timed_out, body_received, open, exchanges, streams;
+    atomic_uint hellos;  /* see HELLOS_MAX */
+    atomic_bool wanting; /* the acceptor was told that there is no room */
 };
 
 static int64_t now_us(void)
@@ -551,6 +564,7 @@ static void *on_uri(void *ctx, const char *uri, struct MHD_Connection *mhd)
         http_tls_settle(info->tls_session);
     }
     atomic_store(&live->connection->busy, true);
+    atomic_store(&live->connection->idle_since_ms, 0);
     atomic_fetch_add(&server->exchanges, 1);
     return x;
 }
@@ -976,12 +990,81 @@ static void on_completed(void *ctx, struct MHD_Connection *mhd, void **exchange,
         atomic_fetch_sub(&server->streams, 1);
     }
     x->sent_whole = whole && x->method != HTTP_HEAD;
+    int64_t now_ms = http_now_ms();
     atomic_store(&live->connection->end_ms,
-                 http_now_ms() + server->settings.idle_ms + server->settings.head_ms);
+                 now_ms + server->settings.idle_ms + server->settings.head_ms);
+    atomic_store(&live->connection->idle_since_ms, now_ms);
     atomic_store(&live->connection->busy, false);
     http_exchange_free(x);
     *exchange = NULL;
     atomic_fetch_sub(&server->exchanges, 1);
+}
+
+/* --- Room ------------------------------------------------------------------------------------- */
+
+static bool has_room(struct http_server *server, bool tls)
+{
+    return atomic_load(&server->open) < server->settings.connections &&
+           (!tls || atomic_load(&server->hellos) < HELLOS_MAX);
+}
+
+static bool on_room(void *ctx, bool tls)
+{
+    struct http_server *server = ctx;
+
+    if (has_room(server, tls)) {
+        return true;
+    }
+    /* What became free before this was said, was not told. */
+    atomic_store(&server->wanting, true);
+    return has_room(server, tls);
+}
+
+static void tell_room(struct http_server *server)
+{
+    if (atomic_load(&server->wanting) && atomic_exchange(&server->wanting, false)) {
+        acceptor_wake(server->acceptor);
+    }
+}
+
+static void leave(struct http_server *server)
+{
+    atomic_fetch_sub(&server->open, 1);
+    tell_room(server);
+}
+
+static void leave_hello(struct http_server *server)
+{
+    /* Half of them at once, so that the acceptor is not woken for each. */
+    if (atomic_fetch_sub(&server->hellos, 1) <= HELLOS_MAX / 2 + 1) {
+        tell_room(server);
+    }
+}
+
+static void on_begun(void *ctx)
+{
+    struct connection *connection = ctx;
+
+    connection->hello = false;
+    leave_hello(connection->server);
+}
+
+static void on_give(void *ctx, int fd, const struct sockaddr *peer, socklen_t size, bool tls)
+{
+    struct http_server *server = ctx;
+
+    atomic_fetch_add(&server->open, 1);
+    if (tls) {
+        atomic_fetch_add(&server->hellos, 1);
+    }
+    /* The library closes the socket when it cannot take it. */
+    if (MHD_add_connection(tls ? server->secure : server->plain, fd, peer, size) != MHD_YES) {
+        atomic_fetch_add(&server->refused, 1);
+        leave(server);
+        if (tls) {
+            leave_hello(server);
+        }
+    }
 }
 
 static void on_connection(void *ctx, struct MHD_Connection *mhd, void **context,
@@ -995,8 +1078,11 @@ static void on_connection(void *ctx, struct MHD_Connection *mhd, void **context,
         connection->next->previous = connection->previous;
         connection->previous->next = connection->next;
         pthread_mutex_unlock(&server->lock);
-        atomic_fetch_sub(&server->open, 1);
+        if (connection->hello) {
+            leave_hello(server);
+        }
         free(connection);
+        leave(server);
         return;
     }
     struct connection *connection = calloc(1, sizeof *connection);
@@ -1011,11 +1097,13 @@ static void on_connection(void *ctx, struct MHD_Connection *mhd, void **context,
     atomic_store(&connection->end_ms, http_now_ms() + server->settings.head_ms);
     info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_GNUTLS_SESSION);
     if (info != NULL && info->tls_session != NULL) {
-        connection->tls = true;
-        http_tls_attach(server->settings.tls, info->tls_session, &connection->pipe, connection->fd);
+        connection->tls = connection->hello = true;
+        connection->pipe.fd = connection->fd;
+        connection->pipe.begun = on_begun;
+        connection->pipe.ctx = connection;
+        http_tls_attach(server->settings.tls, info->tls_session, &connection->pipe);
     }
     *context = connection;
-    atomic_fetch_add(&server->open, 1);
     pthread_mutex_lock(&server->lock);
     connection->next = &server->connections;
     connection->previous = server->connections.previous;
@@ -1040,9 +1128,22 @@ static void show_end(int fd)
     }
 }
 
-/* Cut what is over its time, and tell how far files are. A plain client is told why; in the middle of TLS nothing can be said.
+static bool is_idle(const struct connection *connection, int64_t now_ms)
+{
+    const int64_t since_ms = atomic_load(&connection->idle_since_ms);
+
+    return since_ms != 0 && since_ms + IDLE_LEAST_MS <= now_ms;
+}
+
+/*
+ * Cut what is over its time, and tell how far files are. A plain client is told why; in the middle of TLS
+ * nothing can be said.
+ *
+ * @param idle_too  all without a request
+ * @param crowd     so many that are idle, because others want their places
  */
-static void visit_connections(struct http_server *server, int64_t now_ms, bool idle_too)
+static void visit_connections(struct http_server *server, int64_t now_ms, bool idle_too,
+                              size_t crowd)
 {
     static const char said[] =
         "HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
@@ -1057,7 +1158,10 @@ static void visit_connections(struct http_server *server, int64_t now_ms, bool i
             ssize_t sent = send(at->fd, said, sizeof said - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
             (void)sent; /* Whether it arrives or not, the connection ends. */
         }
-        if (late || (idle_too && !atomic_load(&at->busy))) {
+        bool ceded = crowd > 0 && end_ms != 0 && is_idle(at, now_ms);
+
+        crowd -= ceded;
+        if (late || ceded || (idle_too && !atomic_load(&at->busy))) {
             shutdown(at->fd, SHUT_RDWR);
             atomic_store(&at->end_ms, 0);
             atomic_fetch_add(&server->timed_out, late);
@@ -1122,23 +1226,15 @@ static void visit_waiters(struct http_server *server, int64_t now_ms, bool stopp
     pthread_mutex_unlock(&server->lock);
 }
 
-static void on_tick(void *ctx, int64_t now_ms)
+static void on_tick(void *ctx, int64_t now_ms, size_t crowd)
 {
     struct http_server *server = ctx;
     bool stopping = atomic_load(&server->stopping);
 
-    visit_connections(server, now_ms, stopping);
+    const bool is_full = atomic_load(&server->open) >= server->settings.connections;
+
+    visit_connections(server, now_ms, stopping, is_full ? crowd : 0);
     visit_waiters(server, now_ms, stopping);
-}
-
-static void on_give(void *ctx, int fd, const struct sockaddr *peer, socklen_t size, bool tls)
-{
-    struct http_server *server = ctx;
-
-    /* The library closes the socket when it cannot take it. */
-    if (MHD_add_connection(tls ? server->secure : server->plain, fd, peer, size) != MHD_YES) {
-        atomic_fetch_add(&server->refused, 1);
-    }
 }
 
 /* --- Start and stop --------------------------------------------------------------------------- */
@@ -1167,10 +1263,12 @@ static struct MHD_Daemon *start_daemon(struct http_server *server, bool tls)
         0, NULL, NULL, on_access, server, MHD_OPTION_URI_LOG_CALLBACK, on_uri, server,
         MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL, MHD_OPTION_NOTIFY_COMPLETED, on_completed,
         server, MHD_OPTION_NOTIFY_CONNECTION, on_connection, server, MHD_OPTION_THREAD_POOL_SIZE,
-        settings->threads, MHD_OPTION_CONNECTION_LIMIT, settings->connections,
-        MHD_OPTION_CONNECTION_TIMEOUT, (settings->idle_ms + 999) / 1000,
-        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)MEMORY_OF_CONNECTION, MHD_OPTION_ARRAY,
-        tls ? secure : none, MHD_OPTION_END);
+        settings->threads, MHD_OPTION_CONNECTION_LIMIT,
+        /* Of each thread. The limit is ours to keep, see has_room(): at its own, the library (0.9.75)
+         * leaves a mutex locked, and that thread never answers again. */
+        (settings->connections + LIMIT_SLACK) * settings->threads, MHD_OPTION_CONNECTION_TIMEOUT,
+        (settings->idle_ms + 999) / 1000, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+        (size_t)MEMORY_OF_CONNECTION, MHD_OPTION_ARRAY, tls ? secure : none, MHD_OPTION_END);
 }
 
 static bool read_proxies(struct http_server *server, char *problem, size_t size)
@@ -1205,9 +1303,6 @@ static void set_defaults(struct http_settings *settings)
     settings->workers = settings->workers != 0 ? settings->workers : 8;
     settings->workers = settings->workers < WORKERS_MAX ? settings->workers : WORKERS_MAX;
     settings->connections = settings->connections != 0 ? settings->connections : 10000;
-    if (settings->connections < settings->threads) {
-        settings->connections = settings->threads; /* the library's pool wants one for each */
-    }
     settings->first_byte_ms = settings->first_byte_ms != 0 ? settings->first_byte_ms : 10000;
     settings->head_ms = settings->head_ms != 0 ? settings->head_ms : 20000;
     settings->idle_ms = settings->idle_ms != 0 ? settings->idle_ms : 75000;
@@ -1233,6 +1328,9 @@ static void free_server(struct http_server *server)
     if (server->secure != NULL) {
         MHD_stop_daemon(server->secure);
     }
+    if (server->acceptor != NULL) {
+        acceptor_free(server->acceptor); /* connections that ended woke it until now */
+    }
     http_router_free(server->router);
     free(server);
 }
@@ -1244,7 +1342,9 @@ static bool start_parts(struct http_server *server, char *problem, size_t size)
         .listen = settings->listen,
         .tls = settings->tls != NULL,
         .first_byte_ms = settings->first_byte_ms,
+        .room_ms = settings->head_ms,
         .waiting_max = settings->connections,
+        .room = on_room,
         .give = on_give,
         .tick = on_tick,
         .ctx = server,
@@ -1352,7 +1452,7 @@ void http_server_stop(struct http_server *server, uint32_t grace_ms)
     for (int i = 0; i < 200 && held_left(server); i++) {
         usleep(25000);
     }
-    acceptor_free(server->acceptor);
+    acceptor_end(server->acceptor);
     visit_waiters(server, http_now_ms(), true);
     free_server(server);
 }

@@ -28,7 +28,7 @@ struct http_settings {
     const char *accel;      /* internal location of a proxy, such as "/blobs/"; NULL: none */
     unsigned threads;       /* that read sockets, for each of HTTP and HTTPS; 0: as processors */
     unsigned workers;       /* that run handlers which wait; 0: 8 */
-    unsigned connections;   /* at most; 0: 10,000 */
+    unsigned connections;   /* being served, at most, and as many that wait for it; 0: 10,000 */
     uint32_t first_byte_ms; /* until a client says something; 0: 10,000 */
     uint32_t head_ms;       /* for a whole request line with headers; 0: 20,000 */
     uint32_t idle_ms;       /* between two requests, and while a client takes nothing; 0: 75,000 */
@@ -41,7 +41,7 @@ struct http_settings {
 struct http_stats {
     uint64_t requests[6];   /* by hundreds of the status; [0]: no answer */
     uint64_t accepted;      /* connections so far */
-    uint64_t refused;       /* of them: no first byte, a wrong one, or too many at once */
+    uint64_t refused;       /* of them: no first byte, a wrong one, or no room in time */
     uint64_t timed_out;     /* closed because they were too slow */
     uint64_t body_received; /* bytes */
     uint64_t connections;   /* open now, waiting ones included */

@@ -233,6 +233,18 @@ long long http_tls_expires(struct http_tls *tls)
 
 /* --- Sessions --------------------------------------------------------------------------------- */
 
+static void tell_begun(struct http_tls_pipe *pipe)
+{
+    void (*begun)(void *) = pipe->begun;
+    const int error = errno; /* GnuTLS reads it after the call */
+
+    if (begun != NULL) {
+        pipe->begun = NULL;
+        begun(pipe->ctx);
+        errno = error;
+    }
+}
+
 static ssize_t pull(gnutls_transport_ptr_t ctx, void *to, size_t size)
 {
     struct http_tls_pipe *pipe = ctx;
@@ -241,6 +253,9 @@ static ssize_t pull(gnutls_transport_ptr_t ctx, void *to, size_t size)
         bool small = size < sizeof pipe->bytes;
         ssize_t got =
             recv(pipe->fd, small ? (void *)pipe->bytes : to, small ? sizeof pipe->bytes : size, 0);
+        if (got <= 0) {
+            tell_begun(pipe);
+        }
         if (!small || got <= 0) {
             return got; /* errno is that of the thread, as GnuTLS expects */
         }
@@ -256,22 +271,20 @@ static ssize_t pull(gnutls_transport_ptr_t ctx, void *to, size_t size)
 
 static ssize_t push(gnutls_transport_ptr_t ctx, const giovec_t *parts, int count)
 {
-    const struct http_tls_pipe *pipe = ctx;
+    struct http_tls_pipe *pipe = ctx;
     struct msghdr message = {.msg_iov = (struct iovec *)(uintptr_t)parts,
                              .msg_iovlen = (size_t)count};
 
+    tell_begun(pipe);
     return sendmsg(pipe->fd, &message, MSG_NOSIGNAL);
 }
 
-void http_tls_attach(struct http_tls *tls, gnutls_session_t session, struct http_tls_pipe *pipe,
-                     int fd)
+void http_tls_attach(struct http_tls *tls, gnutls_session_t session, struct http_tls_pipe *pipe)
 {
     /* The session's own pointer is the HTTP library's; this one is of a cache that we do not use.
      */
     gnutls_db_set_ptr(session, tls);
     gnutls_session_ticket_enable_server(session, &tls->ticket_key);
-    pipe->fd = fd;
-    pipe->at = pipe->filled = 0;
     gnutls_transport_set_ptr(session, pipe);
     gnutls_transport_set_pull_function(session, pull);
     gnutls_transport_set_vec_push_function(session, push);

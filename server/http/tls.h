@@ -45,6 +45,10 @@ int http_tls_retrieve(gnutls_session_t session, const struct gnutls_cert_retr_st
  *  the five bytes of a record's header, then for the record; one read brings both. */
 struct http_tls_pipe {
     int fd;
+    /** Called once, when what the client had sent by then is worked through: it is its turn. NULL: nobody
+     *  asks. */
+    void (*begun)(void *ctx);
+    void *ctx;
     uint32_t at, filled;
     unsigned char bytes[2048];
 };
@@ -53,10 +57,10 @@ struct http_tls_pipe {
  * Prepare a new session before its handshake: tickets, so that clients resume without the
  * handshake's price, and its way to the socket.
  *
- * @param pipe  lives as long as the session
+ * @param pipe  lives as long as the session; `fd`, `begun` and `ctx` are the caller's to set, the rest is
+ *              zero
  */
-void http_tls_attach(struct http_tls *tls, gnutls_session_t session, struct http_tls_pipe *pipe,
-                     int fd);
+void http_tls_attach(struct http_tls *tls, gnutls_session_t session, struct http_tls_pipe *pipe);
 /** After the handshake: records as small as the client asked for (max_fragment_length). */
 void http_tls_settle(gnutls_session_t session);
 

@@ -205,11 +205,13 @@ static const struct http_route routes[] = {
     {HTTP_GET, "/slow-later", HTTP_PUBLIC, 0, 0, answer_later, NULL, NULL},
 };
 
-static void start(void)
+/* @param connections  at a time; 0: as it is shipped */
+static void start(unsigned connections)
 {
     static const char *const listen_on[] = {"127.0.0.1:0", NULL};
     static const struct http_table table = {HTTP_TABLE(routes), NULL};
-    struct http_settings settings = {.listen = listen_on, .tables = &table, .table_count = 1};
+    struct http_settings settings = {
+        .listen = listen_on, .tables = &table, .table_count = 1, .connections = connections};
     char problem[256] = "";
 
     server = http_server_start(&settings, problem, sizeof problem);
@@ -665,6 +667,48 @@ static void test_a_first_byte_of_no_protocol_is_refused(void)
     }
 }
 
+/* Far more than are served at a time come in one instant, and all are answered in the end: those that
+ * stay after their answer cede their places. */
+static void test_a_crowd_is_served_in_the_end(void)
+{
+    static const struct {
+        const char *name, *request;
+        int count;
+    } rows[] = {
+        {"that leave", "GET /hello/a HTTP/1.1\r\n" HOST END, 500},
+        {"that leave, on workers", "GET /slow/a HTTP/1.1\r\n" HOST END, 500},
+        {"that stay", "GET /slow/a HTTP/1.1\r\n" HOST "\r\n", 100},
+    };
+    enum { PLACES = 50, MOST = 500 };
+    static int crowd[MOST];
+
+    start(PLACES);
+    for (size_t row = 0; row < sizeof rows / sizeof rows[0]; row++) {
+        int served = 0;
+
+        for (int i = 0; i < rows[row].count; i++) {
+            crowd[i] = dial();
+            say_text(crowd[i], rows[row].request);
+        }
+        for (int i = 0; i < rows[row].count; i++) {
+            char answer[1024];
+            size_t size = 0;
+            ssize_t got = 1;
+
+            while (got > 0 && (size < 7 || memcmp(answer + size - 7, "hello a", 7) != 0)) {
+                got = recv(crowd[i], answer + size, sizeof answer - size, 0);
+                size += got > 0 ? (size_t)got : 0;
+            }
+            served += got > 0;
+        }
+        CHECK_THAT(rows[row].name, served == rows[row].count);
+        for (int i = 0; i < rows[row].count; i++) {
+            close(crowd[i]);
+        }
+    }
+    http_server_stop(server, 5000);
+}
+
 /* Stopping ends streams and what is held, and does not wait for those who only sit there. */
 static void test_stopping_tells_everybody(void)
 {
@@ -705,7 +749,7 @@ int main(void)
         return 1;
     }
     close(fd);
-    start();
+    start(0);
     CHECK_RUN(test_requests_and_lies);
     CHECK_RUN(test_a_second_request_hidden_in_a_refused_one_is_not_answered);
     CHECK_RUN(test_requests_on_one_connection);
@@ -717,6 +761,7 @@ int main(void)
     CHECK_RUN(test_answers_that_wait);
     CHECK_RUN(test_a_first_byte_of_no_protocol_is_refused);
     CHECK_RUN(test_stopping_tells_everybody);
+    CHECK_RUN(test_a_crowd_is_served_in_the_end);
     unlink(file_path);
     check_end();
 }
