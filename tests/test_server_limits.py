@@ -5,9 +5,11 @@ Method: each field of the table at its limit and one beyond, by the API. More co
 one instant, and all are served in the end.
 """
 import json
+import os
 import selectors
 import socket
 import ssl
+import time
 from urllib.parse import quote
 
 import pytest
@@ -105,12 +107,13 @@ class Visitor:
         return True
 
 
-@pytest.mark.parametrize("connections", [50, 10000])
-def test_a_crowd_of_tls_clients_is_served_in_the_end(tmp_path, connections):
+@pytest.mark.parametrize("connections,version", [(50, "TLSv1_2"), (50, "TLSv1_3"), (10000, "TLSv1_3")])
+def test_a_crowd_of_tls_clients_is_served_in_the_end(tmp_path, connections, version):
     first_token(find_server(), tmp_path / "data")
     daemon = Daemon(find_server(), tmp_path / "data", "--connections", str(connections), "--head-seconds", "600")
     daemon.wait()
     context = ssl.create_default_context(cafile=tmp_path / "data/tls/ca.crt")
+    context.maximum_version = ssl.TLSVersion[version]
     crowd = [Visitor(context, daemon.ports["http"]) for _ in range(400)]
     with selectors.DefaultSelector() as selector:
         for visitor in crowd:
@@ -126,3 +129,79 @@ def test_a_crowd_of_tls_clients_is_served_in_the_end(tmp_path, connections):
         visitor.link.close()
     assert [visitor.answer for visitor in crowd if not visitor.answer.startswith(b"HTTP/1.1 200 ")] == []
     daemon.stop()
+
+
+def processor_ticks(pid):
+    with open(f"/proc/{pid}/stat", encoding="ascii") as file:
+        return sum(map(int, file.read().rsplit(")", 1)[1].split()[11:13]))
+
+
+class Slow:
+    """A TLS client that does what it is told to, and not more."""
+
+    def __init__(self, context, port):
+        self.link = socket.create_connection(("127.0.0.1", port), timeout=60)
+        self.link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.heard, self.said = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self.tls = context.wrap_bio(self.heard, self.said, server_hostname="localhost")
+
+    def say(self, piece=1 << 20):
+        bytes_ = self.said.read()
+        for at in range(0, len(bytes_), piece):
+            self.link.sendall(bytes_[at:at + piece])
+            if piece < 100:
+                time.sleep(0.001)  # so that most pieces arrive alone
+
+    def shake(self, piece=1 << 20):
+        """One step; true when the handshake is done."""
+        try:
+            self.tls.do_handshake()
+        except ssl.SSLWantReadError:
+            self.say(piece)
+            return False
+        self.say(piece)
+        return True
+
+    def hear(self):
+        bytes_ = self.link.recv(65536)
+        assert bytes_, "the server has closed"
+        self.heard.write(bytes_)
+
+
+@pytest.mark.parametrize("version", ["TLSv1_2", "TLSv1_3"])
+def test_handshakes_that_wait_for_the_client_cost_nothing_and_go_on(tmp_path, version):
+    """A chip computes for a second or two before it answers, and the server has nothing to do meanwhile."""
+    first_token(find_server(), tmp_path / "data")
+    daemon = Daemon(find_server(), tmp_path / "data", "--head-seconds", "600")
+    daemon.wait()
+    context = ssl.create_default_context(cafile=tmp_path / "data/tls/ca.crt")
+    context.maximum_version = ssl.TLSVersion[version]
+    clients = [Slow(context, daemon.ports["http"]) for _ in range(20)]
+    for number, client in enumerate(clients):
+        assert not client.shake(1 if number < 3 else 1 << 20)
+        client.hear()
+    for _ in range(100):  # a busy machine, or what the server does beside, may take a while
+        before = processor_ticks(daemon.process.pid)
+        time.sleep(0.5)
+        if processor_ticks(daemon.process.pid) - before <= os.sysconf("SC_CLK_TCK") // 20:
+            break
+    else:
+        pytest.fail("the server is at work though nobody says anything")
+    for number, client in enumerate(clients):
+        while not client.shake(1 if number < 3 else 1 << 20):
+            client.hear()
+        client.tls.write(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        client.say()
+        answer = b""
+        while b"\r\n\r\n" not in answer:
+            try:
+                answer += client.tls.read(4096)
+            except ssl.SSLWantReadError:
+                client.hear()
+        assert answer.startswith(b"HTTP/1.1 200 "), answer
+        if number == 10:
+            # The others are in the middle of their handshakes when the server stops.
+            break
+    daemon.stop()
+    for client in clients:
+        client.link.close()

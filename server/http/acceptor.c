@@ -45,6 +45,7 @@ struct acceptor {
     struct acceptor_settings settings;
     pthread_t thread;
     int epoll, wake;
+    int watched; /* an epoll set in that one: sockets of others */
     int listeners[LISTENERS_MAX];
     size_t listener_count;
     uint16_t ports[LISTENERS_MAX];
@@ -354,6 +355,16 @@ static void serve_listener(struct acceptor *acceptor, int fd)
     }
 }
 
+static void tell_readable(struct acceptor *acceptor)
+{
+    struct epoll_event events[64];
+    const int count = epoll_wait(acceptor->watched, events, 64, 0);
+
+    for (int i = 0; i < count; i++) {
+        acceptor->settings.readable(acceptor->settings.ctx, events[i].data.ptr);
+    }
+}
+
 /* Those whose time is over. */
 static void expire(struct acceptor *acceptor, int64_t now_ms)
 {
@@ -385,7 +396,9 @@ static void *run(void *ctx)
         /* Listeners last: a connection that is refused for a new one must not be in what follows.
          */
         for (int i = 0; i < count; i++) {
-            if (events[i].data.ptr != NULL && !is_listener(acceptor, events[i].data.ptr)) {
+            if (events[i].data.ptr == &acceptor->watched) {
+                tell_readable(acceptor);
+            } else if (events[i].data.ptr != NULL && !is_listener(acceptor, events[i].data.ptr)) {
                 look(acceptor, events[i].data.ptr);
             }
         }
@@ -415,20 +428,24 @@ struct acceptor *acceptor_start(const struct acceptor_settings *settings, char *
 {
     struct acceptor *acceptor = calloc(1, sizeof *acceptor);
     struct epoll_event event = {.events = EPOLLIN | EPOLLET, .data.ptr = NULL};
+    struct epoll_event watched = {.events = EPOLLIN};
 
     if (acceptor == NULL) {
         snprintf(problem, problem_size, "out of memory");
         return NULL;
     }
+    watched.data.ptr = &acceptor->watched;
     acceptor->settings = *settings;
     for (enum queue queue = 0; queue < QUEUES; queue++) {
         struct waiting *head = &acceptor->queues[queue];
         head->next = head->previous = head;
     }
     acceptor->epoll = epoll_create1(EPOLL_CLOEXEC);
+    acceptor->watched = epoll_create1(EPOLL_CLOEXEC);
     acceptor->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    bool good = acceptor->epoll >= 0 && acceptor->wake >= 0 &&
-                epoll_ctl(acceptor->epoll, EPOLL_CTL_ADD, acceptor->wake, &event) == 0;
+    bool good = acceptor->epoll >= 0 && acceptor->wake >= 0 && acceptor->watched >= 0 &&
+                epoll_ctl(acceptor->epoll, EPOLL_CTL_ADD, acceptor->wake, &event) == 0 &&
+                epoll_ctl(acceptor->epoll, EPOLL_CTL_ADD, acceptor->watched, &watched) == 0;
     if (!good) {
         snprintf(problem, problem_size, "cannot make an epoll set: %s", strerror(errno));
     }
@@ -442,6 +459,7 @@ struct acceptor *acceptor_start(const struct acceptor_settings *settings, char *
     if (!good) {
         close_listeners(acceptor);
         close(acceptor->epoll);
+        close(acceptor->watched);
         close(acceptor->wake);
         free(acceptor);
         return NULL;
@@ -477,6 +495,13 @@ void acceptor_close(struct acceptor *acceptor)
     acceptor_wake(acceptor);
 }
 
+bool acceptor_watch(struct acceptor *acceptor, int fd, void *what, bool again)
+{
+    struct epoll_event event = {.events = EPOLLIN | EPOLLRDHUP | EPOLLONESHOT, .data.ptr = what};
+
+    return epoll_ctl(acceptor->watched, again ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, &event) == 0;
+}
+
 void acceptor_end(struct acceptor *acceptor)
 {
     atomic_store(&acceptor->stopping, true);
@@ -488,6 +513,7 @@ void acceptor_end(struct acceptor *acceptor)
 void acceptor_free(struct acceptor *acceptor)
 {
     close(acceptor->epoll);
+    close(acceptor->watched);
     close(acceptor->wake);
     free(acceptor);
 }

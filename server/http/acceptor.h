@@ -28,6 +28,8 @@ struct acceptor_settings {
     void (*give)(void *ctx, int fd, const struct sockaddr *peer, socklen_t size, bool tls);
     /** About four times a second, on the acceptor's thread. `crowd`: that wait for room. */
     void (*tick)(void *ctx, int64_t now_ms, size_t crowd);
+    /** A socket of acceptor_watch() can be read, or is at its end. */
+    void (*readable)(void *ctx, void *what);
     void *ctx;
 };
 
@@ -40,6 +42,13 @@ void acceptor_counts(struct acceptor *acceptor, uint64_t *accepted, uint64_t *re
                      uint64_t *waiting);
 /** There is room again. From any thread. */
 void acceptor_wake(struct acceptor *acceptor);
+/**
+ * Call readable() once, on the acceptor's thread, when a socket has something to read. From any thread.
+ *
+ * @param again  it was watched before, and readable() was called
+ * @return false  it cannot be watched
+ */
+bool acceptor_watch(struct acceptor *acceptor, int fd, void *what, bool again);
 /** No connection is accepted any more; the ticks go on. */
 void acceptor_close(struct acceptor *acceptor);
 /** Ends the thread: no call of ours comes any more. */

@@ -65,12 +65,15 @@ enum {
 
 struct connection {
     struct http_server *server;
+    struct MHD_Connection *mhd;
     struct connection *next, *previous;
     int fd;
     bool tls;
     struct http_tls_pipe pipe; /* with tls */
     bool hello;                /* counts among the server's */
-    bool few_unsent;           /* UNSENT_MAX is set */
+    bool was_watched;
+    bool asleep;     /* its handshake waits for the client; the list's lock */
+    bool few_unsent; /* UNSENT_MAX is set */
     uint32_t number;
     /* When it is cut; 0: not by us. Of the thread that serves it, read by the ticker. */
     atomic_int_least64_t end_ms;
@@ -121,7 +124,7 @@ struct live {
 struct http_server {
     struct http_settings settings;
     struct http_router *router;
-    struct acceptor *acceptor;
+    struct acceptor *_Atomic acceptor;
     struct MHD_Daemon *plain, *secure;
     struct sockaddr_storage proxies[8];
     size_t proxy_count;
@@ -129,6 +132,7 @@ struct http_server {
     pthread_mutex_t lock;
     struct connection connections; /* heads of rings */
     struct live waiters;
+    bool sleepless; /* handshakes do not sleep any more */
     atomic_bool stopping;
 
     pthread_mutex_t queue_lock;
@@ -1022,8 +1026,12 @@ static bool on_room(void *ctx, bool tls)
 
 static void tell_room(struct http_server *server)
 {
-    if (atomic_load(&server->wanting) && atomic_exchange(&server->wanting, false)) {
-        acceptor_wake(server->acceptor);
+    struct acceptor *acceptor = atomic_load(&server->acceptor);
+
+    /* At the very start it may be at work before we know it; its next tick comes by itself. */
+    if (acceptor != NULL && atomic_load(&server->wanting) &&
+        atomic_exchange(&server->wanting, false)) {
+        acceptor_wake(acceptor);
     }
 }
 
@@ -1048,6 +1056,64 @@ static void on_begun(void *ctx)
     connection->hello = false;
     leave_hello(connection->server);
 }
+
+/* --- Handshakes that wait ----------------------------------------------------------------------
+ *
+ * The library (0.9.75) calls GnuTLS again and again while the client computes its answer, each time with
+ * hashes over all that was said: a few devices, which take a second for it, kept a processor busy. So the
+ * connection sleeps, and the acceptor says when there is something to read.
+ */
+
+static void awake(struct http_server *server, struct connection *connection)
+{
+    pthread_mutex_lock(&server->lock);
+    if (connection->asleep) {
+        connection->asleep = false;
+        MHD_resume_connection(connection->mhd);
+    }
+    pthread_mutex_unlock(&server->lock);
+}
+
+static void on_readable(void *ctx, void *what)
+{
+    awake(ctx, what);
+}
+
+static void on_stalled(void *ctx)
+{
+    struct connection *connection = ctx;
+    struct http_server *server = connection->server;
+    struct acceptor *acceptor = atomic_load(&server->acceptor);
+    const bool again = connection->was_watched;
+
+    pthread_mutex_lock(&server->lock);
+    bool sleep = !server->sleepless && acceptor != NULL;
+    if (sleep) {
+        connection->asleep = connection->was_watched = true;
+        MHD_suspend_connection(connection->mhd);
+    }
+    pthread_mutex_unlock(&server->lock);
+    if (sleep && !acceptor_watch(acceptor, connection->fd, connection, again)) {
+        awake(server, connection);
+    }
+}
+
+/* The library must not stop under a connection that sleeps. */
+static void awake_all(struct http_server *server)
+{
+    pthread_mutex_lock(&server->lock);
+    server->sleepless = true;
+    for (struct connection *at = server->connections.next; at != &server->connections;
+         at = at->next) {
+        if (at->asleep) {
+            at->asleep = false;
+            MHD_resume_connection(at->mhd);
+        }
+    }
+    pthread_mutex_unlock(&server->lock);
+}
+
+/* ---------------------------------------------------------------------------------------------- */
 
 static void on_give(void *ctx, int fd, const struct sockaddr *peer, socklen_t size, bool tls)
 {
@@ -1092,6 +1158,7 @@ static void on_connection(void *ctx, struct MHD_Connection *mhd, void **context,
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
     connection->server = server;
+    connection->mhd = mhd;
     connection->fd = info->connect_fd;
     connection->number = atomic_fetch_add(&server->number, 1) + 1;
     atomic_store(&connection->end_ms, http_now_ms() + server->settings.head_ms);
@@ -1100,6 +1167,7 @@ static void on_connection(void *ctx, struct MHD_Connection *mhd, void **context,
         connection->tls = connection->hello = true;
         connection->pipe.fd = connection->fd;
         connection->pipe.begun = on_begun;
+        connection->pipe.stalled = on_stalled;
         connection->pipe.ctx = connection;
         http_tls_attach(server->settings.tls, info->tls_session, &connection->pipe);
     }
@@ -1347,6 +1415,7 @@ static bool start_parts(struct http_server *server, char *problem, size_t size)
         .room = on_room,
         .give = on_give,
         .tick = on_tick,
+        .readable = on_readable,
         .ctx = server,
     };
 
@@ -1374,8 +1443,8 @@ static bool start_parts(struct http_server *server, char *problem, size_t size)
         snprintf(problem, size, "cannot start a thread");
         return false;
     }
-    server->acceptor = acceptor_start(&acceptor, problem, size);
-    return server->acceptor != NULL;
+    atomic_store(&server->acceptor, acceptor_start(&acceptor, problem, size));
+    return atomic_load(&server->acceptor) != NULL;
 }
 
 struct http_server *http_server_start(const struct http_settings *settings, char *problem,
@@ -1453,6 +1522,7 @@ void http_server_stop(struct http_server *server, uint32_t grace_ms)
         usleep(25000);
     }
     acceptor_end(server->acceptor);
+    awake_all(server);
     visit_waiters(server, http_now_ms(), true);
     free_server(server);
 }

@@ -235,14 +235,34 @@ long long http_tls_expires(struct http_tls *tls)
 
 static void tell_begun(struct http_tls_pipe *pipe)
 {
-    void (*begun)(void *) = pipe->begun;
+    if (!pipe->was_begun) {
+        pipe->was_begun = true;
+        pipe->begun(pipe->ctx);
+    }
+}
+
+static void tell_stalled(struct http_tls_pipe *pipe)
+{
     const int error = errno; /* GnuTLS reads it after the call */
 
-    if (begun != NULL) {
-        pipe->begun = NULL;
-        begun(pipe->ctx);
-        errno = error;
+    tell_begun(pipe);
+    if (!pipe->is_open && (error == EAGAIN || error == EWOULDBLOCK)) {
+        pipe->stalled(pipe->ctx);
     }
+    errno = error;
+}
+
+/* The client's last word is there. */
+static int on_finished(gnutls_session_t session, unsigned type, unsigned when, unsigned incoming,
+                       const gnutls_datum_t *message)
+{
+    struct http_tls_pipe *pipe = gnutls_transport_get_ptr(session);
+
+    (void)type;
+    (void)when;
+    (void)message;
+    pipe->is_open = pipe->is_open || incoming;
+    return 0;
 }
 
 static ssize_t pull(gnutls_transport_ptr_t ctx, void *to, size_t size)
@@ -253,8 +273,8 @@ static ssize_t pull(gnutls_transport_ptr_t ctx, void *to, size_t size)
         bool small = size < sizeof pipe->bytes;
         ssize_t got =
             recv(pipe->fd, small ? (void *)pipe->bytes : to, small ? sizeof pipe->bytes : size, 0);
-        if (got <= 0) {
-            tell_begun(pipe);
+        if (got < 0) {
+            tell_stalled(pipe);
         }
         if (!small || got <= 0) {
             return got; /* errno is that of the thread, as GnuTLS expects */
@@ -286,6 +306,8 @@ void http_tls_attach(struct http_tls *tls, gnutls_session_t session, struct http
     gnutls_db_set_ptr(session, tls);
     gnutls_session_ticket_enable_server(session, &tls->ticket_key);
     gnutls_transport_set_ptr(session, pipe);
+    gnutls_handshake_set_hook_function(session, GNUTLS_HANDSHAKE_FINISHED, GNUTLS_HOOK_POST,
+                                       on_finished);
     gnutls_transport_set_pull_function(session, pull);
     gnutls_transport_set_vec_push_function(session, push);
 }

@@ -45,10 +45,13 @@ int http_tls_retrieve(gnutls_session_t session, const struct gnutls_cert_retr_st
  *  the five bytes of a record's header, then for the record; one read brings both. */
 struct http_tls_pipe {
     int fd;
-    /** Called once, when what the client had sent by then is worked through: it is its turn. NULL: nobody
-     *  asks. */
+    /** Called once, when what the client had sent by then is worked through: it is its turn. */
     void (*begun)(void *ctx);
+    /** Called each time the handshake comes to a point where nothing can be done before the client sends
+     *  more. */
+    void (*stalled)(void *ctx);
     void *ctx;
+    bool was_begun, is_open;
     uint32_t at, filled;
     unsigned char bytes[2048];
 };
@@ -57,8 +60,8 @@ struct http_tls_pipe {
  * Prepare a new session before its handshake: tickets, so that clients resume without the
  * handshake's price, and its way to the socket.
  *
- * @param pipe  lives as long as the session; `fd`, `begun` and `ctx` are the caller's to set, the rest is
- *              zero
+ * @param pipe  lives as long as the session; `fd`, the functions and `ctx` are the caller's to set, the
+ *              rest is zero
  */
 void http_tls_attach(struct http_tls *tls, gnutls_session_t session, struct http_tls_pipe *pipe);
 /** After the handshake: records as small as the client asked for (max_fragment_length). */
