@@ -5,6 +5,7 @@
 
 #include "api/events.h"
 #include "api/inside.h"
+#include "api/show.h"
 #include "api/simulation.h"
 
 /* All rows as one table: the router wants them in a piece. */
@@ -90,6 +91,16 @@ const struct actor *api_actor(const struct http_exchange *x)
     return principal->who != NULL ? principal->who : &nobody;
 }
 
+json_t *api_detail(const struct fleet_error *error)
+{
+    json_t *detail = show_detail(error->detail);
+
+    if (error->offset >= 0) {
+        json_object_set_new(detail, "offset", json_integer(error->offset));
+    }
+    return detail;
+}
+
 bool api_failed(struct http_exchange *x, enum fleet_status status, const struct fleet_error *error)
 {
     if (status == FLEET_OK) {
@@ -103,11 +114,9 @@ bool api_failed(struct http_exchange *x, enum fleet_status status, const struct 
     if (status == FLEET_THROTTLED) {
         http_answer_header(x, "Retry-After", http_printf(x, "%lld", (long long)error->retry_after));
     }
-    http_answer_error_with(
-        x, (unsigned)fleet_status_http(status), error->code,
-        error->field[0] != '\0' ? error->field : NULL,
-        error->offset >= 0 ? json_pack("{s:I}", "offset", (json_int_t)error->offset) : NULL, "%s",
-        error->message);
+    http_answer_error_with(x, (unsigned)fleet_status_http(status), error->code,
+                           error->field[0] != '\0' ? error->field : NULL, api_detail(error),
+                           error->message);
     return true;
 }
 
@@ -191,8 +200,8 @@ bool api_query(struct http_exchange *x, unsigned filters, struct fleet_query *qu
 
     for (size_t i = 0; http_query_at(x, i, &name, &value); i++) {
         if (!is_known(name, filters)) {
-            http_answer_error(x, 422, "unknown_parameter", name, "%s is no parameter of this list",
-                              name);
+            http_answer_error(x, 422, REFUSAL_UNKNOWN_PARAMETER, name,
+                              VALUES({"parameter", name, 0}));
             return false;
         }
     }
@@ -206,7 +215,7 @@ bool api_query(struct http_exchange *x, unsigned filters, struct fleet_query *qu
                                   .device = http_query(x, "device")};
     const char *online = http_query(x, "online");
     if (online != NULL && strcmp(online, "true") != 0 && strcmp(online, "false") != 0) {
-        http_answer_error(x, 422, "invalid", "online", "online is true or false");
+        http_answer_error(x, 422, REFUSAL_INVALID_ONLINE, "online", NULL);
         return false;
     }
     query->online = online == NULL ? 0 : online[0] == 't' ? 1 : -1;

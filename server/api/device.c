@@ -238,9 +238,10 @@ static bool write_csv(struct http_exchange *x, struct fleet_query query, struct 
         }
         rows += (long long)listing->count;
         if (page.total > CSV_MAX || rows > CSV_MAX) {
-            http_answer_error(x, 422, "too_many", NULL,
-                              "%lld devices are too many for one file of at most %d: filter more",
-                              rows > page.total ? rows : (long long)page.total, CSV_MAX);
+            http_answer_error(
+                x, 422, REFUSAL_TOO_MANY, NULL,
+                VALUES({"devices", NULL, rows > page.total ? rows : (long long)page.total},
+                       {"most", NULL, CSV_MAX}));
             return false;
         }
         csv_rows(out, devices_json(x, listing));
@@ -258,7 +259,7 @@ static void answer_csv(struct http_exchange *x, const struct fleet_query *query,
     FILE *out = open_memstream(&text, &size);
 
     if (out == NULL) {
-        http_answer_error(x, 500, "memory", NULL, "out of memory");
+        http_answer_error(x, 500, REFUSAL_MEMORY, NULL, NULL);
         return;
     }
     bool whole = write_csv(x, *query, listing, out);
@@ -291,9 +292,7 @@ static bool read_state(struct http_exchange *x, struct fleet_query *query)
     } else if (strcmp(state, "updating") == 0 || update_state_find(state, &found)) {
         query->state = state;
     } else {
-        http_answer_error(
-            x, 422, "invalid", "state",
-            "state is online, silent, a device's standing, updating or that of an update");
+        http_answer_error(x, 422, REFUSAL_INVALID_STATE, "state", NULL);
         return false;
     }
     return true;
@@ -314,7 +313,7 @@ static void list(struct http_exchange *x)
         return;
     }
     if (format != NULL && strcmp(format, "csv") != 0 && strcmp(format, "json") != 0) {
-        http_answer_error(x, 422, "invalid", "format", "format is json or csv");
+        http_answer_error(x, 422, REFUSAL_INVALID_FORMAT, "format", NULL);
         return;
     }
     bool csv = format != NULL && format[0] == 'c';
@@ -568,15 +567,14 @@ static void rpc(struct http_exchange *x)
         return;
     }
     if (device->owner != api_actor(x)->user && !is_operator(x, device)) {
-        http_answer_error(x, 403, "forbidden", NULL, "requests to devices are an operator's");
+        http_answer_error(x, 403, REFUSAL_FORBIDDEN_REQUEST, NULL, NULL);
         return;
     }
     json_t *body = json_loads(http_body(x, &size), JSON_REJECT_DUPLICATES, &wrong);
     if (!json_is_object(body) || !json_is_string(json_object_get(body, "action"))) {
-        http_answer_error(x, 422, "invalid", "action", "the body is a JSON object with an action");
+        http_answer_error(x, 422, REFUSAL_INVALID_ACTION, "action", NULL);
     } else if (link->rpc == NULL || !link->rpc(link->ctx, device->id, body, RPC_MS, &answer)) {
-        http_answer_error(x, 409, "not_linked", NULL,
-                          "the device holds no link to the server, or does not answer");
+        http_answer_error(x, 409, REFUSAL_NOT_LINKED, NULL, NULL);
     } else {
         http_answer_json(x, 200, answer);
     }
@@ -763,7 +761,7 @@ static void answer_question(struct http_exchange *x)
         return;
     }
     if (update->no != device->update) {
-        http_answer_error(x, 409, "answered", "update", "this update is not asked about any more");
+        http_answer_error(x, 409, REFUSAL_ANSWERED, "update", NULL);
         return;
     }
     for (int i = 0; answers[i] != NULL; i++) {

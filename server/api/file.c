@@ -46,8 +46,7 @@ static bool read_whose(struct http_exchange *x, struct whose *whose)
         return true;
     }
     if (!fleet_name_good(group)) {
-        http_answer_error(x, 422, "bad_name", "group",
-                          "a group's name has 1 to 100 characters, and no control characters");
+        http_answer_error(x, 422, REFUSAL_BAD_GROUP, "group", NULL);
         return false;
     }
     *whose = (struct whose){PART_GROUP_CONFIG, group, group};
@@ -121,8 +120,8 @@ static void put_config(struct http_exchange *x)
     }
     json_t *json = json_loadb(body, size, JSON_REJECT_DUPLICATES, &at);
     if (!json_is_object(json)) {
-        http_answer_error(x, 422, "invalid", "config", "the configuration is no object of JSON%s%s",
-                          json == NULL ? ": " : "", json == NULL ? at.text : "");
+        http_answer_error(x, 422, REFUSAL_INVALID_CONFIG, "config",
+                          VALUES({"problem", json == NULL ? at.text : "it is something else", 0}));
     } else if (!api_failed(x,
                            fleet_file_put(api_fleet(x), api_actor(x), http_path(x, "product"),
                                           whose.part, whose.path, body, size, image, &error),

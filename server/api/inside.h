@@ -37,6 +37,8 @@ bool api_is_private(struct http_exchange *x);
 
 /** True when the fleet refused: then the answer says why. */
 bool api_failed(struct http_exchange *x, enum fleet_status status, const struct fleet_error *error);
+/** What stands in an error's sentence, and the offset when it has one. */
+json_t *api_detail(const struct fleet_error *error);
 
 /**
  * Read what every list takes from the query: limit, after, sort, and the filters that `fields`

@@ -139,8 +139,7 @@ static bool set_channels(struct http_exchange *x, struct product *product, const
         const char *text = json_string_value(channel);
         if (text == NULL || *text == '\0' || strchr(text, ',') != NULL ||
             strlen(text) >= WORD_SIZE || length + strlen(text) + 2 > sizeof product->channels) {
-            http_answer_error(x, 422, "invalid", "channels",
-                              "channels is a list of short names without commas");
+            http_answer_error(x, 422, REFUSAL_INVALID_CHANNELS, "channels", NULL);
             return false;
         }
         length += (size_t)snprintf(product->channels + length, sizeof product->channels - length,
@@ -293,8 +292,7 @@ static void create(struct http_exchange *x)
     (void)product_kind_find(fields.kind, &product->kind); /* one of the choices */
     product->chip = upd_chip_find(fields.chip);
     if (product->chip == UPD_CHIP_NONE) {
-        http_answer_error(x, 422, "invalid", "chip", "%s is no chip of these families",
-                          fields.chip);
+        http_answer_error(x, 422, REFUSAL_INVALID_CHIP, "chip", VALUES({"chip", fields.chip, 0}));
         return;
     }
     if (!api_failed(x, fleet_product_create(api_fleet(x), api_actor(x), product, &error), &error)) {

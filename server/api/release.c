@@ -18,7 +18,7 @@ static void open_image(struct http_exchange *x)
     struct fleet_error error;
 
     if (word != NULL && (!part_find(word, &part) || part > PART_FILESYSTEM)) {
-        http_answer_error(x, 422, "invalid", "part", "part is app, user1, user2 or filesystem");
+        http_answer_error(x, 422, REFUSAL_INVALID_PART, "part", NULL);
     } else if (!api_failed(x,
                            fleet_upload_begin(api_fleet(x), api_actor(x), http_path(x, "product"),
                                               part, &upload, &error),
@@ -61,10 +61,10 @@ static void end_image(struct http_exchange *x)
         }
         http_answer_json(x, 201, object);
     } else if (status == FLEET_INVALID && description != NULL) {
-        http_answer_error_with(
-            x, 422, error.code, error.field[0] != '\0' ? error.field : NULL,
-            json_pack("{s:I, s:O}", "offset", (json_int_t)error.offset, "image", description), "%s",
-            error.message);
+        json_t *detail = api_detail(&error);
+        json_object_set(detail, "image", description);
+        http_answer_error_with(x, 422, error.code, error.field[0] != '\0' ? error.field : NULL,
+                               detail, error.message);
     } else {
         (void)api_failed(x, status, &error);
     }
@@ -256,9 +256,7 @@ static bool read_images(struct http_exchange *x, json_t *object, struct fleet_re
         struct fleet_release_image *image = &images[*count];
         if (*count == IMAGES_MAX || !json_is_string(value) || !part_find(part, &image->part) ||
             image->part > PART_FILESYSTEM) {
-            http_answer_error(x, 422, "invalid", "images",
-                              "images: %s is not app, user1, user2 or filesystem with a SHA-256",
-                              key);
+            http_answer_error(x, 422, REFUSAL_INVALID_IMAGES, "images", VALUES({"slot", key, 0}));
             return false;
         }
         image->sha256 = json_string_value(value);

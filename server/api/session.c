@@ -75,8 +75,7 @@ bool api_is_private(struct http_exchange *x)
     const struct http_peer *peer = http_peer(x);
 
     if (!peer->tls && !peer->loopback) {
-        http_answer_error(x, 403, "plain_http", NULL,
-                          "log in by HTTPS: this connection can be read by others");
+        http_answer_error(x, 403, REFUSAL_PLAIN_HTTP, NULL, NULL);
         return false;
     }
     return true;

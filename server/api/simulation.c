@@ -153,7 +153,8 @@ static bool add_release(struct http_exchange *x, const struct product *product, 
     struct fleet_error error;
 
     if (size == 0) {
-        http_answer_error(x, 500, "simulation", NULL, "%s makes no image", simulation->program);
+        http_answer_error(x, 500, REFUSAL_SIMULATION_IMAGE, NULL,
+                          VALUES({"program", simulation->program, 0}));
         return false;
     }
     if (api_failed(
@@ -206,13 +207,12 @@ void api_simulation_start(struct http_exchange *x)
     struct product *product = http_alloc(x, sizeof *product);
 
     if (simulation->program == NULL) {
-        http_answer_error(x, 409, "not_installed", NULL,
-                          "updraft-sim is not installed beside the server");
+        http_answer_error(x, 409, REFUSAL_NOT_INSTALLED, NULL, NULL);
         return;
     }
     pthread_mutex_lock(&simulation->lock);
     if (runs(simulation)) {
-        http_answer_error(x, 409, "running", NULL, "virtual devices run already");
+        http_answer_error(x, 409, REFUSAL_RUNNING, NULL, NULL);
     } else if (make_product(x, product)) {
         const char *const arguments[ARGUMENTS] = {simulation->program,
                                                   "fleet",
@@ -235,7 +235,8 @@ void api_simulation_start(struct http_exchange *x)
             http_answer_json(x, 201, show_product(product, ROLE_DEVELOPER, true));
         } else {
             simulation->child = 0;
-            http_answer_error(x, 500, "simulation", NULL, "%s does not start", simulation->program);
+            http_answer_error(x, 500, REFUSAL_SIMULATION, NULL,
+                              VALUES({"program", simulation->program, 0}));
         }
     }
     pthread_mutex_unlock(&simulation->lock);

@@ -44,7 +44,8 @@ static void list(struct http_exchange *x)
         return;
     }
     if (query.state != NULL && !update_state_find(query.state, &state)) {
-        http_answer_error(x, 422, "invalid", "state", "%s is no state of an update", query.state);
+        http_answer_error(x, 422, REFUSAL_INVALID_UPDATE_STATE, "state",
+                          VALUES({"state", query.state, 0}));
         return;
     }
     query.text = http_query(x, "reason");

@@ -147,15 +147,14 @@ static bool is_himself(struct http_exchange *x, const struct user *user,
         return true;
     }
     if (fields->old_password == NULL) {
-        http_answer_error(x, 422, "missing", "old_password",
-                          "old_password is needed to change your own password");
+        http_answer_error(x, 422, REFUSAL_MISSING_PASSWORD, "old_password", NULL);
         return false;
     }
     enum fleet_status status = fleet_login(api_fleet(x), user->name, fields->old_password,
                                            http_peer(x)->address, secret, &actor, &error);
     if (status == FLEET_UNKNOWN) {
         /* Not 401: the session of who asks is as good as before. */
-        http_answer_error(x, 422, "wrong", "old_password", "this is not your present password");
+        http_answer_error(x, 422, REFUSAL_WRONG, "old_password", NULL);
         return false;
     }
     if (api_failed(x, status, &error)) {
@@ -275,8 +274,9 @@ static void create_token(struct http_exchange *x)
         kind++; /* one of the choices */
     }
     if ((kinds[kind] == TOKEN_OWNER_KEY) != (fields.device != NULL)) {
-        http_answer_error(x, 422, fields.device != NULL ? "invalid" : "missing", "device",
-                          "device names the device of an owner_key, and of nothing else");
+        http_answer_error(x, 422,
+                          fields.device != NULL ? REFUSAL_INVALID_DEVICE : REFUSAL_MISSING_DEVICE,
+                          "device", NULL);
         return;
     }
     if (!api_failed(x,

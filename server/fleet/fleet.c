@@ -44,25 +44,32 @@ enum fleet_status fleet_error_clear(struct fleet_error *error)
     return FLEET_OK;
 }
 
-enum fleet_status fleet_fail(struct fleet_error *error, enum fleet_status status, const char *code,
-                             const char *field, const char *format, ...)
+enum fleet_status fleet_fail_with(struct fleet_error *error, enum fleet_status status,
+                                  const char *code, const char *field, const char *form,
+                                  const struct value *values)
 {
-    va_list arguments;
     (void)fleet_error_clear(error);
     error->status = status;
     snprintf(error->code, sizeof error->code, "%s", code);
     snprintf(error->field, sizeof error->field, "%s", field == NULL ? "" : field);
-    va_start(arguments, format);
-    vsnprintf(error->message, sizeof error->message, format, arguments);
-    va_end(arguments);
+    sentence_write(error->message, sizeof error->message, form, values);
+    sentence_detail(error->detail, sizeof error->detail, form, values);
     return status;
+}
+
+enum fleet_status fleet_fail(struct fleet_error *error, enum fleet_status status,
+                             enum refusal refusal, const char *field, const struct value *values)
+{
+    return fleet_fail_with(error, status, refusal_code(refusal), field, refusal_sentence(refusal),
+                           values);
 }
 
 enum fleet_status fleet_hidden(struct fleet_error *error, const char *noun)
 {
     char code[WORD_SIZE];
     snprintf(code, sizeof code, "no_such_%s", noun);
-    return fleet_fail(error, FLEET_NOT_FOUND, code, NULL, "There is no such %s.", noun);
+    return fleet_fail_with(error, FLEET_NOT_FOUND, code, NULL, "There is no such {object}.",
+                           VALUES({"object", noun, 0}));
 }
 
 enum fleet_status fleet_store_error(struct fleet_error *error, enum store_result result)
@@ -73,19 +80,17 @@ enum fleet_status fleet_store_error(struct fleet_error *error, enum store_result
     case STORE_UNDONE:
         return error->status;
     case STORE_FULL:
-        return fleet_fail(error, FLEET_FULL, "disk_full", NULL,
-                          "The server's disk is full; nothing was changed.");
+        return fleet_fail(error, FLEET_FULL, REFUSAL_DISK_FULL, NULL, NULL);
     case STORE_CLASH:
-        return fleet_fail(error, FLEET_CONFLICT, "exists", NULL,
-                          "Another object has this name, serial or key already.");
+        return fleet_fail(error, FLEET_CONFLICT, REFUSAL_EXISTS, NULL, NULL);
     case STORE_NONE:
         return fleet_hidden(error, "object");
     case STORE_FAILED:
     case STORE_NEWER:
         break;
     }
-    return fleet_fail(error, FLEET_FAILED, "database", NULL, "The server's database: %s.",
-                      store_result_text(result));
+    return fleet_fail(error, FLEET_FAILED, REFUSAL_DATABASE, NULL,
+                      VALUES({"problem", store_result_text(result), 0}));
 }
 
 struct performing {
@@ -209,33 +214,34 @@ enum fleet_status fleet_open(const char *data, struct fleet **opened, struct fle
     *opened = NULL;
     (void)fleet_error_clear(error);
     if (fleet == NULL) {
-        return fleet_fail(error, FLEET_FAILED, "memory", NULL, "There is no memory.");
+        return fleet_fail(error, FLEET_FAILED, REFUSAL_MEMORY, NULL, NULL);
     }
     fleet->clock = wall_clock;
     store_mutex_init(&fleet->lock);
     fleet->memos = memos_new();
     if (fleet->memos == NULL) {
-        (void)fleet_fail(error, FLEET_FAILED, "memory", NULL, "There is no memory.");
+        (void)fleet_fail(error, FLEET_FAILED, REFUSAL_MEMORY, NULL, NULL);
         fleet_close(fleet);
         return FLEET_FAILED;
     }
     if (mkdir(data, 0750) != 0 && errno != EEXIST) {
-        (void)fleet_fail(error, FLEET_FAILED, "data", "data", "%s: cannot be made: %s", data,
-                         strerror(errno));
+        (void)fleet_fail(error, FLEET_FAILED, REFUSAL_DATA, "data",
+                         VALUES({"path", data, 0}, {"problem", strerror(errno), 0}));
         fleet_close(fleet);
         return FLEET_FAILED;
     }
     snprintf(path, sizeof path, "%s/updraft.db", data);
     if (store_open(path, NULL, &fleet->store, why) != STORE_OK) {
-        (void)fleet_fail(error, FLEET_FAILED, "database", "data", "%.150s: %.90s", path, why);
+        (void)fleet_fail(error, FLEET_FAILED, REFUSAL_DATABASE_FILE, "data",
+                         VALUES({"path", path, 0}, {"problem", why, 0}));
         fleet_close(fleet);
         return FLEET_FAILED;
     }
     snprintf(path, sizeof path, "%s/blobs", data);
     fleet->blobs = blobs_open(path);
     if (fleet->blobs == NULL) {
-        (void)fleet_fail(error, FLEET_FAILED, "data", "data", "%.180s: cannot be made: %s", path,
-                         strerror(errno));
+        (void)fleet_fail(error, FLEET_FAILED, REFUSAL_DATA, "data",
+                         VALUES({"path", path, 0}, {"problem", strerror(errno), 0}));
         fleet_close(fleet);
         return FLEET_FAILED;
     }
@@ -411,8 +417,7 @@ enum fleet_status fleet_allowed(struct store_view *view, const struct actor *act
     case ACCESS_FORBID:
         break;
     }
-    return fleet_fail(error, FLEET_FORBIDDEN, "forbidden", NULL,
-                      "You may see this %s, but not do that to it.", noun);
+    return fleet_fail(error, FLEET_FORBIDDEN, REFUSAL_FORBIDDEN, NULL, VALUES({"object", noun, 0}));
 }
 
 enum fleet_status fleet_find_product(struct store_view *view, const struct actor *actor,
@@ -688,15 +693,14 @@ enum fleet_status fleet_paging(const struct fleet_query *query, const char *sort
         into->offset = strtoll(query->after, &end, 10);
         if (*end != '\0' || errno != 0 || query->after[0] < '0' || query->after[0] > '9' ||
             into->offset > INT32_MAX) {
-            return fleet_fail(error, FLEET_INVALID, "bad_after", "after",
-                              "after is the \"next\" of another page.");
+            return fleet_fail(error, FLEET_INVALID, REFUSAL_BAD_AFTER, "after", NULL);
         }
     }
     if (query->sort != NULL && query->sort[0] != '\0') {
         bool descending = query->sort[0] == '-';
         if (!has_word(sorts, query->sort + descending)) {
-            return fleet_fail(error, FLEET_INVALID, "bad_sort", "sort",
-                              "sort is one of: %s; or one of them after a '-', backwards.", sorts);
+            return fleet_fail(error, FLEET_INVALID, REFUSAL_BAD_SORT, "sort",
+                              VALUES({"sorts", sorts, 0}));
         }
         into->descending = descending;
         into->order = query->sort + descending;

@@ -46,6 +46,7 @@ struct fleet_error {
     char code[WORD_SIZE];        /* stable: "no_such_release" */
     char field[WORD_SIZE];       /* at fault; empty: none */
     char message[SENTENCE_SIZE]; /* one sentence */
+    char detail[DETAIL_SIZE];    /* what stands in it, as an object of JSON */
     int64_t offset;              /* in an uploaded file; -1: none */
     int64_t retry_after;         /* seconds, when throttled */
 };

@@ -227,18 +227,16 @@ enum fleet_status fleet_events(struct fleet *fleet, const struct actor *actor, i
     enum fleet_status status = FLEET_OK;
     (void)store_get(view, STORE_EVENT, &newest_first, &last); /* none: number 0 */
     if (actor->kind != ACTOR_USER && actor->kind != ACTOR_SYSTEM) {
-        status = fleet_fail(error, FLEET_UNKNOWN, "not_logged_in", NULL, "Log in first.");
+        status = fleet_fail(error, FLEET_UNKNOWN, REFUSAL_NOT_LOGGED_IN, NULL, NULL);
     } else if (seq < 0) {
         give.newest = last.no;
     } else if (seq > last.no) {
         /* The database is older than what was told of it: a backup came back. */
-        status = fleet_fail(error, FLEET_CONFLICT, "gone", NULL,
-                            "There is no event %lld yet; the newest is %lld.", (long long)seq,
-                            (long long)last.no);
+        status = fleet_fail(error, FLEET_CONFLICT, REFUSAL_GONE_AHEAD, NULL,
+                            VALUES({"event", NULL, seq}, {"newest", NULL, last.no}));
     } else if (store_get(view, STORE_EVENT, &oldest, &first) == STORE_OK && seq + 1 < first.no) {
-        status = fleet_fail(error, FLEET_CONFLICT, "gone", NULL,
-                            "Events after %lld are no longer kept; the oldest is %lld.",
-                            (long long)seq, (long long)first.no);
+        status = fleet_fail(error, FLEET_CONFLICT, REFUSAL_GONE, NULL,
+                            VALUES({"event", NULL, seq}, {"oldest", NULL, first.no}));
     } else {
         status = fleet_store_error(error, store_each(view, STORE_EVENT, &query, give_event, &give));
     }

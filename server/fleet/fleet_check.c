@@ -875,8 +875,8 @@ enum fleet_status fleet_answer_open(struct fleet *fleet, const struct fleet_answ
     }
     int opened = blob_open(fleet->blobs, answer->image.sha256, NULL);
     if (opened < 0) {
-        return fleet_fail(error, FLEET_FAILED, "blob_missing", NULL,
-                          "The image's file is missing on the server: %s.", strerror(errno));
+        return fleet_fail(error, FLEET_FAILED, REFUSAL_BLOB_MISSING, NULL,
+                          VALUES({"problem", strerror(errno), 0}));
     }
     *fd = opened;
     return FLEET_OK;
@@ -1117,8 +1117,8 @@ static enum store_result activate(struct store_view *view, void *ctx)
     enum store_result result = store_get_text(view, STORE_DEVICE, "device_key", said->key, device);
     if (result != STORE_OK || device->standing == STANDING_BLOCKED ||
         device->standing == STANDING_DISABLED) {
-        return fleet_undo(fleet_fail(said->base.error, FLEET_UNKNOWN, "no_such_key", NULL,
-                                     "There is no device with this key."));
+        return fleet_undo(
+            fleet_fail(said->base.error, FLEET_UNKNOWN, REFUSAL_NO_SUCH_KEY, NULL, NULL));
     }
     device->activated = now;
     if (said->mac != NULL && fleet_mac(said->mac, mac)) {

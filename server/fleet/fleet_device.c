@@ -64,9 +64,9 @@ static enum fleet_status check(struct device *device, const struct product *prod
                  {"variant", device->variant, sizeof device->variant}};
     for (size_t i = 0; i < 3; i++) {
         if (words[i].text[0] != '\0' && !fleet_word_good(words[i].text, words[i].size)) {
-            return fleet_fail(error, FLEET_INVALID, "bad_word", words[i].field,
-                              "The %s has at most %zu printable ASCII characters, and no blanks.",
-                              words[i].field, words[i].size - 1);
+            return fleet_fail(
+                error, FLEET_INVALID, REFUSAL_BAD_WORD, words[i].field,
+                VALUES({"field", words[i].field, 0}, {"most", NULL, (int64_t)(words[i].size - 1)}));
         }
     }
     if (device->name[0] == '\0') {
@@ -74,17 +74,14 @@ static enum fleet_status check(struct device *device, const struct product *prod
                  device->serial[0] != '\0' ? device->serial : device->id);
     }
     if (!fleet_name_good(device->name)) {
-        return fleet_fail(error, FLEET_INVALID, "bad_name", "name",
-                          "A name has 1 to 100 characters, and no control characters.");
+        return fleet_fail(error, FLEET_INVALID, REFUSAL_BAD_NAME, "name", NULL);
     }
     if (device->family[0] != '\0' && !fleet_name_good(device->family)) {
-        return fleet_fail(error, FLEET_INVALID, "bad_name", "group",
-                          "A group's name has 1 to 100 characters, and no control characters.");
+        return fleet_fail(error, FLEET_INVALID, REFUSAL_BAD_GROUP, "group", NULL);
     }
     char mac[MAC_SIZE];
     if (device->mac[0] != '\0' && !fleet_mac(device->mac, mac)) {
-        return fleet_fail(error, FLEET_INVALID, "bad_mac", "mac",
-                          "A MAC address is twelve hexadecimal digits, as 18:fe:34:00:00:01.");
+        return fleet_fail(error, FLEET_INVALID, REFUSAL_BAD_MAC, "mac", NULL);
     }
     if (device->mac[0] != '\0') {
         strcpy(device->mac, mac);
@@ -94,8 +91,8 @@ static enum fleet_status check(struct device *device, const struct product *prod
         snprintf(all, sizeof all, ",%s,", product->channels);
         snprintf(one, sizeof one, ",%s,", device->channel);
         if (strstr(all, one) == NULL) {
-            return fleet_fail(error, FLEET_INVALID, "no_such_channel", "channel",
-                              "The product's channels are %.200s.", product->channels);
+            return fleet_fail(error, FLEET_INVALID, REFUSAL_NO_SUCH_CHANNEL, "channel",
+                              VALUES({"channels", product->channels, 0}));
         }
     }
     return FLEET_OK;
@@ -111,8 +108,7 @@ static enum fleet_status serial_free(struct store_view *view, const struct devic
         store_get(view, STORE_DEVICE, &(struct store_query){.where = where, .count = 2}, &other) ==
             STORE_OK &&
         other.no != device->no) {
-        return fleet_fail(error, FLEET_CONFLICT, "serial_taken", "serial",
-                          "The product has a device with this serial already.");
+        return fleet_fail(error, FLEET_CONFLICT, REFUSAL_SERIAL_TAKEN, "serial", NULL);
     }
     return FLEET_OK;
 }
@@ -127,12 +123,10 @@ static enum fleet_status own_key(struct store_view *view, const char *key, struc
         return FLEET_OK;
     }
     if (strlen(key) != 40 || strspn(key, "0123456789abcdef") != 40) {
-        return fleet_fail(error, FLEET_INVALID, "bad_key", "device_key",
-                          "A device key has 40 hexadecimal digits, in lower case.");
+        return fleet_fail(error, FLEET_INVALID, REFUSAL_BAD_KEY, "device_key", NULL);
     }
     if (store_get_text(view, STORE_DEVICE, "device_key", key, &other) == STORE_OK) {
-        return fleet_fail(error, FLEET_CONFLICT, "key_taken", "device_key",
-                          "A device has this key already.");
+        return fleet_fail(error, FLEET_CONFLICT, REFUSAL_KEY_TAKEN, "device_key", NULL);
     }
     memcpy(device->device_key, key, 41);
     return FLEET_OK;
@@ -382,12 +376,12 @@ static enum fleet_status conditions(struct fleet *fleet, struct store_view *view
     bool failed = query->state != NULL && strcmp(query->state, "failed") == 0;
     if (query->state != NULL && strcmp(query->state, updating) != 0 &&
         !update_state_find(query->state, &state)) {
-        return fleet_fail(error, FLEET_INVALID, "bad_state", "state",
-                          "There is no state \"%.40s\" of an update.", query->state);
+        return fleet_fail(error, FLEET_INVALID, REFUSAL_BAD_STATE, "state",
+                          VALUES({"state", query->state, 0}));
     }
     if (query->standing != NULL && !standing_find(query->standing, &standing)) {
-        return fleet_fail(error, FLEET_INVALID, "bad_standing", "standing",
-                          "There is no standing \"%.40s\" of a device.", query->standing);
+        return fleet_fail(error, FLEET_INVALID, REFUSAL_BAD_STANDING, "standing",
+                          VALUES({"standing", query->standing, 0}));
     }
     if (query->standing != NULL) {
         where[used++] = STORE_NUMBER("standing", standing);
@@ -821,13 +815,14 @@ static enum fleet_status release_to_order(struct store_view *view, struct device
         return fleet_store_error(error, result);
     }
     if (release->no == 0) {
-        return fleet_fail(error, FLEET_INVALID, "no_such_release", "version",
-                          work->version != NULL ? "The product has no such release."
-                                                : "No release is current for this device.");
+        return fleet_fail(error, FLEET_INVALID,
+                          work->version != NULL ? REFUSAL_NO_SUCH_RELEASE
+                                                : REFUSAL_NO_CURRENT_RELEASE,
+                          "version", NULL);
     }
     if (release->withdrawn != 0) {
-        return fleet_fail(error, FLEET_CONFLICT, "withdrawn", "version", "%s was withdrawn.",
-                          release->version);
+        return fleet_fail(error, FLEET_CONFLICT, REFUSAL_WITHDRAWN, "version",
+                          VALUES({"release", release->version, 0}));
     }
     return FLEET_OK;
 }
@@ -900,8 +895,10 @@ static enum store_result order(struct store_view *view, void *ctx)
     result = check_order(view, work, &product, &release, &decision, &image);
     if (result == STORE_OK && decision.reason != REASON_OFFER &&
         decision.reason != REASON_WAITS_OWNER) {
-        return fleet_undo(fleet_fail(error, FLEET_CONFLICT, reason_code(decision.reason), NULL,
-                                     "The order is refused: %s.", decision.text));
+        (void)fleet_fail_with(error, FLEET_CONFLICT, reason_code(decision.reason), NULL,
+                              "The order is refused: {why}.", VALUES({"why", decision.text, 0}));
+        memcpy(error->detail, decision.detail, sizeof error->detail);
+        return STORE_UNDONE;
     }
     if (result == STORE_OK && fleet_going(view, device, &going)) {
         if (going.release == release.no) {
@@ -996,8 +993,8 @@ static enum store_result claim(struct store_view *view, void *ctx)
     text_copy(code, sizeof code, work->code);
     if (work->base.actor->kind != ACTOR_USER || work->base.actor->device != 0 ||
         store_get_text(view, STORE_DEVICE, "claim_code", code, device) != STORE_OK) {
-        return fleet_undo(fleet_fail(work->base.error, FLEET_NOT_FOUND, "no_such_code", "code",
-                                     "No device has this code."));
+        return fleet_undo(
+            fleet_fail(work->base.error, FLEET_NOT_FOUND, REFUSAL_NO_SUCH_CODE, "code", NULL));
     }
     describe(device, before, sizeof before);
     device->owner = work->base.actor->user;
@@ -1035,8 +1032,8 @@ static enum store_result answer(struct store_view *view, void *ctx)
     describe(device, before, sizeof before);
     if (!fleet_going(view, device, &update) ||
         (update.state > UPDATE_ACCEPTED && update.state != UPDATE_DOWNLOADED)) {
-        return fleet_undo(fleet_fail(work->base.error, FLEET_CONFLICT, "nothing_to_answer", NULL,
-                                     "No update of this device waits for an answer."));
+        return fleet_undo(
+            fleet_fail(work->base.error, FLEET_CONFLICT, REFUSAL_NOTHING_TO_ANSWER, NULL, NULL));
     }
     bool reboot = update.state == UPDATE_DOWNLOADED;
     device->not_before = 0;

@@ -78,8 +78,7 @@ enum fleet_status fleet_file_put(struct fleet *fleet, const struct actor *actor,
     }
     store_end(view);
     if (!fleet_name_good(path)) {
-        return fleet_fail(error, FLEET_INVALID, "bad_path", "path",
-                          "A path has 1 to 100 characters, and no control characters.");
+        return fleet_fail(error, FLEET_INVALID, REFUSAL_BAD_PATH, "path", NULL);
     }
     snprintf(made.file, sizeof made.file, "%s", path);
     struct blob_writer *blob = blob_begin(fleet->blobs);
@@ -92,8 +91,8 @@ enum fleet_status fleet_file_put(struct fleet *fleet, const struct actor *actor,
     if (blob == NULL || !blob_commit(blob, made.sha256, made.md5, &made.size)) {
         return errno == ENOSPC || errno == EDQUOT
                    ? fleet_store_error(error, STORE_FULL)
-                   : fleet_fail(error, FLEET_FAILED, "disk", NULL,
-                                "The server cannot store the file: %s.", strerror(errno));
+                   : fleet_fail(error, FLEET_FAILED, REFUSAL_DISK, NULL,
+                                VALUES({"problem", strerror(errno), 0}));
     }
     made.payload_size = made.size;
     enum fleet_status status = fleet_perform(put, &work);

@@ -60,42 +60,34 @@ static enum fleet_status check(struct product *product, struct fleet_error *erro
         product->reply_blocked = product->kind == KIND_OTADRIVE ? 401 : 304;
     }
     if (!fleet_name_good(product->name)) {
-        return fleet_fail(error, FLEET_INVALID, "bad_name", "name",
-                          "A name has 1 to 100 characters, and no control characters.");
+        return fleet_fail(error, FLEET_INVALID, REFUSAL_BAD_NAME, "name", NULL);
     }
     if (product->chip == UPD_CHIP_NONE) {
-        return fleet_fail(error, FLEET_INVALID, "bad_chip", "chip",
-                          "There is no such chip; esp8266 and esp32 are two that there are.");
+        return fleet_fail(error, FLEET_INVALID, REFUSAL_BAD_CHIP, "chip", NULL);
     }
     if (!channels_good(product->channels)) {
-        return fleet_fail(error, FLEET_INVALID, "bad_channels", "channels",
-                          "Channels are words without blanks, separated by single commas.");
+        return fleet_fail(error, FLEET_INVALID, REFUSAL_BAD_CHANNELS, "channels", NULL);
     }
     if (!reply_good(product->reply_unknown)) {
-        return fleet_fail(error, FLEET_INVALID, "bad_reply", "reply_unknown",
-                          "The reply to unknown devices is 304, 401, 403 or 404.");
+        return fleet_fail(error, FLEET_INVALID, REFUSAL_BAD_REPLY_UNKNOWN, "reply_unknown", NULL);
     }
     if (!reply_good(product->reply_blocked)) {
-        return fleet_fail(error, FLEET_INVALID, "bad_reply", "reply_blocked",
-                          "The reply to blocked devices is 304, 401, 403 or 404.");
+        return fleet_fail(error, FLEET_INVALID, REFUSAL_BAD_REPLY_BLOCKED, "reply_blocked", NULL);
     }
     if (product->ptype < 0 || product->ptype > 9999999999) {
-        return fleet_fail(error, FLEET_INVALID, "bad_ptype", "ptype",
-                          "A product type is a number from 1 to 9999999999.");
+        return fleet_fail(error, FLEET_INVALID, REFUSAL_BAD_PTYPE, "ptype", NULL);
     }
     const struct upd_flash_map *map =
         product->map >= 0 ? upd_flash_map((uint32_t)product->map) : NULL;
     if (product->map != -1 && (map == NULL || !map->fota)) {
-        return fleet_fail(error, FLEET_INVALID, "bad_map", "map",
-                          "Flash map %d does not exist or has no two slots.", product->map);
+        return fleet_fail(error, FLEET_INVALID, REFUSAL_BAD_MAP, "map",
+                          VALUES({"map", NULL, product->map}));
     }
     if (product->map != -1 && product->kind != KIND_NONOS && product->kind != KIND_UPDRAFT) {
-        return fleet_fail(error, FLEET_INVALID, "bad_map", "map",
-                          "Only products of kind nonos have a flash map.");
+        return fleet_fail(error, FLEET_INVALID, REFUSAL_BAD_MAP_KIND, "map", NULL);
     }
     if (product->kind == KIND_NONOS && product->chip != UPD_CHIP_ESP8266) {
-        return fleet_fail(error, FLEET_INVALID, "bad_chip", "chip",
-                          "The NONOS SDK is for the esp8266 alone.");
+        return fleet_fail(error, FLEET_INVALID, REFUSAL_BAD_CHIP_NONOS, "chip", NULL);
     }
     return FLEET_OK;
 }
@@ -109,15 +101,15 @@ static enum store_result create(struct store_view *view, void *ctx)
     char json[2048];
 
     if (access_check(work->base.actor, ACTION_PRODUCT_CREATE, &nothing) != ACCESS_ALLOW) {
-        return fleet_undo(fleet_fail(work->base.error, FLEET_FORBIDDEN, "forbidden", NULL,
-                                     "Only administrators make products."));
+        return fleet_undo(
+            fleet_fail(work->base.error, FLEET_FORBIDDEN, REFUSAL_FORBIDDEN_PRODUCTS, NULL, NULL));
     }
     if (check(product, work->base.error) != FLEET_OK) {
         return STORE_UNDONE;
     }
     if (store_get_text(view, STORE_PRODUCT, "name", product->name, &other) == STORE_OK) {
-        return fleet_undo(fleet_fail(work->base.error, FLEET_CONFLICT, "name_taken", "name",
-                                     "There is a product of this name already."));
+        return fleet_undo(
+            fleet_fail(work->base.error, FLEET_CONFLICT, REFUSAL_NAME_TAKEN, "name", NULL));
     }
     product->no = 0;
     fleet_random_id('p', product->id);
@@ -205,9 +197,8 @@ static enum store_result remove_product(struct store_view *view, void *ctx)
     struct store_query all = {.where = &of, .count = 1};
     enum store_result result = store_count(view, STORE_DEVICE, &all, &devices);
     if (result == STORE_OK && devices != 0) {
-        return fleet_undo(fleet_fail(work->base.error, FLEET_CONFLICT, "has_devices", NULL,
-                                     "The product has %lld devices; delete them first.",
-                                     (long long)devices));
+        return fleet_undo(fleet_fail(work->base.error, FLEET_CONFLICT, REFUSAL_HAS_DEVICES, NULL,
+                                     VALUES({"devices", NULL, devices})));
     }
     static const enum store_kind owned[] = {STORE_IMAGE, STORE_RELEASE, STORE_MEMBER};
     for (size_t i = 0; i < 3 && result == STORE_OK; i++) {
@@ -338,8 +329,8 @@ static enum store_result set_member(struct store_view *view, void *ctx)
     }
     if (store_get_text(view, STORE_USER, "id", work->user, &user) != STORE_OK &&
         store_get_text(view, STORE_USER, "name", work->user, &user) != STORE_OK) {
-        return fleet_undo(fleet_fail(work->base.error, FLEET_INVALID, "no_such_user", "user",
-                                     "There is no such user."));
+        return fleet_undo(
+            fleet_fail(work->base.error, FLEET_INVALID, REFUSAL_NO_SUCH_USER, "user", NULL));
     }
     struct store_where where[] = {STORE_NUMBER("product", work->found.no),
                                   STORE_NUMBER("user", user.no)};

@@ -25,8 +25,8 @@ static enum fleet_status disk_error(struct fleet_error *error)
     if (errno == ENOSPC || errno == EDQUOT || errno == EFBIG) {
         return fleet_store_error(error, STORE_FULL);
     }
-    return fleet_fail(error, FLEET_FAILED, "disk", NULL, "The server cannot store the file: %s.",
-                      strerror(errno));
+    return fleet_fail(error, FLEET_FAILED, REFUSAL_DISK, NULL,
+                      VALUES({"problem", strerror(errno), 0}));
 }
 
 enum fleet_status fleet_upload_begin(struct fleet *fleet, const struct actor *actor,
@@ -38,7 +38,7 @@ enum fleet_status fleet_upload_begin(struct fleet *fleet, const struct actor *ac
     *upload = NULL;
     if (begun == NULL) {
         store_end(view);
-        return fleet_fail(error, FLEET_FAILED, "memory", NULL, "There is no memory.");
+        return fleet_fail(error, FLEET_FAILED, REFUSAL_MEMORY, NULL, NULL);
     }
     enum fleet_status status = view == NULL ? error->status
                                             : fleet_find_product(view, actor, ACTION_RELEASE_CREATE,
@@ -73,8 +73,10 @@ void fleet_upload_abort(struct fleet_upload *upload)
 static enum fleet_status refused(const struct fleet_upload *upload, struct fleet_error *error)
 {
     const struct intake_problem *problem = intake_problem(upload->intake);
-    (void)fleet_fail(error, FLEET_INVALID, problem->code, "image", "At offset %lld: %s.",
-                     (long long)problem->offset, problem->text);
+    (void)fleet_fail_with(error, FLEET_INVALID, problem->code, "image",
+                          "At offset {offset}: {problem}.",
+                          VALUES({"offset", NULL, problem->offset}, {"problem", problem->text, 0}));
+    memcpy(error->detail, problem->detail, sizeof error->detail);
     error->offset = problem->offset;
     return FLEET_INVALID;
 }
@@ -173,7 +175,7 @@ enum fleet_status fleet_image_describe(struct fleet *fleet, const struct actor *
     }
     close(fd);
     if (intake == NULL) {
-        return fleet_fail(error, FLEET_FAILED, "memory", NULL, "There is no memory.");
+        return fleet_fail(error, FLEET_FAILED, REFUSAL_MEMORY, NULL, NULL);
     }
     (void)intake_end(intake, &ignored);
     intake_describe(intake, json, room);
@@ -252,16 +254,15 @@ static enum fleet_status check_rom_version(struct store_view *view, struct relea
 
     if (upd_rom_version_parse(release->version, (uint32_t)strlen(release->version), &version,
                               &wrong) != UPD_OK) {
-        return fleet_fail(error, FLEET_INVALID, "bad_version", "version",
-                          "\"%.70s\" is no ROM version name like v1.0.1t45772(a): at character %u: "
-                          "%s.",
-                          release->version, wrong.offset + 1,
-                          upd_rom_version_problem_text(wrong.problem));
+        return fleet_fail(error, FLEET_INVALID, REFUSAL_BAD_ROM_VERSION, "version",
+                          VALUES({"version", release->version, 0},
+                                 {"place", NULL, (int64_t)(wrong.offset + 1)},
+                                 {"problem", upd_rom_version_problem_text(wrong.problem), 0}));
     }
     if (product->ptype != 0 && version.ptype != (uint64_t)product->ptype) {
-        return fleet_fail(error, FLEET_INVALID, "wrong_ptype", "version",
-                          "The version is of product type %llu, and the product's is %lld.",
-                          (unsigned long long)version.ptype, (long long)product->ptype);
+        return fleet_fail(
+            error, FLEET_INVALID, REFUSAL_WRONG_PTYPE, "version",
+            VALUES({"ptype", NULL, (int64_t)version.ptype}, {"own", NULL, product->ptype}));
     }
     release->letter[0] = version.fota;
     struct store_where where = STORE_NUMBER("product", product->no);
@@ -277,9 +278,9 @@ static enum fleet_status check_rom_version(struct store_view *view, struct relea
     if (clash != UPD_ROM_VERSION_NO_CLASH) {
         char text[UPD_ROM_VERSION_BUFFER];
         (void)upd_rom_version_format(&with, text);
-        return fleet_fail(error, FLEET_CONFLICT, "version_clash", "version",
-                          "%s clashes with %s: %s.", release->version, text,
-                          upd_rom_version_clash_text(clash));
+        return fleet_fail(error, FLEET_CONFLICT, REFUSAL_VERSION_CLASH, "version",
+                          VALUES({"version", release->version, 0}, {"other", text, 0},
+                                 {"problem", upd_rom_version_clash_text(clash), 0}));
     }
     uint32_t warnings = upd_rom_version_warnings(&version);
     for (uint32_t bit = 1; bit <= UPD_ROM_VERSION_WARN_LONG && work->warnings != NULL; bit <<= 1) {
@@ -300,16 +301,15 @@ static enum fleet_status check_version(struct store_view *view, struct release_w
     struct release *release = &work->release, other;
 
     if (wanted->version == NULL || !fleet_word_good(wanted->version, VERSION_SIZE - 3)) {
-        return fleet_fail(error, FLEET_INVALID, "bad_version", "version",
-                          "A version has 1 to 64 printable ASCII characters without blanks.");
+        return fleet_fail(error, FLEET_INVALID, REFUSAL_BAD_VERSION, "version", NULL);
     }
     strcpy(release->version, wanted->version);
     struct store_where where[] = {STORE_NUMBER("product", work->product.no),
                                   STORE_TEXT("version", release->version)};
     if (store_get(view, STORE_RELEASE, &(struct store_query){.where = where, .count = 2}, &other) ==
         STORE_OK) {
-        return fleet_fail(error, FLEET_CONFLICT, "version_exists", "version",
-                          "The product has a release %s already.", release->version);
+        return fleet_fail(error, FLEET_CONFLICT, REFUSAL_VERSION_EXISTS, "version",
+                          VALUES({"version", release->version, 0}));
     }
     if (work->product.kind == KIND_NONOS) {
         enum fleet_status status = check_rom_version(view, work);
@@ -319,13 +319,11 @@ static enum fleet_status check_version(struct store_view *view, struct release_w
     }
     const char *letter = wanted->letter == NULL ? "" : wanted->letter;
     if (letter[0] != '\0' && (strchr("olan", letter[0]) == NULL || letter[1] != '\0')) {
-        return fleet_fail(error, FLEET_INVALID, "bad_letter", "letter",
-                          "The upgrade letter is o, l, a or n.");
+        return fleet_fail(error, FLEET_INVALID, REFUSAL_BAD_LETTER, "letter", NULL);
     }
     if (letter[0] != '\0' && release->letter[0] != '\0' && letter[0] != release->letter[0]) {
-        return fleet_fail(error, FLEET_INVALID, "bad_letter", "letter",
-                          "The letter is %s, and the version's own is %s.", letter,
-                          release->letter);
+        return fleet_fail(error, FLEET_INVALID, REFUSAL_OTHER_LETTER, "letter",
+                          VALUES({"letter", letter, 0}, {"own", release->letter, 0}));
     }
     if (letter[0] != '\0') {
         release->letter[0] = letter[0];
@@ -344,23 +342,21 @@ static enum store_result add_image(struct store_view *view, struct release_work 
     enum store_result result =
         store_get(view, STORE_IMAGE, &(struct store_query){.where = where, .count = 2}, &image);
     if (result == STORE_NONE || wanted->sha256[0] == '\0') {
-        return fleet_undo(fleet_fail(error, FLEET_INVALID, "no_such_image", part_word(wanted->part),
-                                     "No image of this product has the SHA-256 %.64s; upload it "
-                                     "first.",
-                                     wanted->sha256));
+        return fleet_undo(fleet_fail(error, FLEET_INVALID, REFUSAL_NO_SUCH_IMAGE,
+                                     part_word(wanted->part),
+                                     VALUES({"sha256", wanted->sha256, 0})));
     }
     if (result != STORE_OK) {
         return result;
     }
     if (image.part != wanted->part) {
-        return fleet_undo(fleet_fail(error, FLEET_INVALID, "wrong-slot", part_word(wanted->part),
-                                     "The image is for %s, and was given as %s.",
-                                     part_word(image.part), part_word(wanted->part)));
+        return fleet_undo(fleet_fail(
+            error, FLEET_INVALID, REFUSAL_WRONG_SLOT, part_word(wanted->part),
+            VALUES({"slot", part_word(image.part), 0}, {"given", part_word(wanted->part), 0})));
     }
     if (variant[0] != '\0' && !fleet_word_good(variant, WORD_SIZE)) {
-        return fleet_undo(fleet_fail(error, FLEET_INVALID, "bad_variant", "variant",
-                                     "A variant is one word of at most %d characters.",
-                                     WORD_SIZE - 1));
+        return fleet_undo(fleet_fail(error, FLEET_INVALID, REFUSAL_BAD_VARIANT, "variant",
+                                     VALUES({"most", NULL, WORD_SIZE - 1})));
     }
     image.no = 0;
     image.release = work->release.no;
@@ -388,23 +384,20 @@ static enum fleet_status check_set(const struct release_work *work)
                 continue;
             }
             if (i != j && other->part == one->part) {
-                return fleet_fail(error, FLEET_INVALID, "image_twice", part_word(one->part),
-                                  "%s is given twice.", part_word(one->part));
+                return fleet_fail(error, FLEET_INVALID, REFUSAL_IMAGE_TWICE, part_word(one->part),
+                                  VALUES({"slot", part_word(one->part), 0}));
             }
             pair = pair || (one->part == PART_USER1 && other->part == PART_USER2) ||
                    (one->part == PART_USER2 && other->part == PART_USER1);
         }
         if (!pair) {
             const char *missing = one->part == PART_USER1 ? "user2" : "user1";
-            return fleet_fail(error, FLEET_INVALID, "pair_incomplete", missing,
-                              "%s is there and %s is missing: a device takes the one of the slot "
-                              "that it does not run.",
-                              part_word(one->part), missing);
+            return fleet_fail(error, FLEET_INVALID, REFUSAL_PAIR_INCOMPLETE, missing,
+                              VALUES({"slot", part_word(one->part), 0}, {"missing", missing, 0}));
         }
     }
     if (firmware == 0) {
-        return fleet_fail(error, FLEET_INVALID, "no_images", "images",
-                          "A release has at least one image of firmware.");
+        return fleet_fail(error, FLEET_INVALID, REFUSAL_NO_IMAGES, "images", NULL);
     }
     return FLEET_OK;
 }
@@ -469,14 +462,14 @@ static enum store_result create(struct store_view *view, void *ctx)
     }
     if (wanted->channel != NULL && wanted->channel[0] != '\0') {
         if (!has_channel(&work->product, wanted->channel)) {
-            return fleet_undo(fleet_fail(error, FLEET_INVALID, "no_such_channel", "channel",
-                                         "The product's channels are %s.", work->product.channels));
+            return fleet_undo(fleet_fail(error, FLEET_INVALID, REFUSAL_NO_SUCH_CHANNEL, "channel",
+                                         VALUES({"channels", work->product.channels, 0})));
         }
         snprintf(release->channel, sizeof release->channel, "%s", wanted->channel);
     }
     if (wanted->notes != NULL && strlen(wanted->notes) >= NOTES_SIZE) {
-        return fleet_undo(fleet_fail(error, FLEET_INVALID, "notes_too_long", "notes",
-                                     "Notes have at most %d bytes.", NOTES_SIZE - 1));
+        return fleet_undo(fleet_fail(error, FLEET_INVALID, REFUSAL_NOTES_TOO_LONG, "notes",
+                                     VALUES({"most", NULL, NOTES_SIZE - 1})));
     }
     snprintf(release->notes, sizeof release->notes, "%s",
              wanted->notes == NULL ? "" : wanted->notes);
@@ -531,8 +524,8 @@ static enum store_result set_current(struct store_view *view, void *ctx)
         return STORE_UNDONE;
     }
     if (work->release.withdrawn != 0) {
-        return fleet_undo(fleet_fail(work->base.error, FLEET_CONFLICT, "withdrawn", NULL,
-                                     "%s was withdrawn.", work->release.version));
+        return fleet_undo(fleet_fail(work->base.error, FLEET_CONFLICT, REFUSAL_WITHDRAWN, NULL,
+                                     VALUES({"release", work->release.version, 0})));
     }
     work->base.products_changed = true;
     return make_current(view, work, &work->release);
@@ -717,8 +710,8 @@ enum fleet_status fleet_image_open(struct fleet *fleet, const struct actor *acto
     }
     int opened = blob_open(fleet->blobs, image->sha256, NULL);
     if (opened < 0) {
-        return fleet_fail(error, FLEET_FAILED, "blob_missing", NULL,
-                          "The image's file is missing on the server: %s.", strerror(errno));
+        return fleet_fail(error, FLEET_FAILED, REFUSAL_BLOB_MISSING, NULL,
+                          VALUES({"problem", strerror(errno), 0}));
     }
     *fd = opened;
     return FLEET_OK;

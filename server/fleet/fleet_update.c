@@ -419,8 +419,8 @@ static enum fleet_status conditions(struct store_view *view, const struct actor 
     if (query->state != NULL) {
         enum update_state state;
         if (!update_state_find(query->state, &state)) {
-            return fleet_fail(error, FLEET_INVALID, "bad_state", "state",
-                              "There is no state \"%.40s\" of an update.", query->state);
+            return fleet_fail(error, FLEET_INVALID, REFUSAL_BAD_STATE, "state",
+                              VALUES({"state", query->state, 0}));
         }
         where[(*count)++] = STORE_NUMBER("state", state);
     }
@@ -491,9 +491,9 @@ static enum store_result cancel(struct store_view *view, void *ctx)
     }
     if (!fleet_move(view, work->base.fleet, &update, &device, UPDATE_ON_CANCEL, false,
                     CAUSE(CANCELLED), &result)) {
-        return fleet_undo(fleet_fail(work->base.error, FLEET_CONFLICT, "update_over", NULL,
-                                     "The update is %s already.",
-                                     update_state_word((enum update_state)update.state)));
+        return fleet_undo(
+            fleet_fail(work->base.error, FLEET_CONFLICT, REFUSAL_UPDATE_OVER, NULL,
+                       VALUES({"state", update_state_word((enum update_state)update.state), 0})));
     }
     return result == STORE_OK
                ? fleet_audit(view, &work->base, "update.cancel", update.id, NULL, NULL)

@@ -33,23 +33,22 @@ static enum fleet_status password_good(const char *password, struct fleet_error 
 {
     size_t size = password == NULL ? 0 : strlen(password);
     if (size < PASSWORD_LEAST || size > PASSWORD_MOST) {
-        return fleet_fail(error, FLEET_INVALID, "bad_password", "password",
-                          "A password has %d to %d bytes.", PASSWORD_LEAST, PASSWORD_MOST);
+        return fleet_fail(error, FLEET_INVALID, REFUSAL_BAD_PASSWORD, "password",
+                          VALUES({"least", NULL, PASSWORD_LEAST}, {"most", NULL, PASSWORD_MOST}));
     }
     return FLEET_OK;
 }
 
 static enum fleet_status hash_failed(struct fleet_error *error)
 {
-    return fleet_fail(error, FLEET_FAILED, "password", NULL, "The password cannot be hashed.");
+    return fleet_fail(error, FLEET_FAILED, REFUSAL_PASSWORD, NULL, NULL);
 }
 
 static enum fleet_status only_administrators(const struct actor *actor, struct fleet_error *error)
 {
     struct relation relation = {.exists = true};
     if (access_check(actor, ACTION_USERS, &relation) != ACCESS_ALLOW) {
-        return fleet_fail(error, FLEET_FORBIDDEN, "forbidden", NULL,
-                          "Only administrators handle users.");
+        return fleet_fail(error, FLEET_FORBIDDEN, REFUSAL_FORBIDDEN_USERS, NULL, NULL);
     }
     return FLEET_OK;
 }
@@ -68,12 +67,12 @@ static enum store_result add_user(struct store_view *view, struct user_work *wor
     struct user other, *user = &work->found;
     char json[1024];
     if (!fleet_name_good(work->name)) {
-        return fleet_undo(fleet_fail(work->base.error, FLEET_INVALID, "bad_name", "name",
-                                     "A name has 1 to 100 characters, and no control characters."));
+        return fleet_undo(
+            fleet_fail(work->base.error, FLEET_INVALID, REFUSAL_BAD_NAME, "name", NULL));
     }
     if (store_get_text(view, STORE_USER, "name", work->name, &other) == STORE_OK) {
-        return fleet_undo(fleet_fail(work->base.error, FLEET_CONFLICT, "name_taken", "name",
-                                     "There is a user of this name already."));
+        return fleet_undo(
+            fleet_fail(work->base.error, FLEET_CONFLICT, REFUSAL_USER_NAME_TAKEN, "name", NULL));
     }
     memset(user, 0, sizeof *user);
     fleet_random_id('u', user->id);
@@ -189,17 +188,15 @@ static enum store_result edit(struct store_view *view, void *ctx)
     bool more = strcmp(user->name, want->name) != 0 || user->administrator != want->administrator ||
                 user->disabled != want->disabled;
     if (more && !all) {
-        return fleet_undo(fleet_fail(error, FLEET_FORBIDDEN, "forbidden", NULL,
-                                     "You may change your language and password only."));
+        return fleet_undo(fleet_fail(error, FLEET_FORBIDDEN, REFUSAL_FORBIDDEN_OWN, NULL, NULL));
     }
     if (!fleet_name_good(want->name)) {
-        return fleet_undo(fleet_fail(error, FLEET_INVALID, "bad_name", "name",
-                                     "A name has 1 to 100 characters, and no control characters."));
+        return fleet_undo(fleet_fail(error, FLEET_INVALID, REFUSAL_BAD_NAME, "name", NULL));
     }
     if ((!want->administrator || want->disabled) && user->administrator && !user->disabled &&
         !another_administrator(view, user->no)) {
-        return fleet_undo(fleet_fail(error, FLEET_CONFLICT, "last_administrator", NULL,
-                                     "This is the last administrator who can log in."));
+        return fleet_undo(
+            fleet_fail(error, FLEET_CONFLICT, REFUSAL_LAST_ADMINISTRATOR, NULL, NULL));
     }
     bool closed = want->disabled && !user->disabled;
     memcpy(user->name, want->name, sizeof user->name);
@@ -253,8 +250,8 @@ static enum store_result remove_user(struct store_view *view, void *ctx)
         return STORE_UNDONE;
     }
     if (user->administrator && !another_administrator(view, user->no)) {
-        return fleet_undo(fleet_fail(work->base.error, FLEET_CONFLICT, "last_administrator", NULL,
-                                     "This is the last administrator who can log in."));
+        return fleet_undo(
+            fleet_fail(work->base.error, FLEET_CONFLICT, REFUSAL_LAST_ADMINISTRATOR, NULL, NULL));
     }
     describe(user, json, sizeof json);
     struct store_where of = STORE_NUMBER("user", user->no), self = STORE_NUMBER("no", user->no);
@@ -429,15 +426,14 @@ enum fleet_status fleet_login(struct fleet *fleet, const char *name, const char 
     }
     int64_t wait = throttled(fleet, name, address);
     if (wait != 0) {
-        (void)fleet_fail(error, FLEET_THROTTLED, "throttled", NULL,
-                         "Too many failed log-ins; try again in %lld seconds.", (long long)wait);
+        (void)fleet_fail(error, FLEET_THROTTLED, REFUSAL_THROTTLED, NULL,
+                         VALUES({"seconds", NULL, wait}));
         error->retry_after = wait;
         return FLEET_THROTTLED;
     }
     bool good = password_check(password, user.password) && result == STORE_OK && !user.disabled;
     if (!good) {
-        return fleet_fail(error, FLEET_UNKNOWN, "bad_login", NULL,
-                          "The name or the password is wrong.");
+        return fleet_fail(error, FLEET_UNKNOWN, REFUSAL_BAD_LOGIN, NULL, NULL);
     }
     forgive(fleet, name, address);
     struct token token = {.user = user.no,
@@ -508,8 +504,7 @@ enum fleet_status fleet_authenticate(struct fleet *fleet, const char *secret, bo
         return fleet_store_error(error, result);
     }
     if (!good) {
-        return fleet_fail(error, FLEET_UNKNOWN, "bad_token", NULL,
-                          "The token is wrong or no longer valid.");
+        return fleet_fail(error, FLEET_UNKNOWN, REFUSAL_BAD_TOKEN, NULL, NULL);
     }
     if (now - token.last_used > USED_EVERY_MS) {
         struct fleet_error ignored; /* a full disk keeps nobody out */
@@ -536,9 +531,8 @@ static enum store_result create_token(struct store_view *view, void *ctx)
             return STORE_UNDONE;
         }
         if (device.owner != token->user) {
-            return fleet_undo(fleet_fail(work->base.error, FLEET_CONFLICT, "not_owner", "device",
-                                         "Only the owner of a device has its owner key: claim the "
-                                         "device first."));
+            return fleet_undo(
+                fleet_fail(work->base.error, FLEET_CONFLICT, REFUSAL_NOT_OWNER, "device", NULL));
         }
         token->device = device.no;
     }
@@ -560,15 +554,13 @@ enum fleet_status fleet_token_create(struct fleet *fleet, const struct actor *ac
         .base = {fleet, actor, error, false}, .token = &made, .device = device};
     (void)fleet_error_clear(error);
     if (actor->kind != ACTOR_USER || actor->device != 0) {
-        return fleet_fail(error, FLEET_FORBIDDEN, "forbidden", NULL, "Only users have tokens.");
+        return fleet_fail(error, FLEET_FORBIDDEN, REFUSAL_FORBIDDEN_TOKENS, NULL, NULL);
     }
     if (name == NULL || !fleet_name_good(name)) {
-        return fleet_fail(error, FLEET_INVALID, "bad_name", "name",
-                          "A name has 1 to 100 characters, and no control characters.");
+        return fleet_fail(error, FLEET_INVALID, REFUSAL_BAD_NAME, "name", NULL);
     }
     if (kind == TOKEN_SESSION || lifetime < 0 || (kind == TOKEN_OWNER_KEY) != (device != NULL)) {
-        return fleet_fail(error, FLEET_INVALID, "bad_kind", "kind",
-                          "There is no such kind of token.");
+        return fleet_fail(error, FLEET_INVALID, REFUSAL_BAD_KIND, "kind", NULL);
     }
     made.expires = lifetime == 0 ? 0 : made.created + lifetime;
     strcpy(made.name, name);
@@ -608,7 +600,7 @@ enum fleet_status fleet_token_list(struct fleet *fleet, const struct actor *acto
     }
     enum fleet_status status =
         actor->kind != ACTOR_USER || actor->device != 0
-            ? fleet_fail(error, FLEET_FORBIDDEN, "forbidden", NULL, "Only users have tokens.")
+            ? fleet_fail(error, FLEET_FORBIDDEN, REFUSAL_FORBIDDEN_TOKENS, NULL, NULL)
             : fleet_store_error(error, store_each(view, STORE_TOKEN, &list, give_token, &give));
     store_end(view);
     return status;
@@ -658,8 +650,8 @@ static enum store_result authorize(struct store_view *view, void *ctx)
                 store_get_no(view, STORE_DEVICE, activation.device, &device) == STORE_OK &&
                 device.owner == activation.user;
     if (!good) {
-        return fleet_undo(fleet_fail(work->base.error, FLEET_NOT_FOUND, "no_such_token", "token",
-                                     "No device came with this activation token."));
+        return fleet_undo(
+            fleet_fail(work->base.error, FLEET_NOT_FOUND, REFUSAL_NO_SUCH_TOKEN, "token", NULL));
     }
     struct store_where where = STORE_NUMBER("no", activation.no);
     result =
@@ -744,8 +736,7 @@ static enum store_result set_setup(struct store_view *view, void *ctx)
     int64_t users = 0;
     enum store_result result = count_passwords(view, &users);
     if (result == STORE_OK && users != 0) {
-        return fleet_undo(fleet_fail(work->base.error, FLEET_CONFLICT, "set_up", NULL,
-                                     "The server has users already."));
+        return fleet_undo(fleet_fail(work->base.error, FLEET_CONFLICT, REFUSAL_SET_UP, NULL, NULL));
     }
     if (result != STORE_OK) {
         return result;
@@ -807,17 +798,17 @@ static enum store_result first_user(struct store_view *view, void *ctx)
     if (users != 0 || store_get_text(view, STORE_SETTING, "key", setup_key, &setting) != STORE_OK ||
         strcmp(setting.value, work->secret_hash) != 0 ||
         find_first(view, setting.value, &token, user) != STORE_OK) {
-        return fleet_undo(fleet_fail(work->base.error, FLEET_UNKNOWN, "bad_token", "token",
-                                     "The token is wrong or was used already."));
+        return fleet_undo(
+            fleet_fail(work->base.error, FLEET_UNKNOWN, REFUSAL_USED_TOKEN, "token", NULL));
     }
     if (!fleet_name_good(work->name)) {
-        return fleet_undo(fleet_fail(work->base.error, FLEET_INVALID, "bad_name", "name",
-                                     "A name has 1 to 100 characters, and no control characters."));
+        return fleet_undo(
+            fleet_fail(work->base.error, FLEET_INVALID, REFUSAL_BAD_NAME, "name", NULL));
     }
     if (store_get_text(view, STORE_USER, "name", work->name, &other) == STORE_OK &&
         other.no != user->no) {
-        return fleet_undo(fleet_fail(work->base.error, FLEET_CONFLICT, "name_taken", "name",
-                                     "There is a user of this name already."));
+        return fleet_undo(
+            fleet_fail(work->base.error, FLEET_CONFLICT, REFUSAL_USER_NAME_TAKEN, "name", NULL));
     }
     strcpy(user->name, work->name);
     strcpy(user->password, work->hash);
@@ -854,8 +845,7 @@ enum fleet_status fleet_setup(struct fleet *fleet, const char *secret, const cha
                  strcmp(setting.value, work.secret_hash) == 0;
     store_end(view);
     if (!right) {
-        return fleet_fail(error, FLEET_UNKNOWN, "bad_token", "token",
-                          "The token is wrong or was used already.");
+        return fleet_fail(error, FLEET_UNKNOWN, REFUSAL_USED_TOKEN, "token", NULL);
     }
     if (!password_hash(password, PASSWORD_ROUNDS, hash)) {
         return hash_failed(error);

@@ -38,19 +38,42 @@ struct intake {
     struct intake_problem problem;
 };
 
-static bool refuse(struct intake *intake, const char *code, int64_t offset, const char *text)
+enum problem {
+#define X(name, code, sentence) PROBLEM_##name,
+    INTAKE_PROBLEMS(X)
+#undef X
+};
+
+static const struct {
+    const char *code, *sentence;
+} problems[] = {
+#define X(name, code, sentence) {code, sentence},
+    INTAKE_PROBLEMS(X)
+#undef X
+};
+
+static bool refuse_with(struct intake *intake, const char *code, int64_t offset, const char *form,
+                        const struct value *values)
 {
-    intake->problem.code = code;
-    intake->problem.offset = offset;
-    snprintf(intake->problem.text, sizeof intake->problem.text, "%s", text);
+    struct intake_problem *problem = &intake->problem;
+    problem->code = code;
+    problem->offset = offset;
+    sentence_write(problem->text, sizeof problem->text, form, values);
+    sentence_detail(problem->detail, sizeof problem->detail, form, values);
     return false;
+}
+
+static bool refuse(struct intake *intake, enum problem problem, int64_t offset,
+                   const struct value *values)
+{
+    return refuse_with(intake, problems[problem].code, offset, problems[problem].sentence, values);
 }
 
 static bool refuse_image(struct intake *intake)
 {
     const struct upd_image_info *info = &intake->checker.info;
-    return refuse(intake, upd_image_problem_name(info->problem), info->problem_offset,
-                  upd_image_problem_text(info->problem));
+    return refuse_with(intake, upd_image_problem_name(info->problem), info->problem_offset,
+                       upd_image_problem_text(info->problem), NULL);
 }
 
 struct intake *intake_begin(const struct product *product, enum part part)
@@ -308,12 +331,11 @@ static bool feed_payload(struct intake *intake, const uint8_t *data, size_t size
     /* First, so that it is the reason however the bytes came: what else is wrong with an image for
      * another chip does not matter. */
     if (info->chip != UPD_CHIP_NONE && info->chip != intake->product.chip) {
-        char text[SENTENCE_SIZE];
-        snprintf(text, sizeof text, "made for another chip: %s, and the product's is %s",
-                 upd_chip_text(info->chip), upd_chip_text(intake->product.chip));
         info->problem = UPD_IMAGE_WRONG_CHIP;
         info->problem_offset = 0;
-        return refuse(intake, "wrong-chip", 0, text);
+        return refuse(intake, PROBLEM_OTHER_CHIP, 0,
+                      VALUES({"chip", upd_chip_text(info->chip), 0},
+                             {"own", upd_chip_text(intake->product.chip), 0}));
     }
     if (verdict != UPD_OK) {
         return refuse_image(intake);
@@ -324,8 +346,7 @@ static bool feed_payload(struct intake *intake, const uint8_t *data, size_t size
 static bool begin_gzip(struct intake *intake)
 {
     if (intake->product.kind != KIND_ARDUINO && intake->product.kind != KIND_UPDRAFT) {
-        return refuse(intake, "compressed", 0,
-                      "compressed with gzip, which devices of this kind do not inflate");
+        return refuse(intake, PROBLEM_NOT_INFLATED, 0, NULL);
     }
     intake->gzip_file = true;
     return upd_gzip_init(&intake->gzip, intake->window, sizeof intake->window, IMAGE_LIMIT) ==
@@ -334,11 +355,9 @@ static bool begin_gzip(struct intake *intake)
 
 static bool refuse_gzip(struct intake *intake)
 {
-    char text[SENTENCE_SIZE];
     enum upd_gzip_reason reason = (enum upd_gzip_reason)intake->gzip.reason;
-    snprintf(text, sizeof text, "the gzip file %s", upd_gzip_reason_text(reason));
-    return refuse(intake, reason == UPD_GZIP_TRAILING ? "gzip-trailing" : "gzip",
-                  intake->gzip.offset, text);
+    return refuse(intake, reason == UPD_GZIP_TRAILING ? PROBLEM_GZIP_TRAILING : PROBLEM_GZIP,
+                  intake->gzip.offset, VALUES({"problem", upd_gzip_reason_text(reason), 0}));
 }
 
 static bool feed_gzip(struct intake *intake, const uint8_t *data, size_t size)
@@ -362,7 +381,7 @@ bool intake_feed(struct intake *intake, const void *data, size_t size)
         return intake->problem.code == NULL;
     }
     if (intake->size + (int64_t)size > IMAGE_LIMIT) {
-        return refuse(intake, "too-large", IMAGE_LIMIT, "larger than 64 MiB");
+        return refuse(intake, PROBLEM_TOO_LARGE, IMAGE_LIMIT, NULL);
     }
     if (intake->size == 0 && bytes[0] == 0x1F && !intake->filesystem && !begin_gzip(intake)) {
         return false;
@@ -389,7 +408,7 @@ bool intake_end(struct intake *intake, struct image *image)
         return false;
     }
     if (intake->size == 0) {
-        return refuse(intake, "empty", 0, "there are no bytes");
+        return refuse(intake, PROBLEM_EMPTY, 0, NULL);
     }
     if (intake->gzip_file && upd_gzip_end(&intake->gzip) != UPD_OK) {
         return refuse_gzip(intake);

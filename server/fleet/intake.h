@@ -15,10 +15,22 @@
 
 struct intake;
 
+/* X(NAME, "code", "sentence"): what is wrong with a file, beyond what core/ finds wrong with an image:
+ * UPD_IMAGE_PROBLEMS. A code that is there too means the same. */
+#define INTAKE_PROBLEMS(X)                                                                         \
+    X(EMPTY, "empty", "there are no bytes")                                                        \
+    X(TOO_LARGE, "too-large", "larger than 64 MiB")                                                \
+    X(OTHER_CHIP, "wrong-chip", "made for another chip: {chip}, and the product's is {own}")       \
+    X(NOT_INFLATED, "compressed",                                                                  \
+      "compressed with gzip, which devices of this kind do not inflate")                           \
+    X(GZIP, "gzip", "the gzip file {problem}")                                                     \
+    X(GZIP_TRAILING, "gzip-trailing", "the gzip file {problem}")
+
 struct intake_problem {
     const char *code;         /* stable word; NULL: none */
     int64_t offset;           /* in the file; inside of a gzip: in the inflated image */
     char text[SENTENCE_SIZE]; /* one sentence */
+    char detail[DETAIL_SIZE]; /* what stands in it, as an object of JSON */
 };
 
 /** Begin; `product` is copied. `part` is PART_FILESYSTEM for a file system, which is taken as it

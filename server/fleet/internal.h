@@ -8,6 +8,7 @@
 #include "cause.h"
 #include "fleet.h"
 #include "memo.h"
+#include "text/refusal.h"
 
 /** Products, releases and images as of one moment, for polls. Immutable; counted. */
 struct snapshot {
@@ -47,10 +48,14 @@ struct fleet {
  */
 
 enum fleet_status fleet_error_clear(struct fleet_error *error);
-/** Fill *error and return its status. `field` may be NULL. */
-enum fleet_status fleet_fail(struct fleet_error *error, enum fleet_status status, const char *code,
-                             const char *field, const char *format, ...)
-    __attribute__((format(printf, 5, 6)));
+/** Fill *error and return its status. `field` NULL: none is at fault; `values` of the sentence, NULL:
+ *  it has none. */
+enum fleet_status fleet_fail(struct fleet_error *error, enum fleet_status status,
+                             enum refusal refusal, const char *field, const struct value *values);
+/** The same for a code and a sentence of another table. */
+enum fleet_status fleet_fail_with(struct fleet_error *error, enum fleet_status status,
+                                  const char *code, const char *field, const char *form,
+                                  const struct value *values);
 enum fleet_status fleet_hidden(struct fleet_error *error, const char *noun);
 enum fleet_status fleet_store_error(struct fleet_error *error, enum store_result result);
 

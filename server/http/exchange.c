@@ -196,9 +196,9 @@ bool http_query_number(struct http_exchange *x, const char *name, int64_t min, i
     bool plain =
         (text[0] >= '0' && text[0] <= '9') || (text[0] == '-' && text[1] >= '0' && text[1] <= '9');
     if (!plain || *end != 0 || errno != 0 || number < min || number > max) {
-        http_answer_error(x, 422, "bad_value", name,
-                          "The parameter %s has to be a whole number from %lld to %lld.", name,
-                          (long long)min, (long long)max);
+        http_answer_error(
+            x, 422, REFUSAL_BAD_VALUE, name,
+            VALUES({"parameter", name, 0}, {"least", NULL, min}, {"most", NULL, max}));
         return false;
     }
     *value = number;
@@ -473,8 +473,8 @@ void http_answer_json(struct http_exchange *x, unsigned status, json_t *value)
     x->answer.constant = false;
 }
 
-static void answer_error(struct http_exchange *x, unsigned status, const char *code,
-                         const char *field, json_t *detail, const char *message)
+void http_answer_error_with(struct http_exchange *x, unsigned status, const char *code,
+                            const char *field, json_t *detail, const char *message)
 {
     json_t *error = json_object();
 
@@ -486,35 +486,29 @@ static void answer_error(struct http_exchange *x, unsigned status, const char *c
     if (field != NULL) {
         json_object_set_new(error, "field", json_string(field));
     }
-    if (detail != NULL) {
-        json_object_set_new(error, "detail", detail);
+    if (json_object_size(detail) != 0) {
+        json_object_set(error, "detail", detail);
     }
+    json_decref(detail);
     http_answer_json(x, status, json_pack("{s:o}", "error", error));
 }
 
-void http_answer_error(struct http_exchange *x, unsigned status, const char *code,
-                       const char *field, const char *format, ...)
+void http_answer_error(struct http_exchange *x, unsigned status, enum refusal refusal,
+                       const char *field, const struct value *values)
 {
-    va_list arguments;
-    va_start(arguments, format);
-    const char *message = print(x, format, arguments);
-    va_end(arguments);
-    answer_error(x, status, code, field, NULL, message);
-}
+    enum { MESSAGE_SIZE = 512 };
+    const char *sentence = refusal_sentence(refusal);
+    char message[MESSAGE_SIZE], detail[DETAIL_SIZE];
 
-void http_answer_error_with(struct http_exchange *x, unsigned status, const char *code,
-                            const char *field, json_t *detail, const char *format, ...)
-{
-    va_list arguments;
-    va_start(arguments, format);
-    const char *message = print(x, format, arguments);
-    va_end(arguments);
-    answer_error(x, status, code, field, detail, message);
+    sentence_write(message, sizeof message, sentence, values);
+    sentence_detail(detail, sizeof detail, sentence, values);
+    http_answer_error_with(x, status, refusal_code(refusal), field, json_loads(detail, 0, NULL),
+                           message);
 }
 
 void http_answer_not_found(struct http_exchange *x)
 {
-    http_answer_error(x, 404, "not_found", NULL, "There is no such thing here.");
+    http_answer_error(x, 404, REFUSAL_NOT_FOUND, NULL, NULL);
 }
 
 void http_answer_redirect(struct http_exchange *x, unsigned status, const char *location)

@@ -23,6 +23,8 @@
 
 #include <jansson.h>
 
+#include "text/refusal.h"
+
 struct http_exchange;
 
 /* --- The request ------------------------------------------------------------------------------ */
@@ -237,19 +239,18 @@ void http_answer_empty(struct http_exchange *x, unsigned status);
 /** Takes over `value`, which must not be NULL; it is written in one line without blanks. */
 void http_answer_json(struct http_exchange *x, unsigned status, json_t *value);
 /**
- * {"error": {"code", "message", "field"}}: the one shape of errors of /api.
+ * {"error": {"code", "message", "field", "detail"}}: the one shape of errors of /api.
  *
- * @param code   a stable word: "no_such_release"
- * @param field  name of the field or parameter to blame; NULL for none
- * @param format one clear sentence, without line end
+ * @param refusal  its code and its sentence
+ * @param field    name of the field or parameter to blame; NULL for none
+ * @param values   what stands in the sentence, and in "detail"; NULL for nothing
  */
-void http_answer_error(struct http_exchange *x, unsigned status, const char *code,
-                       const char *field, const char *format, ...)
-    __attribute__((format(printf, 5, 6)));
-/** As above, with "detail"; takes over `detail`. */
+void http_answer_error(struct http_exchange *x, unsigned status, enum refusal refusal,
+                       const char *field, const struct value *values);
+/** The same of another table: its code, one clear sentence without line end, and what is to stand in
+ *  "detail", which is taken over; NULL or empty for nothing. */
 void http_answer_error_with(struct http_exchange *x, unsigned status, const char *code,
-                            const char *field, json_t *detail, const char *format, ...)
-    __attribute__((format(printf, 6, 7)));
+                            const char *field, json_t *detail, const char *message);
 /** The 404 of everything that does not exist or must look so. */
 void http_answer_not_found(struct http_exchange *x);
 void http_answer_redirect(struct http_exchange *x, unsigned status, const char *location);

@@ -22,7 +22,8 @@ static const char *full_name(struct http_exchange *x, const char *path, const ch
 
 static bool refuse(struct http_exchange *x, const char *name, const char *what)
 {
-    http_answer_error(x, 422, "bad_field", name, "The field %s has to be %s.", name, what);
+    http_answer_error(x, 422, REFUSAL_BAD_FIELD, name,
+                      VALUES({"field", name, 0}, {"kind", what, 0}));
     return false;
 }
 
@@ -175,7 +176,7 @@ static bool read_row(struct http_exchange *x, const json_t *object, const char *
 
     if (value == NULL) {
         if (field->required) {
-            http_answer_error(x, 422, "missing_field", name, "The field %s is missing.", name);
+            http_answer_error(x, 422, REFUSAL_MISSING_FIELD, name, VALUES({"field", name, 0}));
         }
         return !field->required;
     }
@@ -199,7 +200,7 @@ bool http_read_object(struct http_exchange *x, const json_t *object, const char 
     {
         if (!known(fields, name)) {
             const char *full = full_name(x, path, name);
-            http_answer_error(x, 422, "unknown_field", full, "There is no field %s here.", full);
+            http_answer_error(x, 422, REFUSAL_UNKNOWN_FIELD, full, VALUES({"field", full, 0}));
             return false;
         }
     }
@@ -227,20 +228,21 @@ bool http_read_json(struct http_exchange *x, const struct http_field *fields, vo
 
     /* A form of another site can send text/plain without being asked, and JSON not. */
     if (type == NULL || !is_json(type)) {
-        http_answer_error(x, 415, "not_json", NULL, "The body has to be application/json.");
+        http_answer_error(x, 415, REFUSAL_NOT_JSON, NULL, NULL);
         return false;
     }
     json_t *object = json_loadb(body, size, JSON_REJECT_DUPLICATES, &error);
     if (object == NULL) {
         bool twice = json_error_code(&error) == json_error_duplicate_key;
-        http_answer_error(x, twice ? 422 : 400, twice ? "duplicate_field" : "bad_json", NULL,
-                          "The body is not JSON: line %d, column %d: %s.", error.line, error.column,
-                          error.text);
+        http_answer_error(x, twice ? 422 : 400, twice ? REFUSAL_DUPLICATE_FIELD : REFUSAL_BAD_JSON,
+                          NULL,
+                          VALUES({"line", NULL, error.line}, {"column", NULL, error.column},
+                                 {"problem", error.text, 0}));
         return false;
     }
     if (!json_is_object(object)) {
         json_decref(object);
-        http_answer_error(x, 400, "bad_json", NULL, "The body has to be one JSON object.");
+        http_answer_error(x, 400, REFUSAL_BAD_JSON_OBJECT, NULL, NULL);
         return false;
     }
     json_decref(x->json);

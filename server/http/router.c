@@ -325,8 +325,8 @@ static void find_row(struct http_router *router, struct http_exchange *x)
     if (x->method == HTTP_OPTIONS) {
         http_answer_empty(x, 204);
     } else {
-        http_answer_error(x, 405, "method_not_allowed", NULL, "%s is not possible here.",
-                          x->method_name);
+        http_answer_error(x, 405, REFUSAL_METHOD_NOT_ALLOWED, NULL,
+                          VALUES({"method", x->method_name, 0}));
     }
     http_answer_header(x, "Allow", allow_text(x, methods));
 }
@@ -369,8 +369,8 @@ static bool read_target(struct http_exchange *x)
     const char *problem;
 
     if (strlen(x->target) > HTTP_TARGET_MAX) {
-        http_answer_error(x, 414, "target_too_long", NULL, "The address is longer than %d bytes.",
-                          HTTP_TARGET_MAX);
+        http_answer_error(x, 414, REFUSAL_TARGET_TOO_LONG, NULL,
+                          VALUES({"most", NULL, HTTP_TARGET_MAX}));
         return false;
     }
     problem = drop_origin(x);
@@ -378,7 +378,7 @@ static bool read_target(struct http_exchange *x)
         problem = http_url_parse(&x->url, x->target, http_alloc(x, http_url_memory(x->target)));
     }
     if (problem != NULL) {
-        http_answer_error(x, 400, "bad_address", NULL, "The address is refused: %s.", problem);
+        http_answer_error(x, 400, REFUSAL_BAD_ADDRESS, NULL, VALUES({"problem", problem, 0}));
         return false;
     }
     return true;
@@ -391,16 +391,14 @@ static void check_limits(struct http_exchange *x)
 
     if (route->access > HTTP_DEVICE && !(route->flags & HTTP_PLAIN) && !x->peer.tls &&
         !x->peer.loopback) {
-        http_answer_error(x, 403, "https_required", NULL,
-                          "This needs HTTPS: over plain HTTP anybody on the way could read it.");
+        http_answer_error(x, 403, REFUSAL_HTTPS_REQUIRED, NULL, NULL);
     } else if (!x->framing.chunked && x->framing.size > route->body) {
-        http_answer_error(x, 413, "body_too_large", NULL, "The body may have %llu bytes, not more.",
-                          (unsigned long long)route->body);
+        http_answer_error(x, 413, REFUSAL_BODY_TOO_LARGE, NULL,
+                          VALUES({"most", NULL, (int64_t)route->body}));
     } else if (http_exchange_has_body(x) && coding != NULL && strcasecmp(coding, "identity") != 0) {
-        http_answer_error(x, 415, "content_encoding", NULL,
-                          "Bodies have to come without Content-Encoding.");
+        http_answer_error(x, 415, REFUSAL_CONTENT_ENCODING, NULL, NULL);
     } else if (slash_inside(&x->url) && strstr(route->pattern, "...}") != NULL) {
-        http_answer_error(x, 400, "bad_address", NULL, "The address is refused: an encoded slash.");
+        http_answer_error(x, 400, REFUSAL_BAD_ADDRESS_SLASH, NULL, NULL);
     }
 }
 
@@ -411,7 +409,8 @@ void http_router_route(struct http_router *router, struct http_exchange *x)
     x->router = router;
     x->phase = PHASE_ROUTED;
     if (!http_head_check(x->headers, x->header_count, x->minor, &x->framing, &refusal)) {
-        http_answer_error(x, refusal.status, "bad_request", NULL, "%s", refusal.text);
+        http_answer_error(x, refusal.status, REFUSAL_BAD_REQUEST, NULL,
+                          VALUES({"problem", refusal.text, 0}));
         http_answer_close(x);
         return;
     }
@@ -480,23 +479,21 @@ void http_router_admit(struct http_exchange *x)
     }
     identify(x);
     if (forged(x)) {
-        http_answer_error(
-            x, 403, "csrf", NULL,
-            "The X-CSRF-Token is missing or not this session's: load the page again.");
+        http_answer_error(x, 403, REFUSAL_CSRF, NULL, NULL);
         return;
     }
     switch (judge(x)) {
     case HTTP_ALLOW:
         break;
     case HTTP_LOGIN:
-        http_answer_error(x, 401, "log_in", NULL, "Log in first, or send a token.");
+        http_answer_error(x, 401, REFUSAL_LOG_IN, NULL, NULL);
         http_answer_header(x, "WWW-Authenticate", "Bearer");
         return;
     case HTTP_HIDE:
         http_answer_not_found(x);
         return;
     case HTTP_FORBID:
-        http_answer_error(x, 403, "forbidden", NULL, "Your role does not allow this.");
+        http_answer_error(x, 403, REFUSAL_FORBIDDEN_ROLE, NULL, NULL);
         return;
     }
     if (x->route->stream != NULL) {
@@ -519,7 +516,7 @@ static void collect(struct http_exchange *x, const void *bytes, size_t size)
         }
         body = realloc(x->body_owned ? x->body : NULL, room);
         if (body == NULL) {
-            http_answer_error(x, 503, "no_memory", NULL, "The server has no memory for this now.");
+            http_answer_error(x, 503, REFUSAL_NO_MEMORY, NULL, NULL);
             return;
         }
     }
@@ -537,8 +534,8 @@ void http_router_take(struct http_exchange *x, const void *bytes, size_t size)
         return;
     }
     if (x->body_seen > x->route->body) {
-        http_answer_error(x, 413, "body_too_large", NULL, "The body may have %llu bytes, not more.",
-                          (unsigned long long)x->route->body);
+        http_answer_error(x, 413, REFUSAL_BODY_TOO_LARGE, NULL,
+                          VALUES({"most", NULL, (int64_t)x->route->body}));
     } else if (x->stream_open) {
         x->route->stream->take(x, bytes, size);
     } else {
@@ -555,7 +552,7 @@ void http_router_handle(struct http_exchange *x)
     x->route->handle(x);
     if (!http_answered(x) && !x->held && !x->deferred) {
         http_log("http: %s %s was not answered", x->method_name, x->route->pattern);
-        http_answer_error(x, 500, "not_answered", NULL, "The server made a mistake.");
+        http_answer_error(x, 500, REFUSAL_NOT_ANSWERED, NULL, NULL);
     }
 }
 

@@ -479,18 +479,16 @@ static bool read_head(struct live *live, const char *method, const char *version
     MHD_get_connection_values_n(live->mhd, MHD_HEADER_KIND, take_header, &walk);
     if (x->header_count > HTTP_HEADERS_MAX) {
         x->header_count = HTTP_HEADERS_MAX;
-        http_answer_error(x, 431, "bad_request", NULL, "The request has too many headers.");
+        http_answer_error(x, 431, REFUSAL_BAD_REQUEST_HEADERS, NULL, NULL);
         return false;
     }
     if (!walk.straight || info == NULL || walk.next + 2 != method + info->header_size) {
-        http_answer_error(
-            x, 400, "bad_request", NULL,
-            "The request's head is not lines that end in CR LF, each with one header.");
+        http_answer_error(x, 400, REFUSAL_BAD_REQUEST_HEAD, NULL, NULL);
         return false;
     }
     if (info->header_size > HTTP_HEAD_MAX) {
-        http_answer_error(x, 431, "bad_request", NULL,
-                          "The request's head is longer than %d bytes.", HTTP_HEAD_MAX);
+        http_answer_error(x, 431, REFUSAL_BAD_REQUEST_LONG, NULL,
+                          VALUES({"most", NULL, HTTP_HEAD_MAX}));
         return false;
     }
     return true;
@@ -506,16 +504,14 @@ static bool read_method(struct http_exchange *x, const char *method)
         }
     }
     x->method_name = "?";
-    http_answer_error(x, 501, "unknown_method", NULL,
-                      "The method of the request is not known here.");
+    http_answer_error(x, 501, REFUSAL_UNKNOWN_METHOD, NULL, NULL);
     return false;
 }
 
 static bool read_version(struct http_exchange *x, const char *version)
 {
     if (strcmp(version, "HTTP/1.1") != 0 && strcmp(version, "HTTP/1.0") != 0) {
-        http_answer_error(x, 505, "bad_version", NULL,
-                          "Only HTTP/1.1 and HTTP/1.0 are spoken here.");
+        http_answer_error(x, 505, REFUSAL_BAD_HTTP_VERSION, NULL, NULL);
         return false;
     }
     x->minor = version[7] - '0';
@@ -808,9 +804,8 @@ static enum MHD_Result respond(struct live *live)
     struct http_answer *answer = &x->answer;
 
     if (answer->kind == ANSWER_NONE) {
-        http_answer_error(x, live->timed_out ? 504 : 503, live->timed_out ? "timeout" : "stopping",
-                          NULL,
-                          live->timed_out ? "Nobody answered in time." : "The server is stopping.");
+        http_answer_error(x, live->timed_out ? 504 : 503,
+                          live->timed_out ? REFUSAL_TIMEOUT : REFUSAL_STOPPING, NULL, NULL);
     }
     http_answer_finish(x);
     live->step = STEP_ANSWER;

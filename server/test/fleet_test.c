@@ -205,6 +205,9 @@ static void test_images_are_refused_with_reason_and_offset(void **state)
 
     load(&scratch, "esp32.bin");
     REFUSED(upload(&root, nonos.id, PART_APP, &scratch, 512, &image), FLEET_INVALID, "wrong-chip");
+    assert_string_equal(error.detail, "{\"chip\":\"esp32\",\"own\":\"esp8266\"}");
+    assert_string_equal(error.message, "At offset 0: made for another chip: esp32, and the "
+                                       "product's is esp8266.");
     load(&scratch, "arduino.bin");
     REFUSED(upload(&root, nonos.id, PART_APP, &scratch, 512, &image), FLEET_INVALID,
             "wrong-format");

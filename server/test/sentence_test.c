@@ -14,6 +14,7 @@
 #include <jansson.h>
 
 #include "fleet/cause.h"
+#include "text/refusal.h"
 #include "text/sentence.h"
 
 static const struct value values[] = {
@@ -95,6 +96,38 @@ static void test_a_long_value_leaves_room_for_the_others(void **state)
     json_decref(object);
 }
 
+/** Every row can be told: its values fit, and all of them stand in it. */
+static void test_each_refusal_can_be_told(void **state)
+{
+    (void)state;
+    static const char *const sentences[] = {
+#define X(name, code, sentence) sentence,
+        REFUSALS(X)
+#undef X
+    };
+    for (size_t i = 0; i < sizeof sentences / sizeof sentences[0]; i++) {
+        char text[512], json[DETAIL_SIZE];
+        assert_string_equal(refusal_sentence((enum refusal)i), sentences[i]);
+        const char *code = refusal_code((enum refusal)i);
+        assert_int_equal(strspn(code, "abcdefghijklmnopqrstuvwxyz_-"), strlen(code));
+        struct value some[4] = {{0}};
+        char names[3][40];
+        size_t count = 0;
+        for (const char *at = strchr(sentences[i], '{'); at != NULL; at = strchr(at + 1, '{')) {
+            assert_true(count < 3);
+            snprintf(names[count], sizeof names[count], "%.*s", (int)strcspn(at + 1, "}"), at + 1);
+            some[count] = (struct value){names[count], NULL, INT64_MIN};
+            count++;
+        }
+        sentence_write(text, sizeof text, sentences[i], some);
+        assert_null(strpbrk(text, "{}"));
+        sentence_detail(json, sizeof json, sentences[i], some);
+        json_t *object = json_loads(json, 0, NULL);
+        assert_int_equal(json_object_size(object), count);
+        json_decref(object);
+    }
+}
+
 static void test_codes_are_words_and_differ(void **state)
 {
     (void)state;
@@ -121,6 +154,7 @@ int main(void)
         cmocka_unit_test(test_forms_and_values),
         cmocka_unit_test(test_every_room),
         cmocka_unit_test(test_a_long_value_leaves_room_for_the_others),
+        cmocka_unit_test(test_each_refusal_can_be_told),
         cmocka_unit_test(test_codes_are_words_and_differ),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -32,7 +32,7 @@ void text_copy(char *to, size_t size, const char *from)
 /** The value whose name stands at `at`, behind a brace; NULL: there is none. */
 static const struct value *named(const char *at, const struct value *values)
 {
-    for (; values->name != NULL; values++) {
+    for (; values != NULL && values->name != NULL; values++) {
         size_t size = strlen(values->name);
         if (strncmp(at, values->name, size) == 0 && at[size] == '}') {
             return values;

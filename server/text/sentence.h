@@ -28,12 +28,15 @@ struct value {
     int64_t number;
 };
 
+/** The values of a sentence, as an argument: VALUES({"user", name, 0}, {"hours", NULL, 12}). */
+#define VALUES(...) ((const struct value[]){__VA_ARGS__, {0}})
+
 /** Copy a text from outside, cut between characters at `size` bytes with its NUL; NULL is empty. What
  *  is no character in UTF-8, or a control character, becomes "?". */
 void text_copy(char *to, size_t size, const char *from);
 
 /** The form with its values, cut between characters at `size` bytes with its NUL. A name that has no
- *  value is left as it is. */
+ *  value is left as it is. `values` NULL: there are none. */
 void sentence_write(char *to, size_t size, const char *form, const struct value *values);
 
 /** The values that stand in the form, as an object of JSON; "{}" also when `size` bytes do not hold

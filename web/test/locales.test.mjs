@@ -9,7 +9,7 @@ const source = new URL('../src/', import.meta.url)
 
 /** The rows of a locale: "  'key': 'text'," each. */
 function locale (name) {
-  const rows = readFileSync(new URL(`locales/${name}.ts`, source), 'utf8').matchAll(/^ {2}'([\w.]+)': '((?:[^'\\]|\\.)*)',?$/gm)
+  const rows = readFileSync(new URL(`locales/${name}.ts`, source), 'utf8').matchAll(/^ {2}'([\w.-]+)': '((?:[^'\\]|\\.)*)',?$/gm)
   return new Map([...rows].map(([, key, text]) => [key, text]))
 }
 
@@ -48,7 +48,15 @@ test('every text is shown somewhere', () => {
 /** What the server says: a group of texts, and the sentences in English that stand for them, by code. */
 const causes = table('server/fleet/cause.h', 'CAUSES')
 const reasons = table('server/fleet/decide.h', 'REASONS')
+const refusals = table('server/text/refusal.h', 'REFUSALS')
+const problems = [...table('core/include/updraft/image.h', 'UPD_IMAGE_PROBLEMS').slice(1).map(([, code,, text]) => [code, text]),
+  ...table('server/fleet/intake.h', 'INTAKE_PROBLEMS').map(([, code, text]) => [code, text.replaceAll(/[{}]/g, '')])]
+/** Of refusals with one code, what all of them tell. */
+const common = code => refusals.filter(row => row[1] === code).map(([,, sentence]) => holes(sentence))
+  .reduce((all, own) => all.filter(hole => own.includes(hole))).join(' ')
 const said = {
+  error: new Map([...refusals.map(([, code]) => [code, common(code)]), ['unreachable', '']]),
+  problem: new Map(problems),
   cause: new Map(causes.map(([, code,, sentence]) => [code, sentence])),
   fail: new Map(causes.filter(([,, reason]) => reason !== '').map(([,, reason]) => [reason, ''])),
   'rule.text': new Map(reasons.slice(1).map(([, code, rule]) => [code, rule])),

@@ -4,9 +4,10 @@ import { Fragment, type JSX } from 'preact'
 import { useEffect } from 'preact/hooks'
 import { api, path, withQuery } from '../shared/api.ts'
 import { bytes, number, t, word } from '../shared/i18n.ts'
-import { inspect, flashMap } from '../shared/inspect.ts'
+import { Damaged, inspect, flashMap } from '../shared/inspect.ts'
 import { Action, Await, AwaitPage, Copy, ErrorNote, errorText, Form, Progress, say, Scroll, StateBar, Title, useServer, When } from '../shared/parts.tsx'
 import { go } from '../shared/router.ts'
+import { at, Said } from '../shared/said.tsx'
 import type { FlashMap, Image, ImageDescription, List, Member, Product as One, Release, User } from '../shared/types.ts'
 import { FlashDrawing } from './flashmap.tsx'
 import { consents, strangers } from './products.tsx'
@@ -21,6 +22,7 @@ function fits (found: ImageDescription, chip: string): boolean {
 /** What a dropped file is, and where it would lie. */
 function Found ({ dropped, map, chip }: { dropped: Dropped, map: FlashMap | null, chip: string }): JSX.Element {
   const found = dropped.found
+  const digest = found?.[found.problem?.reason as 'checksum' | 'crc32' | 'sha256']
   if (found === undefined) {
     return <p class={dropped.error === undefined ? 'soft' : 'notice bad'} role={dropped.error === undefined ? undefined : 'alert'}>{dropped.file.name}: {dropped.error ?? t('loading')}</p>
   }
@@ -28,7 +30,8 @@ function Found ({ dropped, map, chip }: { dropped: Dropped, map: FlashMap | null
     <section class="card" aria-label={dropped.file.name}>
       <h3>{dropped.file.name} <span class={`badge ${fits(found, chip) ? 'good' : 'bad'}`}>{fits(found, chip) ? t('image.good') : t('image.bad')}</span></h3>
       {found.ok && !fits(found, chip) && <p class="notice bad" role="alert">{t('image.other', { chip: found.chip ?? t('unknown'), mine: chip })}</p>}
-      {found.problem !== null && <p class="notice bad" role="alert"><span lang="en">{found.problem.text}</span> ({t('image.at', { offset: `0x${found.problem.offset.toString(16)}` })})</p>}
+      {found.problem !== null && <p class="notice bad" role="alert"><Said group="problem" code={found.problem.reason} text={found.problem.text} /> ({at(found.problem.offset)})
+        {digest?.ok === false && <><br /><small class="any">{t('image.digest', { stored: digest.stored, computed: digest.computed })}</small></>}</p>}
       <dl class="facts">
         <dt>{t('image.format')}</dt><dd>{found.format ?? t('unknown')}, {found.chip ?? t('unknown')}</dd>
         <dt>{t('size')}</dt><dd>{bytes(dropped.file.size)}</dd>
@@ -54,7 +57,7 @@ function Upload ({ product, done }: { product: One, done: () => void }): JSX.Ele
     files.value = [...(list ?? [])].slice(0, 4).map(file => ({ file, sent: 0 }))
     files.value.forEach((dropped, i) => {
       const change = (more: Partial<Dropped>): void => { files.value = files.value.with(i, { ...dropped, ...more }) }
-      inspect(dropped.file).then(found => { change({ found }) }, (error: unknown) => { change({ error: t('image.unreadable', { why: String(error) }) }) })
+      inspect(dropped.file).then(found => { change({ found }) }, (error: unknown) => { change({ error: t('image.unreadable', { why: error instanceof Damaged ? t('problem.gzip') : errorText(error) }) }) })
     })
   }
   const good = files.value.length > 0 && files.value.every(dropped => dropped.found !== undefined && fits(dropped.found, product.chip))

@@ -25,6 +25,9 @@ function text (core: Exports, size: number): unknown {
   return JSON.parse(new TextDecoder().decode(new Uint8Array(core.memory.buffer, core.inspect_text(), size)))
 }
 
+/** A file in gzip that cannot be unpacked. */
+export class Damaged extends Error {}
+
 /** The file as the bytes that land in flash: a file in gzip is unpacked. */
 async function unpacked (file: Blob): Promise<Uint8Array> {
   const bytes = new Uint8Array(await file.arrayBuffer())
@@ -32,10 +35,10 @@ async function unpacked (file: Blob): Promise<Uint8Array> {
     return bytes
   }
   const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream('gzip'))
-  return new Uint8Array(await new Response(stream).arrayBuffer())
+  return await new Response(stream).arrayBuffer().then(inside => new Uint8Array(inside), () => { throw new Damaged() })
 }
 
-/** Describe a file as `updraft image info --json` does. Throws when a file in gzip is damaged. */
+/** Describe a file as `updraft image info --json` does. Throws Damaged when a file in gzip is. */
 export async function inspect (file: Blob): Promise<ImageDescription> {
   const [core, bytes] = await Promise.all([load(), unpacked(file)])
   const room = core.inspect_room()

@@ -5,6 +5,7 @@ import { useEffect, useId, useLayoutEffect, useRef } from 'preact/hooks'
 import { api, ApiError } from './api.ts'
 import { language, languages, percent, speak, t, ago, time, word, type Language } from './i18n.ts'
 import { onChanges, watch, type Change } from './live.ts'
+import { at, phrase, type Detail } from './said.tsx'
 import { arrive, arrived, isArriving } from './router.ts'
 import type { Reason, State } from './types.ts'
 
@@ -90,14 +91,22 @@ export function errorText (error: unknown): string {
   if (!(error instanceof ApiError)) {
     return String(error)
   }
-  const text = word('error', error.code)
-  return text === error.code || (language.value === 'en' && error.status !== 0) ? error.message : text
+  return refusal(error) ?? error.message
+}
+
+/** A refusal in the page's language; null: the server's own sentence is the best that there is. */
+function refusal ({ status, code, detail }: ApiError): string | null {
+  if (language.value === 'en' && status !== 0) {
+    return null
+  }
+  const values = detail as Detail | undefined
+  const text = phrase('error', code, values) ?? phrase('why.text', code, values) ?? phrase('problem', code, values)
+  return text !== null && typeof values?.offset === 'number' ? `${text} (${at(values.offset)})` : text
 }
 
 export function ErrorNote ({ error }: { error: unknown }): JSX.Element {
-  const text = errorText(error)
-  const more = error instanceof ApiError && error.status !== 0 && error.message !== text ? error.message : ''
-  return <p class="notice bad" role="alert">{text}{more !== '' && <><br /><small lang="en">{more}</small></>}</p>
+  const foreign = language.value !== 'en' && error instanceof ApiError && refusal(error) === null
+  return <p class="notice bad" role="alert">{foreign ? <span lang="en">{error.message}</span> : errorText(error)}</p>
 }
 
 /** Ask again each second while a download goes on: how far it is changes without an event. */

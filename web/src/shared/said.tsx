@@ -29,6 +29,9 @@ export function phrase (group: string, code: string, detail: Detail = {}): strin
   return names.every(name => name in values) ? t(key as Text, count === undefined ? values : { count, ...values }) : null
 }
 
+/** "at offset 0x1000". */
+export const at = (offset: number): string => t('image.at', { offset: `0x${offset.toString(16)}` })
+
 /** The same; else the server's own sentence, which is in English. */
 export function Said ({ group, code, detail, text }: { group: string, code: string | null, detail?: Detail | undefined, text: string }): JSX.Element {
   const own = code === null ? null : phrase(group, code, detail)
