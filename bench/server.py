@@ -8,11 +8,17 @@ downloads (400 KB, plain, TLS, and behind nginx as a proxy with an internal redi
 release that becomes current told to all of them), start (memory and time to start with a million devices).
 
 The load comes from wrk on the same machine, so that both servers have what wrk leaves; both have a thread (a worker) for
-each processor, and the same certificate. A ratio is ours over nginx's. Each measurement is made three times, ours and
-nginx's in turn, and the median counts. wrk resumes TLS sessions, as clients do.
+each processor, and the same certificate, version of TLS, cipher and group, which is looked at before. A ratio is ours over
+nginx's. Each measurement is made three times, ours and nginx's in turn, and the median counts. Beside it stands what one of
+them costs each server in microseconds of processor time, which the client and others on the machine take no part in. wrk
+resumes TLS sessions, as clients do; full handshakes have a row of their own.
+
+What TLS costs at least: the same with GnuTLS alone, without sockets and HTTP (server/bench/tls_bench.c), as a ratio to what
+it costs the server.
 """
 import argparse
 import json
+import os
 import re
 import resource
 import selectors
@@ -45,7 +51,7 @@ ROUNDS = 3
 
 def build():
     for command in (["cmake", "--preset", "release"],
-                    ["cmake", "--build", str(RELEASE), "--target", "updraftd", "fleet_bench"]):
+                    ["cmake", "--build", str(RELEASE), "--target", "updraftd", "fleet_bench", "tls_bench"]):
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
         if done.returncode != 0:
             sys.exit(done.stdout + done.stderr)
@@ -90,7 +96,7 @@ http {{
     client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/fastcgi;
     uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
     ssl_certificate {certificate}; ssl_certificate_key {key};
-    ssl_conf_command Ciphersuites TLS_AES_128_GCM_SHA256; # as ours
+    ssl_protocols TLSv1.2 TLSv1.3; ssl_ecdh_curve X25519; ssl_conf_command Ciphersuites TLS_AES_128_GCM_SHA256; # as ours
     upstream updraftd {{ server 127.0.0.1:{upstream}; keepalive 64; }}
     server {{
         listen 127.0.0.1:{plain} backlog=4096; listen 127.0.0.1:{tls} ssl backlog=4096;
@@ -132,6 +138,24 @@ class Nginx:
         self.process.wait()
 
 
+def session(port):
+    """What a client and the server on this port agree on."""
+    said = subprocess.run(["openssl", "s_client", "-connect", f"127.0.0.1:{port}"], input="", capture_output=True, text=True,
+                          check=False).stdout
+    return [re.search(pattern, said)[1] for pattern in (r"New, (.*)", r"Server Temp Key: (.*)", r"Server public key is (.*)",
+                                                        r"Peer signature type: (.*)")]
+
+
+def processor_s(process):
+    """Processor time that a process and its children have taken so far."""
+    pids = [process.pid, *map(int, Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split())]
+    ticks = 0
+    for pid in pids:
+        fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+        ticks += int(fields[11]) + int(fields[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
 # wrk asks this for each request. The numbers of devices jump, and each comes once before any comes twice.
 LUA = """
 local number = 0
@@ -145,7 +169,7 @@ end
 
 
 def wrk(folder, url, seconds, headers=(), devices=0, path="", close=False, connections=64):
-    """Requests per second; none may fail."""
+    """Requests, and seconds; none may fail."""
     words = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}", "--timeout", "20"]
     if devices:
         headers = [line.replace("keep-alive", "close") if close else line for line in headers]
@@ -159,15 +183,45 @@ def wrk(folder, url, seconds, headers=(), devices=0, path="", close=False, conne
     said = subprocess.run([*words, url], check=True, capture_output=True, text=True).stdout
     if "Non-2xx" in said or re.search(r"Socket errors:.*(connect|write|timeout) [1-9]", said):
         sys.exit(f"{url}: {said}")
-    return float(re.search(r"Requests/sec: *([\d.]+)", said)[1])
+    found = re.search(r"(\d+) requests in ([\d.]+)(ms|s|m),", said)
+    return int(found[1]), float(found[2]) * {"ms": 0.001, "s": 1, "m": 60}[found[3]]
 
 
-def versus(rows, name, ours, theirs, unit="per second"):
-    """Measure both in turn; a row."""
-    pairs = [(ours(), theirs()) for _ in range(ROUNDS)]
-    mine, peer = (statistics.median(column) for column in zip(*pairs))
-    rows.append({"figure": name, "updraft": round(mine), "nginx": round(peer), "ratio": round(mine / peer, 2), "unit": unit})
-    print(f"{name:52}{mine:>10.0f}{peer:>10.0f}{mine / peer:>8.2f}", flush=True)
+def handshakes(port, seconds):
+    """As wrk(): connections with full handshakes. One process is soon at its limit, so there is one for each processor."""
+    words = ["openssl", "s_time", "-connect", f"127.0.0.1:{port}", "-new", "-time", str(seconds)]
+    clients = [subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) for _ in range(os.cpu_count())]
+    return sum(int(re.search(r"(\d+) connections in \d+ real seconds", client.communicate()[0])[1]) for client in clients), seconds
+
+
+def measured(process, run):
+    """How many a second, and what one of them costs in microseconds."""
+    before = processor_s(process)
+    count, seconds = run()
+    return count / seconds, (processor_s(process) - before) * 1e6 / count
+
+
+def versus(rows, name, ours, theirs):
+    """Measure both in turn, each a process and what loads it; a row, and what it costs us."""
+    pairs = [(*measured(*ours), *measured(*theirs)) for _ in range(ROUNDS)]
+    mine, my_cost, peer, peer_cost = (statistics.median(column) for column in zip(*pairs))
+    rows.append({"figure": name, "updraft": round(mine), "nginx": round(peer), "ratio": round(mine / peer, 2),
+                 "unit": "per second", "updraft_us": round(my_cost, 1), "nginx_us": round(peer_cost, 1)})
+    print(f"{name:52}{mine:>10.0f}{peer:>10.0f}{mine / peer:>8.2f}{my_cost:>10.1f}{peer_cost:>10.1f}", flush=True)
+    return my_cost
+
+
+def least(rows, name, floor, cost):
+    """What GnuTLS alone takes, as a part of what the server takes."""
+    rows.append({"figure": name, "gnutls_us": round(floor, 1), "updraft_us": round(cost, 1), "ratio": round(floor / cost, 2),
+                 "unit": "microseconds"})
+    print(f"{name:52}{'':20}{floor / cost:>8.2f}{cost:>10.1f}{floor:>10.1f} GnuTLS alone", flush=True)
+
+
+def floors(stand):
+    said = subprocess.run([RELEASE / "server/tls_bench", stand.data / "tls/server.crt", stand.data / "tls/server.key"], check=True,
+                          capture_output=True, text=True).stdout
+    return {name: float(us) for name, us in (line.split() for line in said.splitlines())}
 
 
 def single(rows, name, value, unit):
@@ -179,7 +233,7 @@ def warm_up(run, options):
     """Until each device was heard once: the first contact writes down what a device says of itself, later ones find it so.
     wrk begins with the same devices each time, so that one run has to reach them all."""
     seconds = options.seconds
-    while run(seconds) * seconds < options.devices:
+    while run(seconds)[0] < options.devices:
         seconds *= 2
 
 
@@ -196,11 +250,22 @@ def bench_checks(options, rows):
 
         ours = stand.daemon.ports["http"]
         warm_up(lambda seconds: wrk(folder, f"http://127.0.0.1:{ours}", seconds, HEADERS, options.devices, path), options)
+        if (agreed := session(ours)) != session(nginx.ports["tls"]):
+            sys.exit(f"the two do not speak the same TLS: {agreed} and {session(nginx.ports['tls'])}")
+        costs = {}
         for scheme, kind in (("http", "plain"), ("https", "tls")):
             for close in (False, True):
-                versus(rows, f"update checks, {kind}, {'a connection each' if close else 'connections kept'}",
-                       lambda s=scheme, c=close: run(ours, s, c),
-                       lambda s=scheme, k=kind, c=close: run(nginx.ports[k], s, c))
+                costs[kind, close] = versus(
+                    rows, f"update checks, {kind}, {'a connection each' if close else 'connections kept'}",
+                    (stand.daemon.process, lambda s=scheme, c=close: run(ours, s, c)),
+                    (nginx.process, lambda s=scheme, k=kind, c=close: run(nginx.ports[k], s, c)))
+        full = versus(rows, "TLS connections with a full handshake", (stand.daemon.process, lambda: handshakes(ours, options.seconds)),
+                      (nginx.process, lambda: handshakes(nginx.ports["tls"], options.seconds)))
+        print("TLS: " + ", ".join(agreed))
+        floor = floors(stand)
+        least(rows, "  of a check by TLS, connections kept", floor["request"], costs["tls", False])
+        least(rows, "  of a check by TLS, a connection each", floor["resumed"], costs["tls", True])
+        least(rows, "  of a full handshake", floor["full"], full)
         nginx.stop()
         stand.daemon.stop()
 
@@ -212,10 +277,11 @@ def bench_downloads(options, rows):
         file = stand.release("1.0.0")
         nginx = Nginx(folder, stand)
         for scheme, kind in (("http", "plain"), ("https", "tls")):
-            versus(rows, f"downloads of 400 KB, {kind}",
-                   lambda s=scheme: wrk(folder, f"{s}://127.0.0.1:{stand.daemon.ports['http']}/{stand.product}/{file}",
-                                        options.seconds),
-                   lambda s=scheme, k=kind: wrk(folder, f"{s}://127.0.0.1:{nginx.ports[k]}/files/image.bin", options.seconds))
+            cost = versus(rows, f"downloads of 400 KB, {kind}", (stand.daemon.process, lambda s=scheme: wrk(
+                folder, f"{s}://127.0.0.1:{stand.daemon.ports['http']}/{stand.product}/{file}", options.seconds)),
+                (nginx.process, lambda s=scheme, k=kind: wrk(
+                    folder, f"{s}://127.0.0.1:{nginx.ports[k]}/files/image.bin", options.seconds)))
+        least(rows, "  of a download by TLS", floors(stand)["file"], cost)
         nginx.stop()
         stand.daemon.stop()
         stand.daemon = Daemon(UPDRAFTD, stand.data, "--accel", "/blobs/", "--proxies", "127.0.0.1")
@@ -224,8 +290,8 @@ def bench_downloads(options, rows):
         nginx = Nginx(folder, stand)
         url = f"http://127.0.0.1:{nginx.ports['plain']}"
         versus(rows, "downloads of 400 KB, nginx before us",
-               lambda: wrk(folder, f"{url}/proxy/{stand.product}/{file}", options.seconds),
-               lambda: wrk(folder, f"{url}/files/image.bin", options.seconds))
+               (nginx.process, lambda: wrk(folder, f"{url}/proxy/{stand.product}/{file}", options.seconds)),
+               (nginx.process, lambda: wrk(folder, f"{url}/files/image.bin", options.seconds)))
         nginx.stop()
         stand.daemon.stop()
 
@@ -346,9 +412,9 @@ def bench_start(options, rows):
         single(rows, f"start to the first check, {options.fleet} devices", time.monotonic() - begin, "s")
         if status != 304:
             sys.exit(f"a check was answered with {status}")
-        rate = wrk(Path(name), f"http://127.0.0.1:{stand.daemon.ports['http']}", options.seconds * 2, HEADERS, options.fleet,
+        count, seconds = wrk(Path(name), f"http://127.0.0.1:{stand.daemon.ports['http']}", options.seconds * 2, HEADERS, options.fleet,
                    f"/update/{stand.key}")
-        single(rows, f"update checks, connections kept, {options.fleet} devices", rate, "per second")
+        single(rows, f"update checks, connections kept, {options.fleet} devices", count / seconds, "per second")
         single(rows, f"memory with {options.fleet} devices, after them", stand.daemon.memory() / 2**20, "MiB")
         single(rows, "per device", stand.daemon.memory() / options.fleet, "bytes")
         single(rows, "on disk", sum(path.stat().st_size for path in stand.data.glob("updraft.db*")) / options.fleet,
@@ -370,7 +436,7 @@ def main():
     options = parser.parse_args()
     build()
     rows = []
-    print(f"{'':52}{'updraft':>10}{'nginx':>10}{'ratio':>8}")
+    print(f"{'':52}{'updraft':>10}{'nginx':>10}{'ratio':>8}{'us each':>10}{'nginx':>10}")
     for part in options.only.split(","):
         PARTS[part](options, rows)
     if options.json:
