@@ -1,6 +1,6 @@
 #include <updraft/scheme.h>
 
-static const uint32_t no_trouble = 0xFFFFFFFFu;
+#include "flash_ops.h"
 
 const char *upd_fall_text(enum upd_fall fall)
 {
@@ -15,31 +15,31 @@ const char *upd_fall_text(enum upd_fall fall)
 
 enum upd_err upd_device_view(struct upd_device *device, struct upd_view *view)
 {
-    device->trouble = no_trouble;
+    upd_flash_forgive(device);
     return device->scheme->view(device, view);
 }
 
 enum upd_err upd_device_start(struct upd_device *device, enum upd_start *todo)
 {
-    device->trouble = no_trouble;
+    upd_flash_forgive(device);
     *todo = UPD_START_GO_ON;
     return device->scheme->start(device, todo);
 }
 
 enum upd_err upd_device_confirm(struct upd_device *device)
 {
-    device->trouble = no_trouble;
+    upd_flash_forgive(device);
     return device->scheme->confirm(device);
 }
 
 enum upd_err upd_device_roll_back(struct upd_device *device)
 {
-    device->trouble = no_trouble;
+    upd_flash_forgive(device);
     return device->scheme->roll_back(device);
 }
 
 enum upd_err upd_device_acknowledge(struct upd_device *device)
 {
-    device->trouble = no_trouble;
+    upd_flash_forgive(device);
     return device->scheme->acknowledge(device);
 }

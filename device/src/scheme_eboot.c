@@ -120,11 +120,10 @@ static enum upd_err look(struct upd_device *device, struct look *look)
     if (err != UPD_OK || !upd_frame_exists(&device->frame)) {
         return err;
     }
-    err = upd_frame_read_note(device, &look->note);
-    if (err != UPD_OK && err != UPD_E_FORMAT) {
-        return err;
+    look->state.noted = upd_frame_read_note(device, &look->note) && device->loader_counts;
+    if (device->err != UPD_OK) {
+        return device->err;
     }
-    look->state.noted = err == UPD_OK && device->loader_counts;
     look->state.has_backup = look->state.noted && look->note.backup_size != 0;
     look->state.marks = device->frame.marks;
     look->in_force = upd_eboot_in_force(&look->state);
@@ -262,16 +261,6 @@ static enum upd_err find_backed_up(struct upd_device *device, uint32_t room, uin
     return err;
 }
 
-/* Progress that does not read well ends what a later session finds: no harm. */
-static enum upd_err tolerate(struct upd_device *device, enum upd_err err)
-{
-    if (err == UPD_E_VERIFY) {
-        device->trouble = UINT32_MAX;
-        err = UPD_OK;
-    }
-    return err;
-}
-
 /* What an earlier session made of the backup, into this session's frame. */
 static enum upd_err keep_backed_up(struct upd_device *device, uint32_t unit)
 {
@@ -285,7 +274,9 @@ static enum upd_err keep_backed_up(struct upd_device *device, uint32_t unit)
         progress[piece] = upd_journal_progress_byte(crc32);
     }
     if (err == UPD_OK && device->backed_up > 0) {
-        err = tolerate(device, upd_frame_restore(device, unit, progress, device->backed_up));
+        upd_frame_restore(device, unit, progress, device->backed_up);
+        /* Progress that does not read well ends what a later session finds: no harm. */
+        err = upd_flash_tolerate(device);
     }
     return err;
 }
@@ -303,8 +294,8 @@ static enum upd_err back_up(struct upd_device *device, uint32_t room, uint32_t b
             err = crc_of_piece(device, 0, piece, &crc32);
         }
         if (err == UPD_OK && piece < PIECES) {
-            err = tolerate(
-                device, upd_frame_advance(device, unit + piece, upd_journal_progress_byte(crc32)));
+            upd_frame_advance(device, unit + piece, upd_journal_progress_byte(crc32));
+            err = upd_flash_tolerate(device);
         }
     }
     return err;
@@ -320,7 +311,6 @@ static enum upd_err eboot_prepare(struct upd_device *device, uint32_t size, bool
     bool known = size != UPD_SIZE_UNKNOWN;
     uint32_t limit = limit_of(device);
     struct look now;
-    bool blank = true;
 
     if (known && size > smaller(config->max_sketch, limit)) {
         return UPD_E_SPACE;
@@ -344,14 +334,10 @@ static enum upd_err eboot_prepare(struct upd_device *device, uint32_t size, bool
      * may be ARMED, which a cut may have torn. Then its note goes: what the loader finds of it later,
      * behind a head that was torn or wiped, must not lead it to a log and copies that are gone. */
     enum upd_err err = look(device, &now);
-    if (err == UPD_OK && device->loader_counts && upd_frame_exists(&device->frame)) {
-        err = upd_frame_note_is_blank(device, &blank);
-    }
-    if (err == UPD_OK && !blank) {
-        err = upd_frame_mark(device, UPD_MARK_CLOSED);
-        if (err == UPD_OK) {
-            err = upd_frame_wipe_note(device);
-        }
+    if (device->loader_counts && upd_frame_exists(&device->frame) &&
+        !upd_frame_note_is_blank(device)) {
+        upd_frame_mark(device, UPD_MARK_CLOSED);
+        err = upd_frame_wipe_note(device);
     }
     device->backed_up = 0;
     if (err == UPD_OK && !fresh && back) {
@@ -469,7 +455,6 @@ static enum upd_err eboot_start(struct upd_device *device, enum upd_start *todo)
 {
     struct look now;
     const struct upd_journal_note *note = &now.note;
-    bool blank = false;
 
     *todo = UPD_START_GO_ON;
     enum upd_err err = look(device, &now);
@@ -480,9 +465,8 @@ static enum upd_err eboot_start(struct upd_device *device, enum upd_start *todo)
         return err;
     }
     /* Whatever was torn last is completed: what it says was right when it was begun. */
-    err = upd_frame_is_blank(device, UPD_MARK_CLOSED, &blank);
-    if (err != UPD_OK || !blank) {
-        return err == UPD_OK ? close(device) : err;
+    if (!upd_frame_is_blank(device, UPD_MARK_CLOSED)) {
+        return close(device);
     }
     enum upd_journal_mark again = UPD_MARK_ARMED;
     if (now.in_force) {
@@ -494,14 +478,13 @@ static enum upd_err eboot_start(struct upd_device *device, enum upd_start *todo)
             return close(device);
         }
         again = back ? reason_of(frame) : UPD_MARK_ARMED;
-    } else {
-        /* Activation was cut in its last step, before which all was ready: it is taken now. */
-        err = upd_frame_is_blank(device, UPD_MARK_ARMED, &blank);
-        if (err != UPD_OK || blank) {
-            return err;
-        }
+    } else if (upd_frame_is_blank(device, UPD_MARK_ARMED)) {
+        return device->err;
     }
-    *todo = UPD_START_RESTART;
+    /* Activation that was cut in its last step, before which all was ready, is completed, too. */
+    if (device->err == UPD_OK) {
+        *todo = UPD_START_RESTART;
+    }
     return upd_frame_mark(device, again);
 }
 

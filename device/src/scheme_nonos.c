@@ -47,58 +47,47 @@ static struct upd_image_target target_of(const struct upd_device *device, uint32
 
 /* --- What is there --------------------------------------------------------------------------- */
 
-static enum upd_err read_copy(struct upd_device *device, uint8_t copy, struct upd_select_area *area)
+static void read_copy(struct upd_device *device, uint8_t copy, struct upd_select_area *area)
 {
     uint8_t mark[UPD_JOURNAL_MARK_SIZE], seal[UPD_SEAL_SIZE];
     uint32_t sector = copy_sector(device, copy);
 
     area->copy[copy] = (struct upd_copy_sealing){.sealed = false};
-    enum upd_err err =
-        upd_flash_read(device, sector, area->params.head[copy], UPD_SYSPARAM_HEAD_SIZE);
-    for (uint32_t place = 0; place < UPD_COPY_SEALS && err == UPD_OK; place++) {
-        err = upd_flash_read(device, sector + UPD_COPY_MARK_OFFSET(place), mark, sizeof mark);
-        if (err == UPD_OK) {
-            err = upd_flash_read(device, sector + UPD_COPY_SEAL_OFFSET(place), seal, sizeof seal);
-        }
-        if (err == UPD_OK) {
-            upd_copy_see_seal(&area->copy[copy], place, mark, seal);
-        }
+    upd_flash_read(device, sector, area->params.head[copy], UPD_SYSPARAM_HEAD_SIZE);
+    for (uint32_t place = 0; place < UPD_COPY_SEALS; place++) {
+        upd_flash_read(device, sector + UPD_COPY_MARK_OFFSET(place), mark, sizeof mark);
+        upd_flash_read(device, sector + UPD_COPY_SEAL_OFFSET(place), seal, sizeof seal);
+        upd_copy_see_seal(&area->copy[copy], place, mark, seal);
     }
-    return err;
 }
 
-static enum upd_err read_area(struct upd_device *device, struct upd_select_area *area)
+static void read_area(struct upd_device *device, struct upd_select_area *area)
 {
     uint32_t sector = sector_of(device, UPD_SYSPARAM_SECTOR_FLAG);
 
-    enum upd_err err = upd_flash_read(device, sector, area->params.flag, UPD_SYSPARAM_HEAD_SIZE);
-    if (err == UPD_OK) {
-        err = upd_flash_read(device, sector + UPD_FLAG_SEALS_OFFSET, area->flag_seals,
-                             UPD_FLAG_SEALS_SIZE);
+    upd_flash_read(device, sector, area->params.flag, UPD_SYSPARAM_HEAD_SIZE);
+    upd_flash_read(device, sector + UPD_FLAG_SEALS_OFFSET, area->flag_seals, UPD_FLAG_SEALS_SIZE);
+    for (uint8_t copy = 0; copy < 2; copy++) {
+        read_copy(device, copy, area);
     }
-    for (uint8_t copy = 0; copy < 2 && err == UPD_OK; copy++) {
-        err = read_copy(device, copy, area);
-    }
-    return err;
 }
 
 /* Read everything that a step depends on. What this session did so far stays in *state. */
 static enum upd_err read_state(struct upd_device *device, struct upd_nonos_state *state)
 {
-    enum upd_err err = read_area(device, &state->area);
-    if (err == UPD_OK) {
-        err = upd_frame_find(device, journal_of(device));
-    }
-    if (err != UPD_OK) {
-        return err;
-    }
     const struct upd_frame *frame = &device->frame;
+
+    read_area(device, &state->area);
+    upd_frame_find(device, journal_of(device));
     const uint8_t *block = state->area.params.head[upd_select_current(&state->area)];
     state->framed = upd_frame_exists(frame);
     state->slot = frame->head.slot;
     state->marks = frame->marks;
     state->sure = frame->sure;
     state->version = upd_sdk_boot_version(block);
+    if (device->err != UPD_OK) {
+        return device->err;
+    }
     return state->version >= UPD_BOOT_V1_2 && state->version < UPD_BOOT_NONE ? UPD_OK
                                                                              : UPD_E_TARGET;
 }
@@ -126,13 +115,9 @@ static enum upd_err program_seal(struct upd_device *device, uint8_t copy, uint32
     uint32_t sector = copy_sector(device, copy);
     uint8_t seal[UPD_SEAL_SIZE];
 
-    enum upd_err err =
-        upd_flash_clear(device, sector + UPD_COPY_MARK_OFFSET(place), UPD_JOURNAL_MARK_SIZE);
-    if (err == UPD_OK) {
-        upd_copy_seal(seal);
-        err = upd_flash_program(device, sector + UPD_COPY_SEAL_OFFSET(place), seal, sizeof seal);
-    }
-    return err;
+    upd_copy_seal(seal);
+    upd_flash_clear(device, sector + UPD_COPY_MARK_OFFSET(place), UPD_JOURNAL_MARK_SIZE);
+    return upd_flash_program(device, sector + UPD_COPY_SEAL_OFFSET(place), seal, sizeof seal);
 }
 
 static bool is_all(const uint8_t *bytes, uint32_t size, uint8_t value)
@@ -145,35 +130,30 @@ static bool is_all(const uint8_t *bytes, uint32_t size, uint8_t value)
     return true;
 }
 
-static enum upd_err break_seal(struct upd_device *device, uint32_t offset)
+static void break_seal(struct upd_device *device, uint32_t offset)
 {
     uint8_t seal[UPD_SEAL_SIZE], whole[UPD_SEAL_SIZE];
 
-    upd_copy_seal(whole);
-    enum upd_err err = upd_flash_read(device, offset, seal, sizeof seal);
-    if (err == UPD_OK && !is_all(seal, sizeof seal, 0)) {
-        err = upd_flash_clear(device, offset, sizeof seal);
-        if (err == UPD_OK) {
-            err = upd_flash_read(device, offset, seal, sizeof seal);
-        }
-        if (err == UPD_OK && memcmp(seal, whole, sizeof seal) == 0) {
-            device->trouble = offset - offset % SECTOR;
-            err = UPD_E_VERIFY;
+    upd_flash_read(device, offset, seal, sizeof seal);
+    if (!is_all(seal, sizeof seal, 0)) {
+        upd_flash_clear(device, offset, sizeof seal);
+        upd_flash_read(device, offset, seal, sizeof seal);
+        upd_copy_seal(whole);
+        if (memcmp(seal, whole, sizeof seal) == 0) {
+            upd_flash_trouble(device, offset);
         }
     }
-    return err;
 }
 
 static enum upd_err break_seals(struct upd_device *device, const struct upd_nonos_state *state,
                                 uint8_t copy)
 {
     uint32_t sector = copy_sector(device, copy);
-    enum upd_err err = UPD_OK;
 
-    for (uint32_t place = 0; place < state->area.copy[copy].free && err == UPD_OK; place++) {
-        err = break_seal(device, sector + UPD_COPY_SEAL_OFFSET(place));
+    for (uint32_t place = 0; place < state->area.copy[copy].free; place++) {
+        break_seal(device, sector + UPD_COPY_SEAL_OFFSET(place));
     }
-    return err;
+    return device->err;
 }
 
 /* Pages of marks and seals, with whatever a cut made of them, are not carried over. */
@@ -187,20 +167,18 @@ static bool is_of_seals(uint32_t offset)
  * are the same: a bit that was read wrong once is not carried over. A cell that is unstable since
  * the SDK's own write was cut has no right value.
  */
-static enum upd_err read_settings(struct upd_device *device, uint32_t offset, uint8_t page[PAGE])
+static void read_settings(struct upd_device *device, uint32_t offset, uint8_t page[PAGE])
 {
     uint32_t before, now = 0;
-    enum upd_err err = UPD_OK;
 
-    for (uint32_t i = 0; i < 4 && err == UPD_OK; i++) {
+    for (uint32_t i = 0; i < 4; i++) {
         before = now;
-        err = upd_flash_read(device, offset, page, PAGE);
+        upd_flash_read(device, offset, page, PAGE);
         now = upd_crc32(UPD_CRC32_INIT, page, PAGE);
         if (i > 0 && now == before) {
             break;
         }
     }
-    return err;
 }
 
 /* The other copy becomes the current one, with another slot in its boot block. */
@@ -211,20 +189,21 @@ static enum upd_err write_copy(struct upd_device *device, const struct upd_nonos
     uint32_t source = copy_sector(device, current), target = copy_sector(device, !current);
     uint8_t page[PAGE];
 
-    enum upd_err err = break_seals(device, state, !current);
-    if (err == UPD_OK) {
-        err = upd_flash_erase(device, target);
-    }
-    for (uint32_t at = 0; at < SECTOR && err == UPD_OK; at += PAGE) {
-        err = read_settings(device, source + at, page);
-        if (err == UPD_OK && at == 0) {
-            err = upd_boot_block_select(page, state->version, slot);
+    break_seals(device, state, !current);
+    upd_flash_erase(device, target);
+    for (uint32_t at = 0; at < SECTOR; at += PAGE) {
+        read_settings(device, source + at, page);
+        if (at == 0 && device->err == UPD_OK) {
+            enum upd_err err = upd_boot_block_select(page, state->version, slot);
+            if (err != UPD_OK) {
+                return err;
+            }
         }
-        if (err == UPD_OK && !is_of_seals(at) && !is_all(page, PAGE, 0xFF)) {
-            err = upd_flash_program(device, target + at, page, PAGE);
+        if (!is_of_seals(at) && !is_all(page, PAGE, 0xFF)) {
+            upd_flash_program(device, target + at, page, PAGE);
         }
     }
-    return err == UPD_OK ? program_seal(device, !current, 0) : err;
+    return program_seal(device, !current, 0);
 }
 
 static enum upd_err write_flag(struct upd_device *device, const struct upd_nonos_state *state,
@@ -234,19 +213,18 @@ static enum upd_err write_flag(struct upd_device *device, const struct upd_nonos
     uint32_t sector = sector_of(device, UPD_SYSPARAM_SECTOR_FLAG);
     uint32_t count;
     const struct upd_flag_write *row = upd_flag_writes(&state->area, copy, bytes, &count);
-    enum upd_err err = UPD_OK;
 
-    for (; count > 0 && err == UPD_OK; count--, row++) {
+    for (; count > 0; count--, row++) {
         uint32_t offset = sector + row->offset;
         if (row->size == 0) {
-            err = upd_flash_erase(device, sector);
+            upd_flash_erase(device, sector);
         } else if (row->data == UPD_FLAG_ZEROS) {
-            err = upd_flash_clear(device, offset, row->size);
+            upd_flash_clear(device, offset, row->size);
         } else {
-            err = upd_flash_program(device, offset, &bytes[row->data], row->size);
+            upd_flash_program(device, offset, &bytes[row->data], row->size);
         }
     }
-    return err;
+    return device->err;
 }
 
 static enum upd_err do_step(struct upd_device *device, struct upd_nonos_state *state,
@@ -332,16 +310,14 @@ static enum upd_err leave(struct upd_device *device, struct upd_nonos_state *sta
 }
 
 /* Whether the slot that does not run holds an image that would start. */
-static enum upd_err verify_other(struct upd_device *device, bool *good)
+static bool other_verifies(struct upd_device *device)
 {
     struct upd_image_target target = target_of(device, device->running == 0 ? 1 : 0);
 
     /* It ran here before, and whoever built it may have left these to the flashing tool. */
     target.flash_mode = UPD_IMAGE_ANY;
     target.flash_map = UPD_IMAGE_ANY;
-    enum upd_err err = upd_flash_verify(device, &target);
-    *good = err == UPD_OK;
-    return err == UPD_E_IO ? err : UPD_OK;
+    return upd_flash_verify(device, &target) == UPD_OK;
 }
 
 /* --- The scheme ------------------------------------------------------------------------------ */
@@ -399,13 +375,11 @@ static enum upd_err view(struct upd_device *device, struct upd_view *view)
 static enum upd_err count_start(struct upd_device *device, struct upd_nonos_state *state)
 {
     uint32_t starts = upd_journal_starts(state->marks);
-    bool good = false;
 
     if (starts < UPD_TRIAL_STARTS) {
         return upd_frame_mark(device, (enum upd_journal_mark)(UPD_MARK_START_1 + starts));
     }
-    enum upd_err err = verify_other(device, &good);
-    return err == UPD_OK && good ? leave(device, state, give_up_exhausted) : err;
+    return other_verifies(device) ? leave(device, state, give_up_exhausted) : device->err;
 }
 
 static enum upd_err start(struct upd_device *device, enum upd_start *todo)
@@ -505,22 +479,18 @@ static enum upd_err open_way_back(struct upd_device *device)
                                     .slot = (uint8_t)device->running,
                                     .stride = 1};
 
-    enum upd_err err = upd_frame_take(device, journal_of(device), &head);
-    return err == UPD_OK ? upd_frame_mark(device, UPD_MARK_ARMED) : err;
+    upd_frame_take(device, journal_of(device), &head);
+    return upd_frame_mark(device, UPD_MARK_ARMED);
 }
 
 static enum upd_err roll_back(struct upd_device *device)
 {
     struct upd_nonos_state state = {.version = 0};
-    bool good = false;
 
-    enum upd_err err = verify_other(device, &good);
-    if (err == UPD_OK && !good) {
-        return UPD_E_NOT_FOUND;
+    if (!other_verifies(device)) {
+        return device->err == UPD_OK ? UPD_E_NOT_FOUND : device->err;
     }
-    if (err == UPD_OK) {
-        err = carry_out(device, &state, upd_nonos_settle);
-    }
+    enum upd_err err = carry_out(device, &state, upd_nonos_settle);
     if (err == UPD_OK && !runs_selected(device, &state)) {
         device->activated = true; /* that is where a restart leads already */
         return UPD_OK;
@@ -553,31 +523,23 @@ const struct upd_scheme upd_scheme_nonos = {
 
 /* --- Opening --------------------------------------------------------------------------------- */
 
-/* What sector 0 says: flash mode and map, and which boot loader is there. */
-static enum upd_err read_sector_0(struct upd_device *device, uint8_t *map)
+/* What sector 0 says: flash mode, which boot loader is there, and the map, which is returned. */
+static uint8_t read_sector_0(struct upd_device *device)
 {
     uint8_t header[4], bytes[UPD_LOADER_RECORD_SIZE];
     struct upd_loader_record record;
 
-    enum upd_err err = upd_flash_read(device, 0, header, sizeof header);
-    if (err == UPD_OK) {
-        err = upd_flash_read(device, UPD_LOADER_RECORD_OFFSET, bytes, sizeof bytes);
-    }
-    if (err != UPD_OK) {
-        return err;
-    }
-    *map = header[3] >> 4;
+    upd_flash_read(device, 0, header, sizeof header);
+    upd_flash_read(device, UPD_LOADER_RECORD_OFFSET, bytes, sizeof bytes);
     device->target.flash_mode = header[2];
     device->loader_counts =
         upd_loader_record_decode(bytes, &record) == UPD_OK && record.counts && !record.installs;
-    return UPD_OK;
+    return header[3] >> 4;
 }
 
 enum upd_err upd_nonos_open(struct upd_device *device, const struct upd_flash *flash,
                             const struct upd_nonos_config *config)
 {
-    uint8_t number, again = 0;
-
     if (flash->sector_size != SECTOR || flash->page_size != PAGE) {
         return UPD_E_ARG;
     }
@@ -587,18 +549,14 @@ enum upd_err upd_nonos_open(struct upd_device *device, const struct upd_flash *f
                                   .frame = {.index = UPD_JOURNAL_FRAMES},
                                   .slot_count = 2,
                                   .running = UPD_SLOT_NONE};
-    enum upd_err err = read_sector_0(device, &number);
-    if (err == UPD_OK) {
-        err = read_sector_0(device, &again);
-    }
-    if (err != UPD_OK) {
-        return err;
-    }
-    if (number != again) {
+    uint8_t number = read_sector_0(device);
+    if (number != read_sector_0(device)) {
         /* Another map has its slots and settings elsewhere: a bit read wrong must not choose one.
          */
-        device->trouble = 0;
-        return UPD_E_VERIFY;
+        upd_flash_trouble(device, 0);
+    }
+    if (device->err != UPD_OK) {
+        return device->err;
     }
     number = config->flash_map == UPD_IMAGE_ANY ? number : config->flash_map;
     const struct upd_flash_map *map = upd_flash_map(number);

@@ -48,16 +48,14 @@ static uint32_t copy_sector(const struct upd_device *device, int copy)
 
 static enum upd_err read_records(struct upd_device *device, struct upd_otadata *data)
 {
-    enum upd_err err = UPD_OK;
-
     *data = (struct upd_otadata){.slots = (uint8_t)device->slot_count,
                                  .running = device->running,
                                  .rtos = config_of(device)->loader == UPD_OTADATA_LOADER_RTOS};
-    for (int copy = 0; copy < 2 && err == UPD_OK; copy++) {
-        err = upd_flash_read(device, copy_sector(device, copy), data->copy[copy],
-                             UPD_OTADATA_RECORD_SIZE);
+    for (int copy = 0; copy < 2; copy++) {
+        upd_flash_read(device, copy_sector(device, copy), data->copy[copy],
+                       UPD_OTADATA_RECORD_SIZE);
     }
-    return err;
+    return device->err;
 }
 
 static bool names(const struct upd_otadata *data, int copy, int slot)
@@ -93,51 +91,38 @@ static enum upd_err forget_record(struct upd_device *device, const struct upd_ot
     uint8_t record[UPD_OTADATA_RECORD_SIZE];
 
     if (upd_otadata_sequence(data->copy[copy]) == UINT32_MAX) {
-        return UPD_OK;
+        return device->err;
     }
-    enum upd_err err = upd_flash_clear(device, sector + UPD_OTADATA_CRC_OFFSET, CRC_SIZE);
-    if (err == UPD_OK) {
-        err = upd_flash_clear(device, sector, CRC_SIZE); /* and the number */
-    }
-    if (err == UPD_OK) {
-        err = upd_flash_read(device, sector, record, sizeof record);
-    }
-    if (err == UPD_OK && upd_otadata_crc_is_good(record)) {
-        err = upd_flash_trouble(device, sector);
-    }
-    return err;
+    upd_flash_clear(device, sector + UPD_OTADATA_CRC_OFFSET, CRC_SIZE);
+    upd_flash_clear(device, sector, CRC_SIZE); /* and the number */
+    upd_flash_read(device, sector, record, sizeof record);
+    return upd_otadata_crc_is_good(record) ? upd_flash_trouble(device, sector) : device->err;
 }
 
 /* Program a record into an erased sector, its CRC last: (O2). */
 static enum upd_err write_record(struct upd_device *device, uint32_t sector, const uint8_t *record)
 {
-    enum upd_err err = upd_flash_program(device, sector, record, UPD_OTADATA_CRC_OFFSET);
-
-    return err == UPD_OK ? upd_flash_program(device, sector + UPD_OTADATA_CRC_OFFSET,
-                                             record + UPD_OTADATA_CRC_OFFSET, CRC_SIZE)
-                         : err;
+    upd_flash_program(device, sector, record, UPD_OTADATA_CRC_OFFSET);
+    return upd_flash_program(device, sector + UPD_OTADATA_CRC_OFFSET,
+                             record + UPD_OTADATA_CRC_OFFSET, CRC_SIZE);
 }
 
 /* Carry a plan out. The sectors' journals go with them. */
 static enum upd_err carry_out(struct upd_device *device, const struct upd_otadata *data,
                               const struct upd_otadata_plan *plan)
 {
-    enum upd_err err = UPD_OK;
-
-    for (uint32_t i = 0; i < plan->count && err == UPD_OK; i++) {
+    for (uint32_t i = 0; i < plan->count; i++) {
         const struct upd_otadata_write *write = &plan->write[i];
         uint32_t sector = copy_sector(device, write->copy);
         if (upd_otadata_sequence(write->record) != upd_otadata_sequence(data->copy[write->copy])) {
-            err = forget_record(device, data, write->copy);
+            forget_record(device, data, write->copy);
         }
-        if (err == UPD_OK) {
-            err = upd_flash_erase(device, sector);
-        }
-        if (err == UPD_OK && upd_otadata_sequence(write->record) != UINT32_MAX) {
-            err = write_record(device, sector, write->record);
+        upd_flash_erase(device, sector);
+        if (upd_otadata_sequence(write->record) != UINT32_MAX) {
+            write_record(device, sector, write->record);
         }
     }
-    return err;
+    return device->err;
 }
 
 static bool loader_counts(enum upd_otadata_loader loader)
@@ -173,36 +158,28 @@ static bool is_open(const struct upd_frame *frame, int slot)
 }
 
 /*
- * The frame of the image that runs, where the library keeps its trial. It is in the sector of the
- * record that the boot loader followed, even if that record reads badly now.
+ * Find the frame of the image that runs, where the library keeps its trial: true when there is one.
+ * It is in the sector of the record that the boot loader followed, even if that record reads badly
+ * now.
  */
-static enum upd_err find_trial(struct upd_device *device, const struct upd_otadata *data,
-                               bool *on_trial)
+static bool find_trial(struct upd_device *device, const struct upd_otadata *data)
 {
-    const struct upd_frame *frame = &device->frame;
     int staging = staging_copy(data);
 
-    *on_trial = false;
     if (loader_has_trial(device) || device->running < 0) {
         device->frame.index = UPD_JOURNAL_FRAMES;
-        return UPD_OK;
+        return false;
     }
-    for (uint32_t i = 0; i < 2; i++) {
-        enum upd_err err = find_frame(device, i == 0 ? !staging : staging);
-        if (err != UPD_OK) {
-            return err;
-        }
-        *on_trial = is_open(frame, device->running);
-        if (*on_trial) {
-            break;
-        }
+    find_frame(device, !staging);
+    if (!is_open(&device->frame, device->running)) {
+        find_frame(device, staging);
     }
-    return UPD_OK;
+    return is_open(&device->frame, device->running);
 }
 
 /* Why the image that a copy tells of does not run any more. */
-static enum upd_err find_fall_in(struct upd_device *device, const struct upd_otadata *data,
-                                 int copy, struct upd_view *view)
+static void find_fall_in(struct upd_device *device, const struct upd_otadata *data, int copy,
+                         struct upd_view *view)
 {
     const uint8_t *record = data->copy[copy];
     const struct upd_frame *frame = &device->frame;
@@ -210,10 +187,7 @@ static enum upd_err find_fall_in(struct upd_device *device, const struct upd_ota
     uint32_t state = upd_otadata_state(record);
     int slot = good ? upd_otadata_slot(data, (uint32_t)copy) : UPD_SLOT_NONE;
 
-    enum upd_err err = find_frame(device, copy);
-    if (err != UPD_OK) {
-        return err;
-    }
+    find_frame(device, copy);
     if (!loader_has_trial(device)) {
         bool told = !upd_frame_exists(frame) || upd_frame_has(frame, UPD_MARK_REPORTED);
         slot = told ? UPD_SLOT_NONE : (int8_t)frame->head.slot;
@@ -232,30 +206,25 @@ static enum upd_err find_fall_in(struct upd_device *device, const struct upd_ota
     } else {
         view->fall = UPD_FALL_NONE;
     }
-    return UPD_OK;
 }
 
 /*
  * Why an image does not run any more, and which copy tells: the staging one, or while nothing is
  * selected any. device->frame is that copy's.
  */
-static enum upd_err find_fall(struct upd_device *device, const struct upd_otadata *data,
-                              struct upd_view *view, int *copy)
+static int find_fall(struct upd_device *device, const struct upd_otadata *data,
+                     struct upd_view *view)
 {
-    int staging = staging_copy(data);
-    enum upd_err err = UPD_OK;
+    int copy = !staging_copy(data);
 
-    view->fall = UPD_FALL_NONE;
-    view->fallen = UPD_SLOT_NONE;
-    *copy = !staging;
     if (upd_otadata_active(data) == UPD_OTADATA_NONE) {
-        err = find_fall_in(device, data, *copy, view);
+        find_fall_in(device, data, copy, view);
     }
-    if (err == UPD_OK && view->fall == UPD_FALL_NONE) {
-        *copy = staging;
-        err = find_fall_in(device, data, *copy, view);
+    if (view->fall == UPD_FALL_NONE) {
+        copy = !copy;
+        find_fall_in(device, data, copy, view);
     }
-    return err;
+    return copy;
 }
 
 /* What the device is, and for a fall the copy that tells of it. */
@@ -264,15 +233,9 @@ static enum upd_err look(struct upd_device *device, struct upd_otadata *data, st
 {
     const struct upd_otadata_config *config = config_of(device);
     struct upd_boot_layout layout = upd_partition_layout(config->rows, config->count);
-    bool on_trial;
 
-    enum upd_err err = read_records(device, data);
-    if (err == UPD_OK) {
-        err = find_trial(device, data, &on_trial);
-    }
-    if (err != UPD_OK) {
-        return err;
-    }
+    read_records(device, data);
+    bool on_trial = find_trial(device, data);
     int active = upd_otadata_active(data);
     int selected = upd_otadata_configured(data, &layout);
     int target = upd_otadata_next_slot(data, device->running);
@@ -292,17 +255,16 @@ static enum upd_err look(struct upd_device *device, struct upd_otadata *data, st
         view->starts = view->on_trial ? 1 : 0;
     }
     if (view->on_trial || view->pending) {
-        return UPD_OK;
+        return device->err;
     }
     /* The last one to read the journal: device->frame is that of the staging sector then. */
-    err = find_fall(device, data, view, copy);
-    if (err == UPD_OK && selected != device->running && selected >= 0 &&
-        view->fall == UPD_FALL_NONE) {
+    *copy = find_fall(device, data, view);
+    if (selected != device->running && selected >= 0 && view->fall == UPD_FALL_NONE) {
         view->fall = UPD_FALL_LOADER; /* a reset since has not started what was selected */
         view->fallen = (int8_t)selected;
         *copy = active;
     }
-    return err;
+    return device->err;
 }
 
 static enum upd_err otadata_view(struct upd_device *device, struct upd_view *view)
@@ -319,9 +281,8 @@ static enum upd_err otadata_view(struct upd_device *device, struct upd_view *vie
 /* Make a copy's sector an empty journal. */
 static enum upd_err empty(struct upd_device *device, const struct upd_otadata *data, int copy)
 {
-    enum upd_err err = forget_record(device, data, copy);
-
-    return err == UPD_OK ? upd_frame_clear(device, copy_sector(device, copy)) : err;
+    forget_record(device, data, copy);
+    return upd_frame_clear(device, copy_sector(device, copy));
 }
 
 static enum upd_err otadata_prepare(struct upd_device *device, uint32_t size, bool fresh,
@@ -365,22 +326,17 @@ static enum upd_err otadata_prepare(struct upd_device *device, uint32_t size, bo
 }
 
 /* The frame, with room for the record in front of it: (O3). */
-static enum upd_err make_room(struct upd_device *device)
+static void make_room(struct upd_device *device)
 {
     struct upd_journal_head head = device->frame.head;
     uint32_t sector = device->frame.sector;
     struct upd_otadata data;
-    bool armed;
 
-    enum upd_err err = upd_frame_any_armed(device, sector, &armed);
-    if (err != UPD_OK || !armed) {
-        return err;
+    if (upd_frame_any_armed(device, sector)) {
+        read_records(device, &data);
+        empty(device, &data, sector == copy_sector(device, 1));
+        upd_frame_take(device, sector, &head);
     }
-    err = read_records(device, &data);
-    if (err == UPD_OK) {
-        err = empty(device, &data, sector == copy_sector(device, 1));
-    }
-    return err == UPD_OK ? upd_frame_take(device, sector, &head) : err;
 }
 
 /* Select the slot of device->frame, which the image that runs may be itself: (O4). */
@@ -389,10 +345,8 @@ static enum upd_err select_slot(struct upd_device *device)
     struct upd_otadata_plan plan;
     struct upd_otadata data;
 
-    enum upd_err err = make_room(device);
-    if (err == UPD_OK) {
-        err = read_records(device, &data);
-    }
+    make_room(device);
+    enum upd_err err = read_records(device, &data);
     if (err == UPD_OK) {
         err = upd_otadata_plan_slot(&data, (int8_t)device->frame.head.slot,
                                     loader_has_trial(device), &plan);
@@ -408,15 +362,11 @@ static enum upd_err select_slot(struct upd_device *device)
     if (plan.count > 1) {
         /* The record of what runs, which a cut tore: it read well in prepare(), and not now. */
         plan.count = 1;
-        err = carry_out(device, &data, &plan);
+        carry_out(device, &data, &plan);
     }
-    if (err == UPD_OK) {
-        err = upd_frame_mark(device, UPD_MARK_ARMED);
-    }
-    if (err == UPD_OK) {
-        err = write_record(device, sector, last->record);
-    }
-    return err == UPD_OK ? upd_frame_mark(device, UPD_MARK_SWITCHED) : err;
+    upd_frame_mark(device, UPD_MARK_ARMED);
+    write_record(device, sector, last->record);
+    return upd_frame_mark(device, UPD_MARK_SWITCHED);
 }
 
 static enum upd_err otadata_activate(struct upd_device *device, const struct upd_install *install)
@@ -485,15 +435,13 @@ static enum upd_err give_up(struct upd_device *device, const struct upd_otadata 
 
     if (upd_frame_exists(&device->frame) && device->frame.head.slot == (uint8_t)device->running) {
         own = device->frame.sector == copy_sector(device, 1);
-        err = upd_frame_mark(device, reason);
+        upd_frame_mark(device, reason);
     }
-    if (err == UPD_OK && back == UPD_SLOT_FACTORY) {
-        err = forget_record(device, data, !own);
-    } else if (err == UPD_OK && !names(data, !own, back)) {
+    if (back == UPD_SLOT_FACTORY) {
+        forget_record(device, data, !own);
+    } else if (!names(data, !own, back)) {
         err = upd_otadata_plan_slot(data, back, false, &plan);
-        if (err == UPD_OK) {
-            err = carry_out(device, data, &plan);
-        }
+        carry_out(device, data, &plan);
     }
     if (err == UPD_OK) {
         err = forget_record(device, data, own);
@@ -548,7 +496,7 @@ static enum upd_err mend_state(struct upd_device *device, const struct upd_otada
     if (active == UPD_OTADATA_NONE || !names(data, active, device->running) ||
         is_settled(data->copy[active]) ||
         upd_otadata_state(data->copy[active]) == UPD_OTADATA_PENDING) {
-        return UPD_OK;
+        return device->err;
     }
     struct upd_otadata_plan plan = plan_state(data, active, UPD_OTADATA_PENDING);
     return carry_out(device, data, &plan);
@@ -560,25 +508,21 @@ static enum upd_err mend_state(struct upd_device *device, const struct upd_otada
  */
 static enum upd_err adopt(struct upd_device *device, struct upd_otadata *data)
 {
-    enum upd_err err = UPD_OK;
     int copy;
 
     if (device->running < 0) {
-        return UPD_OK;
+        return device->err;
     }
     if (names(data, 0, device->running) || names(data, 1, device->running)) {
         return mend_state(device, data);
     }
-    for (copy = 0; copy < 2; copy++) {
-        err = find_frame(device, copy);
-        if (err != UPD_OK || is_open(&device->frame, device->running)) {
-            break;
-        }
+    find_frame(device, 0);
+    if (!is_open(&device->frame, device->running)) {
+        find_frame(device, 1);
     }
-    if (err != UPD_OK || !is_open(&device->frame, device->running)) {
-        return err;
-    }
-    return record_running(device, data, UPD_OTADATA_PENDING, &copy);
+    return is_open(&device->frame, device->running)
+               ? record_running(device, data, UPD_OTADATA_PENDING, &copy)
+               : device->err;
 }
 
 static enum upd_err otadata_start(struct upd_device *device, enum upd_start *todo)
@@ -586,22 +530,15 @@ static enum upd_err otadata_start(struct upd_device *device, enum upd_start *tod
     static const enum upd_journal_mark starts[UPD_TRIAL_STARTS] = {
         UPD_MARK_START_1, UPD_MARK_START_2, UPD_MARK_START_3};
     struct upd_otadata data;
-    bool on_trial;
 
     *todo = UPD_START_GO_ON;
-    enum upd_err err = read_records(device, &data);
-    if (err == UPD_OK) {
-        err = find_trial(device, &data, &on_trial);
-    }
-    if (err != UPD_OK) {
-        return err;
-    }
-    if (!on_trial) {
-        return loader_has_trial(device) ? adopt(device, &data) : UPD_OK;
+    read_records(device, &data);
+    if (!find_trial(device, &data)) {
+        return loader_has_trial(device) ? adopt(device, &data) : device->err;
     }
     bool given_up = (device->frame.marks & UPD_MARKS_GIVEN_UP) != 0;
     if (!given_up && !upd_frame_has(&device->frame, UPD_MARK_SWITCHED)) {
-        err = select_slot(device); /* (O4) */
+        enum upd_err err = select_slot(device); /* (O4) */
         if (err != UPD_OK) {
             return err;
         }
@@ -612,21 +549,20 @@ static enum upd_err otadata_start(struct upd_device *device, enum upd_start *tod
     }
     int back = way_back(device, &data);
     if (back == UPD_SLOT_NONE) {
-        return UPD_OK; /* there is nothing else: it gets another start */
+        return device->err; /* there is nothing else: it gets another start */
     }
     *todo = UPD_START_RESTART;
     return give_up(device, &data, back, reason_of(&device->frame));
 }
 
 /* The secure version of the image that runs, to be burned once it is confirmed. */
-static enum upd_err running_version(struct upd_device *device, uint32_t *version)
+static uint32_t running_version(struct upd_device *device)
 {
     uint8_t bytes[4];
     uint32_t offset = device->slots[device->running].offset + IMAGE_SECURE_VERSION;
-    enum upd_err err = upd_flash_read(device, offset, bytes, sizeof bytes);
 
-    *version = err == UPD_OK ? upd_get_le32(bytes) : 0;
-    return err;
+    upd_flash_read(device, offset, bytes, sizeof bytes);
+    return upd_get_le32(bytes);
 }
 
 /* A record that the boot loader may have read, and that does not read well now. */
@@ -651,7 +587,6 @@ static enum upd_err confirm_record(struct upd_device *device, struct upd_otadata
     const struct upd_otadata_config *config = config_of(device);
     int copy = !staging_copy(data);
     struct upd_otadata_plan plan;
-    bool whole = true;
 
     enum upd_err err = upd_otadata_plan_confirm(data, UPD_OTADATA_SAFE, &plan);
     if (err == UPD_E_STATE) {
@@ -660,31 +595,22 @@ static enum upd_err confirm_record(struct upd_device *device, struct upd_otadata
             return UPD_OK; /* factory runs, or a slot without a record: never on trial */
         }
         plan.count = 1;
-        err = upd_flash_erase(device, copy_sector(device, copy));
-        if (err == UPD_OK) {
-            err = read_records(device, data);
-        }
+        upd_flash_erase(device, copy_sector(device, copy));
+        err = read_records(device, data);
         if (err == UPD_OK) {
             err = record_running(device, data, UPD_OTADATA_VALID, &copy);
         }
     } else if (err == UPD_OK) {
-        if (upd_otadata_state(data->copy[copy]) == UPD_OTADATA_VALID) {
-            err = upd_frame_read_cover(device, copy_sector(device, copy), &whole);
-        }
-        if (!whole) {
+        if (upd_otadata_state(data->copy[copy]) == UPD_OTADATA_VALID &&
+            !upd_frame_is_covered(device, copy_sector(device, copy))) {
             plan = plan_state(data, copy, UPD_OTADATA_VALID);
         }
-        if (err == UPD_OK) {
-            err = carry_out(device, data, &plan);
-        }
+        err = carry_out(device, data, &plan);
     }
     if (err == UPD_OK && plan.count > 0) {
         err = upd_frame_write_cover(device, copy_sector(device, copy));
-    }
-    if (err == UPD_OK && plan.count > 0 && config->fuse_burn != NULL) {
-        uint32_t version;
-        err = running_version(device, &version);
-        if (err == UPD_OK) {
+        uint32_t version = config->fuse_burn == NULL ? 0 : running_version(device);
+        if (device->err == UPD_OK && config->fuse_burn != NULL) {
             err = config->fuse_burn(config->ctx, version);
         }
     }
@@ -694,48 +620,34 @@ static enum upd_err confirm_record(struct upd_device *device, struct upd_otadata
 static enum upd_err otadata_confirm(struct upd_device *device)
 {
     struct upd_otadata data;
-    bool on_trial;
 
-    enum upd_err err = read_records(device, &data);
-    if (err != UPD_OK) {
-        return err;
-    }
-    if (loader_has_trial(device)) {
+    if (read_records(device, &data) == UPD_OK && loader_has_trial(device)) {
         return confirm_record(device, &data);
     }
-    err = find_trial(device, &data, &on_trial);
-    if (err == UPD_OK && on_trial) {
-        err = upd_frame_mark(device, UPD_MARK_CLOSED);
-    }
-    return err;
+    return find_trial(device, &data) ? upd_frame_mark(device, UPD_MARK_CLOSED) : device->err;
 }
 
 static enum upd_err otadata_roll_back(struct upd_device *device)
 {
     struct upd_otadata_plan plan;
     struct upd_otadata data;
-    bool on_trial;
 
-    enum upd_err err = read_records(device, &data);
-    if (err != UPD_OK) {
-        return err;
-    }
+    read_records(device, &data);
     int back = way_back(device, &data);
     if (back == UPD_SLOT_NONE) {
-        return UPD_E_NOT_FOUND;
+        return device->err == UPD_OK ? UPD_E_NOT_FOUND : device->err;
     }
     if (!loader_has_trial(device)) {
-        err = find_trial(device, &data, &on_trial);
-        if (err == UPD_OK && !on_trial) {
-            err = find_frame(device, !staging_copy(&data));
+        if (!find_trial(device, &data)) {
+            find_frame(device, !staging_copy(&data));
         }
-        return err == UPD_OK ? give_up(device, &data, back, UPD_MARK_REFUSED) : err;
+        return give_up(device, &data, back, UPD_MARK_REFUSED);
     }
     struct upd_otadata_images images = {.factory = back == UPD_SLOT_FACTORY};
     if (back >= 0) {
         images.slots = (uint16_t)(1u << back);
     }
-    err = upd_otadata_plan_reject(&data, &images, &plan);
+    enum upd_err err = upd_otadata_plan_reject(&data, &images, &plan);
     if (err == UPD_OK) {
         err = carry_out(device, &data, &plan);
     } else if (err == UPD_E_NOT_FOUND) {
@@ -754,7 +666,7 @@ static enum upd_err otadata_acknowledge(struct upd_device *device)
     struct upd_otadata_plan plan;
     struct upd_otadata data;
     struct upd_view view;
-    int copy;
+    int copy = 0;
 
     enum upd_err err = look(device, &data, &view, &copy);
     if (err != UPD_OK || view.fall == UPD_FALL_NONE) {
@@ -767,9 +679,7 @@ static enum upd_err otadata_acknowledge(struct upd_device *device)
     /* What runs shall be what is selected. */
     err = upd_otadata_plan_begin(&data, UPD_OTADATA_SAFE, view.fallen, &plan);
     if (err == UPD_OK) {
-        err = carry_out(device, &data, &plan);
-    }
-    if (err == UPD_OK) {
+        carry_out(device, &data, &plan);
         err = read_records(device, &data);
     }
     int active = upd_otadata_active(&data);

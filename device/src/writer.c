@@ -49,7 +49,7 @@ static enum upd_err begun(struct upd_writer *writer, enum upd_err err)
 static enum upd_err give_up(struct upd_writer *writer, enum upd_err err)
 {
     /* Whether or not the mark can be written, the first error is the one to tell. */
-    (void)(upd_frame_mark(writer->device, UPD_MARK_CLOSED) == UPD_OK);
+    upd_frame_mark(writer->device, UPD_MARK_CLOSED);
     return fail(writer, err);
 }
 
@@ -108,69 +108,50 @@ static enum upd_err compare_old(const struct upd_frame *frame, const struct upd_
 }
 
 /* The progress byte that a unit in flash ought to have. */
-static enum upd_err read_unit(struct upd_writer *writer, uint32_t unit, uint8_t *progress)
+static uint8_t read_unit(struct upd_writer *writer, uint32_t unit)
 {
     uint32_t size = unit_size(writer);
     uint32_t crc32 = UPD_CRC32_INIT;
-    enum upd_err err =
-        upd_flash_crc32(writer->device, writer->area.offset + unit * size, size, &crc32);
 
-    *progress = upd_journal_progress_byte(crc32);
-    return err;
+    upd_flash_crc32(writer->device, writer->area.offset + unit * size, size, &crc32);
+    return upd_journal_progress_byte(crc32);
 }
 
 /* Units from the first one on that are complete, as far as the old frame and the flash agree. */
-static enum upd_err find_kept(struct upd_writer *writer)
+static void find_kept(struct upd_writer *writer)
 {
     uint32_t limit = smaller(writer->size, writer->area.size);
     uint32_t size = unit_size(writer);
+    uint8_t progress;
 
     for (uint32_t unit = 0; limit - writer->kept >= size; unit++) {
-        uint8_t progress, wanted;
-        enum upd_err err = upd_frame_progress(writer->device, unit, &progress, 1);
-        if (err == UPD_OK) {
-            err = read_unit(writer, unit, &wanted);
-        }
-        if (err != UPD_OK || progress != wanted) {
-            return err;
+        upd_frame_progress(writer->device, unit, &progress, 1);
+        if (progress != read_unit(writer, unit) || writer->device->err != UPD_OK) {
+            break;
         }
         writer->kept += size;
     }
-    return UPD_OK;
-}
-
-/*
- * A cut of the mark beside it may have left unstable cells where progress is to be written.
- * Progress that does not read well is no harm: it ends what a resumed download finds.
- */
-static enum upd_err tolerate(struct upd_writer *writer, enum upd_err err)
-{
-    if (err == UPD_E_VERIFY) {
-        writer->device->trouble = UPD_SIZE_UNKNOWN;
-        err = UPD_OK;
-    }
-    return err;
 }
 
 /* The progress of the old frame into the new one, a program for each page of it. */
 static enum upd_err keep_progress(struct upd_writer *writer)
 {
     uint32_t units = writer->kept / unit_size(writer);
-    enum upd_err err = UPD_OK;
+    uint8_t *page = writer->work.page;
 
-    for (uint32_t first = 0; first < units && err == UPD_OK;) {
+    for (uint32_t first = 0; first < units;) {
         uint32_t count = smaller(units - first, upd_frame_progress_room(first));
-        memset(writer->work.page, 0xFF, sizeof writer->work.page);
-        for (uint32_t i = 0; i < count && err == UPD_OK; i++) {
-            err = read_unit(writer, first + i, &writer->work.page[i]);
+        memset(page, 0xFF, sizeof writer->work.page);
+        for (uint32_t i = 0; i < count; i++) {
+            page[i] = read_unit(writer, first + i);
         }
-        if (err == UPD_OK) {
-            err = tolerate(writer,
-                           upd_frame_restore(writer->device, first, writer->work.page, count));
-        }
+        upd_frame_restore(writer->device, first, page, count);
+        /* A cut of the mark beside it may have left unstable cells there. Progress that does not
+         * read well is no harm: it ends what a resumed download finds. */
+        upd_flash_tolerate(writer->device);
         first += count;
     }
-    return err;
+    return writer->device->err;
 }
 
 /*
@@ -215,7 +196,6 @@ static enum upd_err start(struct upd_writer *writer, struct upd_device *device,
                           const struct upd_update *update, uint32_t *from)
 {
     const struct upd_journal_head *old = &device->frame.head;
-    bool armed = false;
     uint32_t journal;
     struct upd_view view;
 
@@ -224,8 +204,7 @@ static enum upd_err start(struct upd_writer *writer, struct upd_device *device,
     writer->size = update->size == 0 ? UPD_SIZE_UNKNOWN : update->size;
     writer->md5 = update->md5;
     writer->sha256 = update->sha256;
-    device->trouble = UPD_SIZE_UNKNOWN;
-    enum upd_err err = device->scheme->view(device, &view);
+    enum upd_err err = upd_device_view(device, &view);
     if (err != UPD_OK) {
         return err;
     }
@@ -253,11 +232,9 @@ static enum upd_err start(struct upd_writer *writer, struct upd_device *device,
         if (old->offset != writer->area.offset || old->room != writer->area.size) {
             return UPD_E_CHANGED;
         }
-        err = find_kept(writer);
+        find_kept(writer);
     }
-    if (err == UPD_OK) {
-        err = check(writer, writer->size, update->gzip ? 0 : writer->kept);
-    }
+    err = check(writer, writer->size, update->gzip ? 0 : writer->kept);
     if (err != UPD_OK) {
         return from != NULL ? give_up(writer, err) : err;
     }
@@ -266,20 +243,18 @@ static enum upd_err start(struct upd_writer *writer, struct upd_device *device,
      * Activation may have been cut when it had written already what selects the target, so that it
      * reads as not there now, and as there later. That has to be gone before the target is touched.
      */
-    if (from != NULL) {
-        err = upd_frame_any_armed(device, journal, &armed);
-    }
-    if (err == UPD_OK && armed) {
+    if (from != NULL && upd_frame_any_armed(device, journal)) {
         err = device->scheme->prepare(device, writer->size, true, &writer->area, &journal);
+        if (err != UPD_OK) {
+            return err;
+        }
     }
     /* A cut may have torn the page of the progress: what is known goes into a new frame. */
-    if (err == UPD_OK) {
-        head.offset = writer->area.offset;
-        head.room = writer->area.size;
-        head.stride = stride_for(writer->area.size);
-        err = upd_frame_take(device, journal, &head);
-    }
-    return err == UPD_OK ? keep_progress(writer) : err;
+    head.offset = writer->area.offset;
+    head.room = writer->area.size;
+    head.stride = stride_for(writer->area.size);
+    upd_frame_take(device, journal, &head);
+    return device->err == UPD_OK ? keep_progress(writer) : device->err;
 }
 
 enum upd_err upd_writer_begin(struct upd_writer *writer, struct upd_device *device,
@@ -308,25 +283,22 @@ static enum upd_err program_page(struct upd_writer *writer, uint32_t size)
     struct upd_device *device = writer->device;
     uint32_t first = writer->written - size;
     uint32_t offset = writer->area.offset + first;
-    enum upd_err err = UPD_OK;
 
     memset(&writer->work.page[size], 0xFF, UPD_JOURNAL_PAGE_SIZE - size);
     if (first % UPD_JOURNAL_SIZE == 0) {
-        err = upd_flash_erase(device, offset);
+        upd_flash_erase(device, offset);
     }
-    if (err == UPD_OK) {
-        err = upd_flash_program(device, offset, writer->work.page, size);
-    }
-    if (err != UPD_OK) {
-        return err;
+    if (upd_flash_program(device, offset, writer->work.page, size) != UPD_OK) {
+        return device->err;
     }
     writer->crc32 = upd_crc32(writer->crc32, writer->work.page, size);
     if (writer->written % unit_size(writer) == 0) {
-        err = tolerate(writer, upd_frame_advance(device, writer->written / unit_size(writer) - 1,
-                                                 upd_journal_progress_byte(writer->crc32)));
+        upd_frame_advance(device, writer->written / unit_size(writer) - 1,
+                          upd_journal_progress_byte(writer->crc32));
+        upd_flash_tolerate(device); /* as in keep_progress() */
         writer->crc32 = UPD_CRC32_INIT;
     }
-    return err;
+    return device->err;
 }
 
 /* Bytes that are in flash already must be the same. */
@@ -336,11 +308,7 @@ static enum upd_err compare(struct upd_writer *writer, const uint8_t *data, uint
         upd_flash_compare(writer->device, writer->area.offset + writer->written, data, size);
 
     writer->written += size;
-    if (err == UPD_E_VERIFY) {
-        writer->device->trouble = UPD_SIZE_UNKNOWN;
-        err = UPD_E_CHANGED;
-    }
-    return err;
+    return err == upd_flash_tolerate(writer->device) ? err : UPD_E_CHANGED;
 }
 
 static enum upd_err store(struct upd_writer *writer, const uint8_t *data, uint32_t size)
@@ -360,6 +328,7 @@ enum upd_err upd_writer_write(struct upd_writer *writer, const void *data, uint3
     if (writer->state != UPD_WRITER_OPEN) {
         return UPD_E_STATE;
     }
+    upd_flash_forgive(writer->device);
     while (size > 0) {
         bool kept = writer->written < writer->kept;
         uint32_t limit = kept ? writer->kept : smaller(writer->size, writer->area.size);
@@ -424,6 +393,7 @@ enum upd_err upd_writer_end(struct upd_writer *writer)
     if (writer->state != UPD_WRITER_OPEN) {
         return UPD_E_STATE;
     }
+    upd_flash_forgive(writer->device);
     if ((writer->size != UPD_SIZE_UNKNOWN && writer->written != writer->size) ||
         writer->written < writer->kept) {
         return fail(writer, UPD_E_SHORT);
@@ -455,6 +425,7 @@ enum upd_err upd_writer_activate(struct upd_writer *writer)
     if (writer->state != UPD_WRITER_VERIFIED) {
         return UPD_E_STATE;
     }
+    upd_flash_forgive(writer->device);
     enum upd_err err = writer->device->scheme->activate(writer->device, &install);
     if (err != UPD_OK) {
         return fail(writer, err);
@@ -469,6 +440,7 @@ enum upd_err upd_writer_abort(struct upd_writer *writer)
         return UPD_E_STATE;
     }
     if (writer->state == UPD_WRITER_OPEN || writer->state == UPD_WRITER_VERIFIED) {
+        upd_flash_forgive(writer->device);
         enum upd_err err = upd_frame_mark(writer->device, UPD_MARK_CLOSED);
         if (err != UPD_OK) {
             return fail(writer, err);

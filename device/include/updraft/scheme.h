@@ -174,6 +174,7 @@ struct upd_device {
     /* After an error: offset of the sector of flash that could not be read, erased or programmed,
      * or does not hold what was written. 0xFFFFFFFF when the error was of another kind. */
     uint32_t trouble;
+    enum upd_err err; /* of the flash, the first one since the application called */
     struct upd_frame frame;
     struct upd_image_target target; /* what an image must fit; slot and offset by prepare() */
     struct upd_area slots[UPD_DEVICE_SLOTS];
