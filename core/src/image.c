@@ -31,8 +31,15 @@
 /* Constant, so that the compiler drops what a build leaves out. */
 #define WITH(kind) ((UPD_IMAGE_WITH & UPD_IMAGE_WITH_##kind) != 0)
 
+/* Whether an image that got past the fork is of a kind: in a build that knows no other kind, every
+ * one is, since others were refused there. */
+#define IS(info, kind, name)                                                                       \
+    (WITH(kind) && (UPD_IMAGE_WITH == UPD_IMAGE_WITH_##kind || (info)->format == UPD_FORMAT_##name))
+
 /* The steps of which not every build has some. */
 enum {
+    WITH_ESP8266 = WITH(NONOS) || WITH(RTOS) || WITH(ARDUINO),
+    WITH_INNER = WITH(NONOS) || WITH(ARDUINO), /* a second header */
     WITH_DESCRIPTOR = WITH(ESP32) || WITH(RTOS),
     WITH_FILL = WITH(NONOS) || WITH(ARDUINO) || WITH(SIGNATURE),
     WITH_HELD = WITH(NONOS) || (WITH(ARDUINO) && WITH(SIGNATURE)),
@@ -207,6 +214,12 @@ static enum upd_image_problem judge_revision(const struct upd_image_info *info,
     return UPD_IMAGE_OK;
 }
 
+/* Likewise of an image that got past the fork. */
+static bool is_esp8266(const struct upd_image_info *info)
+{
+    return WITH_ESP8266 && (!WITH(ESP32) || info->chip == UPD_CHIP_ESP8266);
+}
+
 #define FORMAT(name) (1u << UPD_FORMAT_##name)
 
 /* An image for boot v1.1 is told from a v1 image only by what follows its segments. Until then byte
@@ -293,7 +306,8 @@ static enum upd_image_problem judge_flash(const struct upd_image_info *info,
     *offset =
         WITH(NONOS) && info->format == UPD_FORMAT_ESP8266_V2 ? 16 + info->segments[0].size + 3 : 3;
     if (info->flash_size != UPD_IMAGE_UNTOLD && !may_be_slot(info)) {
-        if (upd_image_flash_bytes(info->chip, info->flash_size) > target->flash_size) {
+        enum upd_chip chip = is_esp8266(info) ? UPD_CHIP_ESP8266 : UPD_CHIP_ESP32;
+        if (upd_image_flash_bytes(chip, info->flash_size) > target->flash_size) {
             return UPD_IMAGE_FLASH_TOO_SMALL;
         }
         if (WITH(NONOS) && target->place == UPD_PLACE_NONOS && target->flash_map != UPD_IMAGE_ANY &&
@@ -310,7 +324,7 @@ static enum upd_image_problem judge_flash(const struct upd_image_info *info,
         return UPD_IMAGE_TOO_LARGE;
     }
     *offset = MEBIBYTE - target->offset % MEBIBYTE;
-    if (info->chip == UPD_CHIP_ESP8266 && target->place != UPD_PLACE_ANY && info->size > *offset) {
+    if (is_esp8266(info) && target->place != UPD_PLACE_ANY && info->size > *offset) {
         return UPD_IMAGE_WINDOW;
     }
     return UPD_IMAGE_OK;
@@ -325,18 +339,18 @@ static enum upd_image_problem judge(const struct upd_image_info *info,
         return UPD_IMAGE_OK;
     }
     if (info->chip != target->chip) {
-        *offset = info->format == UPD_FORMAT_ESP32 ? 12 : 0;
+        *offset = IS(info, ESP32, ESP32) ? 12 : 0;
         return UPD_IMAGE_WRONG_CHIP;
     }
     if (info->format == UPD_FORMAT_UNKNOWN) {
         return UPD_IMAGE_OK;
     }
     problem = judge_place(info, target, offset);
-    if (problem == UPD_IMAGE_OK && WITH(ESP32) && info->format == UPD_FORMAT_ESP32) {
+    if (problem == UPD_IMAGE_OK && IS(info, ESP32, ESP32)) {
         problem = judge_revision(info, target, offset);
     }
     if (problem == UPD_IMAGE_OK && target->place == UPD_PLACE_PARTITION) {
-        if (WITH(ESP32) && info->format == UPD_FORMAT_ESP32) {
+        if (IS(info, ESP32, ESP32)) {
             problem = judge_app(info, target, offset);
         } else if (WITH(RTOS)) {
             problem = judge_link(info, target, offset);
@@ -405,31 +419,43 @@ static uint32_t gap(uint32_t at, uint32_t unit)
     return (0u - at) & (unit - 1);
 }
 
+/* In the second header of an image, or behind it. */
+static bool is_inner(const struct upd_image_checker *checker)
+{
+    return WITH_INNER && checker->base != 0;
+}
+
 /* In the outer header of a v2 image, which announces the irom part. */
 static bool in_irom(const struct upd_image_checker *checker)
 {
-    return WITH(NONOS) && checker->base == 0 && checker->info.format == UPD_FORMAT_ESP8266_V2;
+    return WITH(NONOS) && !is_inner(checker) && checker->info.format == UPD_FORMAT_ESP8266_V2;
 }
 
 static bool is_arduino(const struct upd_image_checker *checker)
 {
-    return WITH(ARDUINO) && checker->info.format == UPD_FORMAT_ARDUINO;
+    return IS(&checker->info, ARDUINO, ARDUINO);
 }
 
 /* In the application of an Arduino image, behind its boot loader. */
 static bool in_sketch(const struct upd_image_checker *checker)
 {
-    return is_arduino(checker) && checker->base != 0;
+    return is_arduino(checker) && is_inner(checker);
 }
 
 static bool is_esp32(const struct upd_image_checker *checker)
 {
-    return WITH(ESP32) && checker->info.format == UPD_FORMAT_ESP32;
+    return IS(&checker->info, ESP32, ESP32);
 }
 
 static bool is_v3(const struct upd_image_checker *checker)
 {
-    return WITH(RTOS) && checker->info.format == UPD_FORMAT_ESP8266_V3;
+    return IS(&checker->info, RTOS, ESP8266_V3);
+}
+
+/* A SHA-256 follows the checksum. */
+static bool is_hashed(const struct upd_image_checker *checker)
+{
+    return is_v3(checker) || (WITH(ESP32) && checker->hashed);
 }
 
 static void take_digest(struct upd_image_checker *checker, const uint8_t *bytes, uint32_t size)
@@ -484,7 +510,7 @@ static void take_magic(struct upd_image_checker *checker)
 {
     uint8_t magic = checker->field[0];
 
-    if (checker->base != 0) {
+    if (is_inner(checker)) {
         if (magic != IMAGE_MAGIC) {
             refuse(checker, UPD_IMAGE_INNER_MAGIC, checker->base);
         }
@@ -543,7 +569,7 @@ static void take_flash(struct upd_image_checker *checker)
 {
     uint8_t slot = checker->field[3];
 
-    if (checker->base != 0) {
+    if (is_inner(checker)) {
         take_settings(checker, 4, 10);
     } else if (checker->field[0] == IROM_MAGIC) {
         checker->info.format = UPD_FORMAT_ESP8266_V2;
@@ -563,7 +589,7 @@ static void check_entry(struct upd_image_checker *checker)
     uint32_t entry = upd_get_le32(checker->field + 4);
 
     checker->info.entry = entry;
-    if (checker->info.chip == UPD_CHIP_ESP8266 && !(entry >= IRAM && entry < IRAM_LIMIT) &&
+    if (is_esp8266(&checker->info) && !(entry >= IRAM && entry < IRAM_LIMIT) &&
         !(entry >= WINDOW && entry < WINDOW_LIMIT)) {
         refuse(checker, UPD_IMAGE_ENTRY, checker->base + 4);
     }
@@ -571,7 +597,7 @@ static void check_entry(struct upd_image_checker *checker)
 
 static void take_entry(struct upd_image_checker *checker)
 {
-    if (checker->info.chip == UPD_CHIP_NONE) {
+    if (!WITH_INNER || checker->info.chip == UPD_CHIP_NONE) {
         read_on(checker, FORK);
     } else {
         check_entry(checker);
@@ -597,7 +623,6 @@ static void take_fork(struct upd_image_checker *checker)
         info->chip = UPD_CHIP_ESP8266;
         if (address >= WINDOW && address < WINDOW_LIMIT) {
             info->format = UPD_FORMAT_ESP8266_V3;
-            checker->hashed = true;
             known = WITH(RTOS);
         } else if (address == EBOOT_ADDRESS) {
             info->format = UPD_FORMAT_ARDUINO;
@@ -754,7 +779,7 @@ static void expect_segment(struct upd_image_checker *checker, uint32_t end)
             (checker->todo == 0 ? end != info->image_size : end > info->image_size)) {
             refuse(checker, UPD_IMAGE_LENGTH, WORDS_OFFSET);
         }
-    } else if (checker->hashed) {
+    } else if (is_hashed(checker)) {
         end += UPD_SHA256_SIZE;
     } else if (WITH(NONOS) && info->format == UPD_FORMAT_ESP8266_V2 && info->slot != 0) {
         end += 4;
@@ -943,7 +968,7 @@ static void take_checksum(struct upd_image_checker *checker)
             refuse(checker, UPD_IMAGE_CRC32, WORDS_OFFSET + 4);
         }
         end_image(checker);
-    } else if ((is_esp32(checker) || is_v3(checker)) && checker->hashed) {
+    } else if (is_hashed(checker)) {
         snapshot_sha256(checker);
         read(checker, SHA);
     } else if (WITH(NONOS) && info->format == UPD_FORMAT_ESP8266_V2) {
