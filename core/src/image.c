@@ -80,10 +80,9 @@ enum step {
     STEPS,
 };
 
-/* What a step reads, and what is done when it has: see the tables behind the steps. Bytes of a
- * field; 0 for a run, whose length is found while it is begun. */
+/* What a step reads: see the table behind the steps. Bytes of a field; 0 for a run, whose length is
+ * found while it is begun. */
 static const uint8_t field_sizes[STEPS];
-static void (*const takes[STEPS])(struct upd_image_checker *checker);
 
 /* The digest that runs over the bytes. */
 enum digest { NO_DIGEST, ZLIB_CRC, MPEG2_CRC, SHA256 };
@@ -1194,40 +1193,137 @@ static const uint8_t field_sizes[STEPS] = {
     [END] = 1,
 };
 
-/* What a build leaves out is NULL, and is never begun. */
-#define IF(kinds, take) ((kinds) ? (take) : NULL)
-
-static void (*const takes[STEPS])(struct upd_image_checker *checker) = {
-    [MAGIC] = take_magic,
-    [COUNT] = take_count,
-    [FLASH] = take_flash,
-    [ENTRY] = take_entry,
-    [FORK] = take_fork,
-    [CHIP_ID] = IF(WITH(ESP32), take_chip_id),
-    [REVISION] = IF(WITH(ESP32), take_revision),
-    [HASH] = IF(WITH(ESP32), take_hash),
-    [ADDRESS] = take_address,
-    [SIZE] = take_size,
-    [WORDS] = IF(WITH(ARDUINO), take_words),
-    [DESCRIPTOR] = IF(WITH_DESCRIPTOR, take_descriptor),
-    [DATA] = end_segment,
-    [PAD] = end_pad,
-    [CHECKSUM] = take_checksum,
-    [CRC] = IF(WITH(NONOS), take_crc),
-    [SHA] = IF(WITH(ESP32) || WITH(RTOS), take_sha256),
-    [NEXT_V1] = IF(WITH(NONOS), take_next_v1),
-    [FILL] = IF(WITH_FILL, end_filler),
-    [HELD] = IF(WITH_HELD, end_held),
-    [NEXT] = IF(WITH(SIGNATURE), take_next),
-    [V1_SIGNATURE] = IF(WITH(SIGNATURE), take_v1_signature),
-    [SIGNATURE] = IF(WITH(SIGNATURE), end_signature),
-    [MARK] = IF(WITH(SIGNATURE), take_mark),
-    [BLOCK_HEAD] = IF(WITH(SIGNATURE), take_block_head),
-    [BLOCK_DIGEST] = IF(WITH(SIGNATURE), end_block_digest),
-    [BLOCK_REST] = IF(WITH(SIGNATURE), end_block_rest),
-    [BLOCK_CRC] = IF(WITH(SIGNATURE), take_block_crc),
-    [END] = refuse_trailing,
-};
+/* A step is complete. What a build leaves out is never begun. */
+static void take(struct upd_image_checker *checker)
+{
+    switch ((enum step)checker->step) {
+    case MAGIC:
+        take_magic(checker);
+        break;
+    case COUNT:
+        take_count(checker);
+        break;
+    case FLASH:
+        take_flash(checker);
+        break;
+    case ENTRY:
+        take_entry(checker);
+        break;
+    case FORK:
+        take_fork(checker);
+        break;
+    case CHIP_ID:
+        if (WITH(ESP32)) {
+            take_chip_id(checker);
+        }
+        break;
+    case REVISION:
+        if (WITH(ESP32)) {
+            take_revision(checker);
+        }
+        break;
+    case HASH:
+        if (WITH(ESP32)) {
+            take_hash(checker);
+        }
+        break;
+    case ADDRESS:
+        take_address(checker);
+        break;
+    case SIZE:
+        take_size(checker);
+        break;
+    case WORDS:
+        if (WITH(ARDUINO)) {
+            take_words(checker);
+        }
+        break;
+    case DESCRIPTOR:
+        if (WITH_DESCRIPTOR) {
+            take_descriptor(checker);
+        }
+        break;
+    case DATA:
+        end_segment(checker);
+        break;
+    case PAD:
+        end_pad(checker);
+        break;
+    case CHECKSUM:
+        take_checksum(checker);
+        break;
+    case CRC:
+        if (WITH(NONOS)) {
+            take_crc(checker);
+        }
+        break;
+    case SHA:
+        if (WITH(ESP32) || WITH(RTOS)) {
+            take_sha256(checker);
+        }
+        break;
+    case NEXT_V1:
+        if (WITH(NONOS)) {
+            take_next_v1(checker);
+        }
+        break;
+    case FILL:
+        if (WITH_FILL) {
+            end_filler(checker);
+        }
+        break;
+    case HELD:
+        if (WITH_HELD) {
+            end_held(checker);
+        }
+        break;
+    case NEXT:
+        if (WITH(SIGNATURE)) {
+            take_next(checker);
+        }
+        break;
+    case V1_SIGNATURE:
+        if (WITH(SIGNATURE)) {
+            take_v1_signature(checker);
+        }
+        break;
+    case SIGNATURE:
+        if (WITH(SIGNATURE)) {
+            end_signature(checker);
+        }
+        break;
+    case MARK:
+        if (WITH(SIGNATURE)) {
+            take_mark(checker);
+        }
+        break;
+    case BLOCK_HEAD:
+        if (WITH(SIGNATURE)) {
+            take_block_head(checker);
+        }
+        break;
+    case BLOCK_DIGEST:
+        if (WITH(SIGNATURE)) {
+            end_block_digest(checker);
+        }
+        break;
+    case BLOCK_REST:
+        if (WITH(SIGNATURE)) {
+            end_block_rest(checker);
+        }
+        break;
+    case BLOCK_CRC:
+        if (WITH(SIGNATURE)) {
+            take_block_crc(checker);
+        }
+        break;
+    case END:
+        refuse_trailing(checker);
+        break;
+    case STEPS:
+        break;
+    }
+}
 
 static uint8_t xor_bytes(uint8_t sum, const uint8_t *bytes, uint32_t size)
 {
@@ -1355,7 +1451,7 @@ enum upd_err upd_image_feed(struct upd_image_checker *checker, const void *data,
         checker->at += piece;
         checker->left -= piece;
         while (checker->left == 0 && checker->info.problem == UPD_IMAGE_OK) {
-            takes[checker->step](checker);
+            take(checker);
             ask_target(checker);
         }
     }
