@@ -35,14 +35,17 @@ EDGE = re.compile(r'^edge: \{ sourcename: "([^"]+)" targetname: "([^"]+)"')
 INDIRECT = "__indirect_call"
 
 
-# What is linked, compiled as docs/porting.md says for a small device. Scheme, kind of image, and the bytes that it may have; in a
-# build without -flto, and with it, which lets the compiler see all at once.
+# What is linked, compiled as docs/porting.md says for a small device. Scheme, kind of image, its boot loader where the scheme has
+# several, and the bytes that it may have; in a build without -flto, and with it, which lets the compiler see all at once.
 LINKED = [
-    ("nonos", "NONOS", 16150, 14000),
-    ("otadata", "ESP32", 16850, 15450),
-    ("otadata", "RTOS", 16200, 14750),
-    ("eboot", "ARDUINO", 13200, 11650),
+    ("nonos", "NONOS", "", 15350, 13350),
+    ("otadata", "ESP32", "IDF", 13800, 12750),
+    ("otadata", "ESP32", "IDF_ROLLBACK", 14150, 13200),
+    ("otadata", "RTOS", "RTOS", 13150, 12050),
+    ("eboot", "ARDUINO", "", 12500, 11150),
 ]
+# What is compiled for each of them anew.
+CHOSEN = ["image.c", "otadata.c", "scheme_otadata.c"]
 OPTIMISE = ["-Os", "-flto", "-fno-tree-pre", "-fno-move-loop-invariants", "-fno-code-hoisting", "-fno-cse-follow-jumps", "-mno-target-align"]
 DEVICE_FLAGS = ["-std=c11", *OPTIMISE, "-ffreestanding", "-mlongcalls", "-mtext-section-literals", "-ffunction-sections",
                 "-fdata-sections", "-DUPD_WRITER_WITH_MD5=0", "-DUPD_OTADATA_WITH_SDK_STYLES=0", f"-I{ROOT}/core/include", f"-I{ROOT}/device/include"]
@@ -66,12 +69,12 @@ CALLS = ["upd_device_view", "upd_device_start", "upd_device_confirm", "upd_devic
 AGENT_CALLS = ["upd_agent_init", "upd_agent_poll", "upd_agent_check", "upd_agent_allow", "upd_agent_decline",
                "upd_agent_percent", "upd_agent_due_in_s", "upd_device_start"]
 AGENTS = [
-    ("the smallest: plain files", "nonos", "NONOS", ["upd_protocol_plain"], 27500),
-    ("Arduino's protocol, over eboot", "eboot", "ARDUINO", ["upd_protocol_arduino"], 25400),
+    ("the smallest: plain files", "nonos", "NONOS", ["upd_protocol_plain"], 26800),
+    ("Arduino's protocol, over eboot", "eboot", "ARDUINO", ["upd_protocol_arduino"], 24900),
     ("all protocols, link, gzip, button", "nonos", "NONOS",
      ["upd_protocol_plain", "upd_protocol_arduino", "upd_protocol_otadrive", "upd_protocol_espressif", "upd_link_init",
       "upd_link_orders", "upd_inflate_gzip", "upd_agent_button", "upd_agent_state_text", "upd_trouble_text",
-      "upd_agent_event_name", "upd_fall_text"], 39900),
+      "upd_agent_event_name", "upd_fall_text"], 39200),
 ]
 
 
@@ -204,13 +207,15 @@ def link(program, objects, flags, *names):
 def linked_sizes(folder, *flags):
     """Yield for each row of LINKED the bytes that it needs, those of its parts, and what gzip comes to."""
     sources = sorted([*ROOT.glob("core/src/*.c"), *ROOT.glob("device/src/*.c")])
-    image = [source for source in sources if source.name == "image.c"]
-    objects = compile_all(folder, [source for source in sources if source not in image], *flags)
-    for scheme, kind, *_ in LINKED:
-        checker = compile_all(folder / kind, image, f"-DUPD_IMAGE_WITH=UPD_IMAGE_WITH_{kind}", *flags)
+    chosen = [source for source in sources if source.name in CHOSEN]
+    objects = compile_all(folder, [source for source in sources if source not in chosen], *flags)
+    for scheme, kind, loader, *_ in LINKED:
+        choice = [f"-DUPD_IMAGE_WITH=UPD_IMAGE_WITH_{kind}", *([f"-DUPD_OTADATA_FOR=UPD_OTADATA_FOR_{loader}"] if loader else [])]
+        own = compile_all(folder / (kind + loader), chosen, *choice, *flags)
         names = [f"upd_{scheme}_open", *CALLS]
-        size, parts = link(folder / f"{scheme}-{kind}.elf", [*checker, *objects], flags, *names)
-        with_gzip, _ = link(folder / f"{scheme}-{kind}-gzip.elf", [*checker, *objects], flags, *names, *GZIP)
+        program = folder / (scheme + kind + loader)
+        size, parts = link(program, [*own, *objects], flags, *names)
+        with_gzip, _ = link(program, [*own, *objects], flags, *names, *GZIP)
         yield size, parts, with_gzip - size
 
 
@@ -218,9 +223,9 @@ def linked(build):
     """Print what devices link, and return what is too large."""
     problems = []
     plain, whole = linked_sizes(Path(build, "linked"), "-fno-lto"), linked_sizes(Path(build, "linked-lto"))
-    for (scheme, kind, most, most_whole), (size, parts, _), (size_whole, _, gzip) in zip(LINKED, plain, whole):
-        name = f"updates by {scheme}, images of kind {kind}"
-        print(f"linked: {name + ':':44} {size_whole:6} bytes; {size} without -flto; gzip {gzip} more")
+    for (scheme, kind, loader, most, most_whole), (size, parts, _), (size_whole, _, gzip) in zip(LINKED, plain, whole):
+        name = f"updates by {scheme}, images of kind {kind}" + (f", loader {loader}" if loader else "")
+        print(f"linked: {name + ':':60} {size_whole:6} bytes; {size} without -flto; gzip {gzip} more")
         print(f"        {', '.join(f'{part} {count}' for part, count in parts.items())}, without -flto; {size_whole - AIM:+} from the aim")
         if size > most or size_whole > most_whole:
             problems.append(f"{name}: the limits are {most_whole} bytes, and {most} without -flto")
@@ -232,12 +237,12 @@ def agents(build):
     problems = []
     folder = Path(build, "linked-lto")
     for name, scheme, kind, more, most in AGENTS:
-        objects = [path for path in folder.glob("*.o")]
-        checker = folder / kind / "image.o"
+        own = [path.with_suffix(".o").name for path in map(Path, CHOSEN)]
+        objects = [*(path for path in folder.glob("*.o") if path.name not in own), *(folder / kind / name for name in own)]
         program = folder / "agent.elf"
         roots = [f"-Wl,--undefined={root}" for root in (f"upd_{scheme}_open", *AGENT_CALLS, *more)]
         run(CC, *OPTIMISE, "-nostdlib", "-Wl,--gc-sections", "-Wl,--entry=upd_agent_poll", *roots,
-            "-Wl,--unresolved-symbols=ignore-all", checker, *objects, "-lgcc", "-o", program)
+            "-Wl,--unresolved-symbols=ignore-all", *objects, "-lgcc", "-o", program)
         sections = [line.split() for line in run(SIZE, "-A", program).splitlines()]
         size = sum(int(words[1]) for words in sections if words and words[0].startswith((".text", ".rodata")))
         print(f"agent:  {name + ', ' + scheme + ':':44} {size:6} bytes with -flto")

@@ -49,12 +49,19 @@ const char *upd_otadata_state_name(uint32_t state)
 
 /* --- Both records --------------------------------------------------------------------------- */
 
+/* A constant where a build knows it. */
+static bool is_rtos(const struct upd_otadata *data)
+{
+    return (UPD_OTADATA_FOR & UPD_OTADATA_FOR_RTOS) != 0 &&
+           (UPD_OTADATA_FOR == UPD_OTADATA_FOR_RTOS || data->rtos);
+}
+
 bool upd_otadata_is_valid(const struct upd_otadata *data, uint32_t copy)
 {
     const uint8_t *record = data->copy[copy];
     uint32_t state = upd_otadata_state(record);
 
-    if (!data->rtos && (state == UPD_OTADATA_INVALID || state == UPD_OTADATA_ABORTED)) {
+    if (!is_rtos(data) && (state == UPD_OTADATA_INVALID || state == UPD_OTADATA_ABORTED)) {
         return false;
     }
     return upd_otadata_sequence(record) != BLANK && upd_otadata_crc_is_good(record);
@@ -249,7 +256,7 @@ static struct upd_otadata after_reset(const struct upd_otadata *data)
 {
     struct upd_otadata settled = *data;
 
-    for (uint32_t copy = 0; !data->rtos && copy < 2; copy++) {
+    for (uint32_t copy = 0; !is_rtos(data) && copy < 2; copy++) {
         uint8_t *record = settled.copy[copy];
         if (upd_otadata_slot(data, copy) != data->running) {
             upd_put_le32(record + STATE_OFFSET,
@@ -268,7 +275,7 @@ static bool record_running(const struct upd_otadata *data, struct upd_otadata_pl
     if (!number_in(data, data->running, copy, &sequence)) {
         return false;
     }
-    add_record(plan, copy, sequence, data->rtos ? UPD_OTADATA_UNDEFINED : UPD_OTADATA_VALID);
+    add_record(plan, copy, sequence, is_rtos(data) ? UPD_OTADATA_UNDEFINED : UPD_OTADATA_VALID);
     return true;
 }
 
@@ -345,7 +352,7 @@ static enum upd_err select_as_sdk(const struct upd_otadata *data, enum upd_otada
 
 static uint32_t state_to_begin(const struct upd_otadata *data, bool trial)
 {
-    return trial && !data->rtos ? UPD_OTADATA_NEW : UPD_OTADATA_UNDEFINED;
+    return trial && !is_rtos(data) ? UPD_OTADATA_NEW : UPD_OTADATA_UNDEFINED;
 }
 
 enum upd_err upd_otadata_plan_slot(const struct upd_otadata *data, int slot, bool trial,
@@ -451,7 +458,8 @@ enum upd_err upd_otadata_plan_confirm(const struct upd_otadata *data, enum upd_o
     state = upd_otadata_state(data->copy[copy]);
     confirmed = upd_otadata_state_after(state, UPD_OTADATA_ON_CONFIRM);
     /* UNDEFINED was never on trial: rewriting it would risk the record and gain nothing. */
-    if (!data->rtos && state != confirmed && !(is_safe(style) && state == UPD_OTADATA_UNDEFINED)) {
+    if (!is_rtos(data) && state != confirmed &&
+        !(is_safe(style) && state == UPD_OTADATA_UNDEFINED)) {
         add_state(plan, data, (uint32_t)copy, confirmed);
     }
     return UPD_OK;
@@ -487,7 +495,7 @@ enum upd_err upd_otadata_plan_reject(const struct upd_otadata *data,
     if (!upd_otadata_can_roll_back(data, images)) {
         return UPD_E_NOT_FOUND;
     }
-    if (data->rtos) {
+    if (is_rtos(data)) {
         add_erase(plan, (uint32_t)active);
     } else {
         uint32_t state = upd_otadata_state(data->copy[active]);

@@ -116,8 +116,5 @@ enum upd_err upd_flash_clear(struct upd_device *device, uint32_t offset, uint32_
     uint8_t zeros[CHUNK];
 
     memset(zeros, 0, sizeof zeros);
-    for (; size > CHUNK; offset += CHUNK, size -= CHUNK) {
-        write(device, offset, zeros, CHUNK);
-    }
     return write(device, offset, zeros, size);
 }

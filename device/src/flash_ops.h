@@ -53,7 +53,7 @@ enum upd_err upd_flash_program(struct upd_device *device, uint32_t offset, const
                                uint32_t size);
 
 /**
- * Program bytes to 0, for marks and to wipe. They are not read back: cells that a cut left unstable
+ * Program at most 64 bytes to 0, for marks and to wipe. They are not read back: cells that a cut left unstable
  * may stay so, and the caller asks what it wants to know of them.
  */
 enum upd_err upd_flash_clear(struct upd_device *device, uint32_t offset, uint32_t size);

@@ -36,6 +36,12 @@ enum { IMAGE_SECURE_VERSION = 32 + 4 };
 
 enum { CRC_SIZE = UPD_OTADATA_RECORD_SIZE - UPD_OTADATA_CRC_OFFSET };
 
+/* Of UPD_OTADATA_FOR. */
+enum {
+    WITH_FUSES = (UPD_OTADATA_FOR & UPD_OTADATA_FOR_IDF_ANTI_ROLLBACK) != 0,
+    WITH_ROLLBACK = UPD_OTADATA_FOR_IDF_ROLLBACK | UPD_OTADATA_FOR_IDF_ANTI_ROLLBACK,
+};
+
 static const struct upd_otadata_config *config_of(const struct upd_device *device)
 {
     return device->of.otadata.config;
@@ -107,28 +113,38 @@ static enum upd_err write_record(struct upd_device *device, uint32_t sector, con
                              record + UPD_OTADATA_CRC_OFFSET, CRC_SIZE);
 }
 
+/* Make a sector hold a record and nothing else, or nothing at all where the record is blank. */
+static enum upd_err rewrite(struct upd_device *device, const struct upd_otadata *data, int copy,
+                            const uint8_t *record)
+{
+    uint32_t sector = copy_sector(device, copy);
+    uint32_t sequence = upd_otadata_sequence(record);
+
+    if (sequence != upd_otadata_sequence(data->copy[copy])) {
+        forget_record(device, data, copy);
+    }
+    upd_flash_erase(device, sector);
+    return sequence == UINT32_MAX ? device->err : write_record(device, sector, record);
+}
+
+/* The same record, with another state. */
+static enum upd_err write_state(struct upd_device *device, const struct upd_otadata *data, int copy,
+                                uint32_t state)
+{
+    uint8_t record[UPD_OTADATA_RECORD_SIZE];
+
+    upd_otadata_encode(record, upd_otadata_sequence(data->copy[copy]), state);
+    return rewrite(device, data, copy, record);
+}
+
 /* Carry a plan out. The sectors' journals go with them. */
 static enum upd_err carry_out(struct upd_device *device, const struct upd_otadata *data,
                               const struct upd_otadata_plan *plan)
 {
     for (uint32_t i = 0; i < plan->count; i++) {
-        const struct upd_otadata_write *write = &plan->write[i];
-        uint32_t sector = copy_sector(device, write->copy);
-        if (upd_otadata_sequence(write->record) != upd_otadata_sequence(data->copy[write->copy])) {
-            forget_record(device, data, write->copy);
-        }
-        upd_flash_erase(device, sector);
-        if (upd_otadata_sequence(write->record) != UINT32_MAX) {
-            write_record(device, sector, write->record);
-        }
+        rewrite(device, data, plan->write[i].copy, plan->write[i].record);
     }
     return device->err;
-}
-
-static bool loader_counts(enum upd_otadata_loader loader)
-{
-    return loader == UPD_OTADATA_LOADER_IDF_ROLLBACK ||
-           loader == UPD_OTADATA_LOADER_IDF_ANTI_ROLLBACK;
 }
 
 /* With rollback: what runs by this record was confirmed, or never had to be. */
@@ -139,9 +155,11 @@ static bool is_settled(const uint8_t record[UPD_OTADATA_RECORD_SIZE])
     return state == UPD_OTADATA_VALID || state == UPD_OTADATA_UNDEFINED;
 }
 
+/* A boot loader with rollback keeps the trial. A constant where a build knows it. */
 static bool loader_has_trial(const struct upd_device *device)
 {
-    return device->loader_counts;
+    return (UPD_OTADATA_FOR & WITH_ROLLBACK) != 0 &&
+           ((UPD_OTADATA_FOR & ~WITH_ROLLBACK) == 0 || device->loader_counts);
 }
 
 static enum upd_err find_frame(struct upd_device *device, int copy)
@@ -231,13 +249,12 @@ static int find_fall(struct upd_device *device, const struct upd_otadata *data,
 static enum upd_err look(struct upd_device *device, struct upd_otadata *data, struct upd_view *view,
                          int *copy)
 {
-    const struct upd_otadata_config *config = config_of(device);
-    struct upd_boot_layout layout = upd_partition_layout(config->rows, config->count);
-
     read_records(device, data);
     bool on_trial = find_trial(device, data);
     int active = upd_otadata_active(data);
-    int selected = upd_otadata_configured(data, &layout);
+    int selected = active >= 0                            ? upd_otadata_slot(data, (uint32_t)active)
+                   : device->of.otadata.factory.size != 0 ? UPD_SLOT_FACTORY
+                                                          : 0;
     int target = upd_otadata_next_slot(data, device->running);
     *view = (struct upd_view){
         .running = (int8_t)device->running,
@@ -310,7 +327,7 @@ static enum upd_err otadata_prepare(struct upd_device *device, uint32_t size, bo
     if (err == UPD_OK && plan.count > 0) {
         err = read_records(device, &data);
     }
-    if (err == UPD_OK && config_of(device)->fuse_read != NULL) {
+    if (err == UPD_OK && WITH_FUSES && config_of(device)->fuse_read != NULL) {
         err = config_of(device)->fuse_read(config_of(device)->ctx, &device->target.secure_version);
     }
     if (err != UPD_OK) {
@@ -382,18 +399,12 @@ static enum upd_err otadata_activate(struct upd_device *device, const struct upd
 
 static bool verifies(struct upd_device *device, int app)
 {
-    const struct upd_otadata_config *config = config_of(device);
     struct upd_image_target target = device->target;
-    const struct upd_partition *row = upd_partition_by_type(
-        config->rows, config->count, UPD_PARTITION_APP,
-        app < 0 ? UPD_PARTITION_APP_FACTORY : (uint8_t)(UPD_PARTITION_APP_OTA_0 + app));
+    const struct upd_area *area = app < 0 ? &device->of.otadata.factory : &device->slots[app];
 
-    if (row == NULL) {
-        return false;
-    }
-    target.offset = row->offset;
-    target.size = row->size;
-    return upd_flash_verify(device, &target) == UPD_OK;
+    target.offset = area->offset;
+    target.size = area->size;
+    return area->size != 0 && upd_flash_verify(device, &target) == UPD_OK;
 }
 
 /* Where to go back to from what runs: what the records name, else factory, else any slot; NONE. */
@@ -474,16 +485,6 @@ static enum upd_journal_mark reason_of(const struct upd_frame *frame)
                                                     : UPD_MARK_EXHAUSTED;
 }
 
-/* A plan to write a record anew, with a state. */
-static struct upd_otadata_plan plan_state(const struct upd_otadata *data, int copy, uint32_t state)
-{
-    struct upd_otadata_plan plan = {.count = 1};
-
-    plan.write[0].copy = (uint8_t)copy;
-    upd_otadata_encode(plan.write[0].record, upd_otadata_sequence(data->copy[copy]), state);
-    return plan;
-}
-
 /*
  * The boot loader writes PENDING before it starts a NEW image, and a cut of that may leave a state
  * that it does not know and takes for none: it would start the image for ever. So the state that it
@@ -498,8 +499,7 @@ static enum upd_err mend_state(struct upd_device *device, const struct upd_otada
         upd_otadata_state(data->copy[active]) == UPD_OTADATA_PENDING) {
         return device->err;
     }
-    struct upd_otadata_plan plan = plan_state(data, active, UPD_OTADATA_PENDING);
-    return carry_out(device, data, &plan);
+    return write_state(device, data, active, UPD_OTADATA_PENDING);
 }
 
 /*
@@ -586,33 +586,30 @@ static enum upd_err confirm_record(struct upd_device *device, struct upd_otadata
 {
     const struct upd_otadata_config *config = config_of(device);
     int copy = !staging_copy(data);
-    struct upd_otadata_plan plan;
+    uint32_t state = upd_otadata_state(data->copy[copy]);
+    enum upd_err err = UPD_OK;
 
-    enum upd_err err = upd_otadata_plan_confirm(data, UPD_OTADATA_SAFE, &plan);
-    if (err == UPD_E_STATE) {
+    if (!names(data, copy, device->running)) {
         copy = torn_copy(data);
         if (device->running < 0 || copy == UPD_OTADATA_NONE) {
             return UPD_OK; /* factory runs, or a slot without a record: never on trial */
         }
-        plan.count = 1;
         upd_flash_erase(device, copy_sector(device, copy));
-        err = read_records(device, data);
-        if (err == UPD_OK) {
-            err = record_running(device, data, UPD_OTADATA_VALID, &copy);
-        }
-    } else if (err == UPD_OK) {
-        if (upd_otadata_state(data->copy[copy]) == UPD_OTADATA_VALID &&
-            !upd_frame_is_covered(device, copy_sector(device, copy))) {
-            plan = plan_state(data, copy, UPD_OTADATA_VALID);
-        }
-        err = carry_out(device, data, &plan);
+        read_records(device, data);
+        err = record_running(device, data, UPD_OTADATA_VALID, &copy);
+    } else if (state == UPD_OTADATA_UNDEFINED ||
+               (state == UPD_OTADATA_VALID &&
+                upd_frame_is_covered(device, copy_sector(device, copy)))) {
+        return device->err; /* never on trial, or confirmed for good */
+    } else {
+        write_state(device, data, copy, UPD_OTADATA_VALID);
     }
-    if (err == UPD_OK && plan.count > 0) {
+    if (err == UPD_OK) {
         err = upd_frame_write_cover(device, copy_sector(device, copy));
-        uint32_t version = config->fuse_burn == NULL ? 0 : running_version(device);
-        if (device->err == UPD_OK && config->fuse_burn != NULL) {
-            err = config->fuse_burn(config->ctx, version);
-        }
+    }
+    if (err == UPD_OK && WITH_FUSES && config->fuse_burn != NULL) {
+        uint32_t version = running_version(device);
+        err = device->err == UPD_OK ? config->fuse_burn(config->ctx, version) : device->err;
     }
     return err;
 }
@@ -629,7 +626,6 @@ static enum upd_err otadata_confirm(struct upd_device *device)
 
 static enum upd_err otadata_roll_back(struct upd_device *device)
 {
-    struct upd_otadata_plan plan;
     struct upd_otadata data;
 
     read_records(device, &data);
@@ -643,22 +639,19 @@ static enum upd_err otadata_roll_back(struct upd_device *device)
         }
         return give_up(device, &data, back, UPD_MARK_REFUSED);
     }
-    struct upd_otadata_images images = {.factory = back == UPD_SLOT_FACTORY};
-    if (back >= 0) {
-        images.slots = (uint16_t)(1u << back);
-    }
-    enum upd_err err = upd_otadata_plan_reject(&data, &images, &plan);
-    if (err == UPD_OK) {
-        err = carry_out(device, &data, &plan);
-    } else if (err == UPD_E_NOT_FOUND) {
-        /* The way back has no record yet: it gets one, and no state tells why. */
-        err = give_up(device, &data, back, UPD_MARK_REFUSED);
-    } else if (err == UPD_E_STATE) {
+    int active = upd_otadata_active(&data);
+    if (active < 0 || !names(&data, active, device->running)) {
         /* The record that the boot loader followed does not read well any more: a cut tore it. */
-        err = forget_record(device, &data, staging_copy(&data));
+        forget_record(device, &data, staging_copy(&data));
+    } else if (!(upd_otadata_is_valid(&data, !active) ? names(&data, !active, back)
+                                                      : back == UPD_SLOT_FACTORY)) {
+        /* The way back has no record yet: it gets one, and no state tells why. */
+        return give_up(device, &data, back, UPD_MARK_REFUSED);
+    } else {
+        write_state(device, &data, active, UPD_OTADATA_INVALID);
     }
-    device->activated = err == UPD_OK;
-    return err;
+    device->activated = device->err == UPD_OK;
+    return device->err;
 }
 
 static enum upd_err otadata_acknowledge(struct upd_device *device)
@@ -702,44 +695,62 @@ const struct upd_scheme upd_scheme_otadata = {
 /* --- Opening ------------------------------------------------------------------------------------
  */
 
+/* Take from the table what is needed of it. */
+static void read_table(struct upd_device *device, const struct upd_otadata_config *config)
+{
+    for (uint32_t i = 0; i < config->count; i++) {
+        const struct upd_partition *row = &config->rows[i];
+        const struct upd_area area = {row->offset, row->size};
+        uint32_t slot = (uint32_t)row->subtype - UPD_PARTITION_APP_OTA_0;
+        int app = UPD_OTADATA_TEST;
+        if (row->type == UPD_PARTITION_DATA && row->subtype == UPD_PARTITION_DATA_OTA &&
+            row->size >= UPD_OTADATA_SIZE) {
+            device->of.otadata.records = row->offset;
+        }
+        if (row->type != UPD_PARTITION_APP) {
+            continue;
+        }
+        if (slot < UPD_DEVICE_SLOTS) {
+            device->slots[slot] = area;
+            app = (int)slot;
+        } else if (row->subtype == UPD_PARTITION_APP_FACTORY) {
+            device->of.otadata.factory = area;
+            app = UPD_SLOT_FACTORY;
+        }
+        if (row->offset == config->running) {
+            device->running = app;
+        }
+    }
+    while (device->slot_count < UPD_DEVICE_SLOTS && device->slots[device->slot_count].size != 0) {
+        device->slot_count++;
+    }
+    if (device->running >= device->slot_count) {
+        device->running = UPD_OTADATA_TEST; /* a slot that the boot loader does not count */
+    }
+}
+
 enum upd_err upd_otadata_open(struct upd_device *device, const struct upd_flash *flash,
                               const struct upd_otadata_config *config)
 {
-    struct upd_boot_layout layout = upd_partition_layout(config->rows, config->count);
-    bool burns = config->loader == UPD_OTADATA_LOADER_IDF_ANTI_ROLLBACK;
+    bool burns = WITH_FUSES && config->loader == UPD_OTADATA_LOADER_IDF_ANTI_ROLLBACK;
+    bool counts = burns || config->loader == UPD_OTADATA_LOADER_IDF_ROLLBACK;
 
     memset(device, 0, sizeof *device);
     if (flash->page_size != UPD_JOURNAL_PAGE_SIZE || flash->sector_size != UPD_JOURNAL_SIZE ||
+        (UPD_OTADATA_FOR >> config->loader & 1) == 0 ||
         (burns && (config->fuse_read == NULL || config->fuse_burn == NULL))) {
         return UPD_E_ARG;
-    }
-    uint32_t count = upd_partition_slot_count(config->rows, config->count);
-    if (layout.otadata_offset == 0 || layout.otadata_size < UPD_OTADATA_SIZE || count == 0) {
-        return UPD_E_NOT_FOUND;
     }
     device->scheme = &upd_scheme_otadata;
     device->flash = flash;
     device->trouble = UINT32_MAX;
     device->frame.index = UPD_JOURNAL_FRAMES;
-    device->loader_counts = loader_counts(config->loader);
-    device->slot_count = (int8_t)count;
+    device->loader_counts = counts;
     device->running = UPD_SLOT_NONE;
     device->of.otadata.config = config;
-    device->of.otadata.records = layout.otadata_offset;
-    for (uint32_t i = 0; i < config->count; i++) {
-        const struct upd_partition *row = &config->rows[i];
-        uint32_t slot = (uint32_t)row->subtype - UPD_PARTITION_APP_OTA_0;
-        if (row->type != UPD_PARTITION_APP) {
-            continue;
-        }
-        if (slot < count) {
-            device->slots[slot] = (struct upd_area){row->offset, row->size};
-        }
-        if (row->offset == config->running) {
-            device->running = slot < count                                ? (int8_t)slot
-                              : row->subtype == UPD_PARTITION_APP_FACTORY ? UPD_SLOT_FACTORY
-                                                                          : UPD_OTADATA_TEST;
-        }
+    read_table(device, config);
+    if (device->of.otadata.records == 0 || device->slot_count == 0) {
+        return UPD_E_NOT_FOUND;
     }
     if (device->running == UPD_SLOT_NONE) {
         return UPD_E_ARG;

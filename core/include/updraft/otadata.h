@@ -45,6 +45,24 @@
 #define UPD_OTADATA_TEST (-2)
 #define UPD_OTADATA_NONE (-3) /* as an answer: no slot, no copy */
 
+/**
+ * The boot loaders that this build has to do with: the sum of the UPD_OTADATA_FOR_... below. A device
+ * has but one, and each that is left out makes its code smaller: by up to 1.5 KiB for lx106.
+ * upd_otadata_open() refuses a device with another one.
+ *
+ * Range: 1 .. 15. Default: all of them.
+ */
+#ifndef UPD_OTADATA_FOR
+#define UPD_OTADATA_FOR UPD_OTADATA_FOR_ANY
+#endif
+#define UPD_OTADATA_FOR_IDF 1 /* without rollback */
+#define UPD_OTADATA_FOR_IDF_ROLLBACK 2
+#define UPD_OTADATA_FOR_IDF_ANTI_ROLLBACK 4
+#define UPD_OTADATA_FOR_RTOS 8
+#define UPD_OTADATA_FOR_ANY 15
+_Static_assert(UPD_OTADATA_FOR >= 1 && UPD_OTADATA_FOR <= UPD_OTADATA_FOR_ANY,
+               "UPD_OTADATA_FOR: see its comment");
+
 /** All that a decision depends on. */
 struct upd_otadata {
     int running; /* what runs: a slot, FACTORY, TEST, or NONE when not known (host tools) */

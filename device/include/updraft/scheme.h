@@ -191,7 +191,8 @@ struct upd_device {
         } nonos;
         struct {
             const struct upd_otadata_config *config;
-            uint32_t records; /* flash offset of the first copy */
+            uint32_t records;        /* flash offset of the first copy */
+            struct upd_area factory; /* of size 0: there is none */
         } otadata;
         const struct upd_eboot_config *eboot;
     } of;
