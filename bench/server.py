@@ -11,7 +11,7 @@ The load comes from wrk on the same machine, so that both servers have what wrk 
 each processor, and the same certificate, version of TLS, cipher and group, which is looked at before. A ratio is ours over
 nginx's. Each measurement is made three times, ours and nginx's in turn, and the median counts. Beside it stands what one of
 them costs each server in microseconds of processor time, which the client and others on the machine take no part in. wrk
-resumes TLS sessions, as clients do; full handshakes have a row of their own.
+resumes TLS sessions, as clients do; full handshakes have rows of their own.
 
 What TLS costs at least: the same with GnuTLS alone, without sockets and HTTP (server/bench/tls_bench.c), as a ratio to what
 it costs the server.
@@ -115,7 +115,7 @@ class Nginx:
     def __init__(self, folder, stand):
         program = shutil.which("nginx") or "/usr/sbin/nginx"
         self.ports = {"plain": free_port(), "tls": free_port()}
-        (folder / "files").mkdir()
+        (folder / "files").mkdir(exist_ok=True)
         (folder / "files" / "image.bin").write_bytes(stand.image)
         folder.chmod(0o755)
         config = folder / "nginx.conf"
@@ -259,15 +259,28 @@ def bench_checks(options, rows):
                     rows, f"update checks, {kind}, {'a connection each' if close else 'connections kept'}",
                     (stand.daemon.process, lambda s=scheme, c=close: run(ours, s, c)),
                     (nginx.process, lambda s=scheme, k=kind, c=close: run(nginx.ports[k], s, c)))
-        full = versus(rows, "TLS connections with a full handshake", (stand.daemon.process, lambda: handshakes(ours, options.seconds)),
-                      (nginx.process, lambda: handshakes(nginx.ports["tls"], options.seconds)))
         print("TLS: " + ", ".join(agreed))
         floor = floors(stand)
         least(rows, "  of a check by TLS, connections kept", floor["request"], costs["tls", False])
         least(rows, "  of a check by TLS, a connection each", floor["resumed"], costs["tls", True])
-        least(rows, "  of a full handshake", floor["full"], full)
         nginx.stop()
         stand.daemon.stop()
+        for kind in ("rsa", "ecdsa"):
+            full_handshakes(options, rows, folder, stand, kind)
+
+
+def full_handshakes(options, rows, folder, stand, kind):
+    """Of clients that come for the first time. The keys are made anew."""
+    shutil.rmtree(stand.data / "tls")
+    stand.daemon = Daemon(UPDRAFTD, stand.data, "--key-kind", kind)
+    stand.daemon.wait()
+    nginx = Nginx(folder, stand)
+    full = versus(rows, f"TLS connections with a full handshake, {kind}",
+                  (stand.daemon.process, lambda: handshakes(stand.daemon.ports["http"], options.seconds)),
+                  (nginx.process, lambda: handshakes(nginx.ports["tls"], options.seconds)))
+    least(rows, "  of that", floors(stand)["full"], full)
+    nginx.stop()
+    stand.daemon.stop()
 
 
 def bench_downloads(options, rows):
