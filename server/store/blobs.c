@@ -227,7 +227,9 @@ int blobs_collect(struct blobs *blobs, int64_t age_ms, bool (*used)(void *ctx, c
             if (!is_digest(digest) || fstatat(dirfd(directory), entry->d_name, &info, 0) != 0) {
                 continue;
             }
-            int64_t age = ((int64_t)time(NULL) - (int64_t)info.st_mtime) * 1000;
+            /* time() may be a tick behind the clock that the file system reads. */
+            const int64_t since_s = (int64_t)time(NULL) - (int64_t)info.st_mtime;
+            const int64_t age = since_s > 0 ? since_s * 1000 : 0;
             if (age >= age_ms && !used(ctx, digest) &&
                 unlinkat(dirfd(directory), entry->d_name, 0) == 0) {
                 gone++;
