@@ -129,8 +129,7 @@ static void ignore(void *ctx, const struct event *event)
     (void)event;
 }
 
-/* Where the feed stands now. */
-static int64_t newest_of(struct fleet *fleet, const struct actor *actor)
+int64_t api_events_newest(struct fleet *fleet, const struct actor *actor)
 {
     int64_t newest = 0;
     struct fleet_error error;
@@ -170,7 +169,7 @@ static void read_feed(struct api_feeds *feeds, struct feed *feed, struct batch *
         enum fleet_status status =
             fleet_events(feeds->fleet, &actor, seq, BATCH, take_event, batch, &newest, &error);
         if (status == FLEET_CONFLICT) { /* what it missed is no longer kept */
-            newest = newest_of(feeds->fleet, &actor);
+            newest = api_events_newest(feeds->fleet, &actor);
         }
         pthread_mutex_lock(&feeds->lock);
         if (status == FLEET_CONFLICT) {
@@ -462,7 +461,7 @@ void api_events(struct http_exchange *x)
     } else if (read_after(after, &feed->seq)) {
         /* A page that shows other devices now goes on where its stream before stood. */
     } else {
-        feed->seq = newest_of(feeds->fleet, &feed->actor);
+        feed->seq = api_events_newest(feeds->fleet, &feed->actor);
         snprintf(text, sizeof text, "{\"seq\":%lld}", (long long)feed->seq);
         put(feed, (uint64_t)feed->seq, "hello", strdup(text));
     }

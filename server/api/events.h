@@ -19,6 +19,9 @@ struct api_feeds *api_feeds_new(struct fleet *fleet);
 /** Ends the thread; all streams were closed before. */
 void api_feeds_free(struct api_feeds *feeds);
 
+/** The number of the newest event, to listen from there on; 0 when the actor may hear of none. */
+int64_t api_events_newest(struct fleet *fleet, const struct actor *actor);
+
 /** The handler of GET /api/v1/events. */
 void api_events(struct http_exchange *x);
 

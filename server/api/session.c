@@ -1,6 +1,7 @@
 /* Logging in, and the first start. */
 #include <stdio.h>
 
+#include "api/events.h"
 #include "api/inside.h"
 #include "api/show.h"
 #include "fleet/report.h"
@@ -55,8 +56,11 @@ static const struct http_field setup_fields[] = {
 static const struct http_schema login_schema = {"LogIn", login_fields};
 static const struct http_schema setup_schema = {"Setup", setup_fields};
 
+/* Where the event stream stands is said before anything else is asked: who listens from there on
+ * misses nothing of what changes while he asks. */
 static void answer_session(struct http_exchange *x, const struct actor *actor)
 {
+    int64_t seq = api_events_newest(api_fleet(x), actor);
     struct user user = {0};
     struct store_view *view = report_begin(api_fleet(x));
 
@@ -65,9 +69,9 @@ static void answer_session(struct http_exchange *x, const struct actor *actor)
     }
     report_end(view);
     http_answer_json(x, 200,
-                     json_pack("{s:s, s:s, s:s, s:s, s:s}", "user", user.id, "name", user.name,
+                     json_pack("{s:s, s:s, s:s, s:s, s:s, s:I}", "user", user.id, "name", user.name,
                                "role", actor->administrator ? "administrator" : "none", "csrf",
-                               actor->csrf, "language", user.language));
+                               actor->csrf, "language", user.language, "seq", (json_int_t)seq));
 }
 
 bool api_is_private(struct http_exchange *x)

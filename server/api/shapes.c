@@ -20,7 +20,7 @@ static const struct {
                  "attention:[Attention]"},
     {"Failure", "code:s text:s count:i"},
     {"Attention", "kind:s count:i product:@Named"},
-    {"Session", "user:s name:s role:s csrf:s language:s"},
+    {"Session", "user:s name:s role:s csrf:s language:s seq:i"},
     {"Product", "id:s name:s kind:s chip:s map:i? partition_table:s? ptype:i? key:s? consent:s "
                 "strangers:s channels:a reply_unknown:i reply_blocked:i strict_kinds:b created:t "
                 "role:s current?:o devices?:i online?:i"},

@@ -1,8 +1,10 @@
 // What changes on the server, as it changes: one event stream for the page, shared by whatever is on it.
 //
-// The browser reconnects by itself and says the last event that it saw, so nothing is missed over a restart of the
-// server. When the server can no longer tell what was missed it says `reset`, and everything is asked anew.
-import { signal } from '@preact/signals'
+// Whoever logs in is told where the stream stands, before anything else is asked, and listens from there on: what
+// changes while a page asks for what it shows is not missed. The browser reconnects by itself and says the last event
+// that it saw, so nothing is missed over a restart of the server either. When the server can no longer tell what was
+// missed it says `reset`, and everything is asked anew.
+import { effect, signal } from '@preact/signals'
 import { session } from './api.ts'
 
 export interface Change { kind: string, product?: string, device?: string, release?: string, update?: string }
@@ -22,6 +24,9 @@ export function listen (): void {
   if (source !== undefined) {
     return
   }
+  if (last === '' && session.peek()) {
+    last = String(session.peek()?.seq)
+  }
   const asked = new URLSearchParams({ ...(watched !== '' && { watch: watched }), ...(last !== '' && { after: last }) }).toString()
   const opened = source = new EventSource('/api/v1/events' + (asked === '' ? '' : `?${asked}`))
   source.onopen = () => { connected.value = true }
@@ -36,7 +41,6 @@ export function listen (): void {
       setTimeout(() => { if (session.value) listen() }, 5000)
     }
   }
-  source.addEventListener('hello', event => { last = event.lastEventId })
   // Devices that are watched were heard of, or are silent now.
   source.addEventListener('heard', event => {
     for (const device of (JSON.parse(event.data) as { devices: string[] }).devices) {
@@ -66,6 +70,9 @@ export function stopListening (): void {
   last = ''
   connected.value = false
 }
+
+// Whose session has ended hears nothing more, however it ended; nor does who logs in after him in the same page.
+effect(() => { if (session.value === null) stopListening() })
 
 /** Hear of these devices' contacts too: those that the page shows. The stream goes on where it stands. */
 export function watch (devices: string[]): void {

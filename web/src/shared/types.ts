@@ -1,6 +1,6 @@
 // The objects of the API, as /api/v1/openapi.json describes them. Times are ISO 8601 in UTC.
 
-export interface Session { user: string, name: string, role: 'administrator' | 'none', csrf: string, language?: string }
+export interface Session { user: string, name: string, role: 'administrator' | 'none', csrf: string, language?: string, seq: number }
 
 export interface List<T> { items: T[], next: string | null, total: number, more?: boolean }
 
