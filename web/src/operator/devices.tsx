@@ -1,6 +1,7 @@
 // All devices: the server pages and filters, so that a million are as quick as ten. Filters are the page's address.
 import { useSignal } from '@preact/signals'
 import type { JSX } from 'preact'
+import { useLayoutEffect, useRef } from 'preact/hooks'
 import { api, path, withQuery } from '../shared/api.ts'
 import { t } from '../shared/i18n.ts'
 import { Await, Copy, Dialog, Form, Scroll, StateBadge, Title, useServer, useWatch, When } from '../shared/parts.tsx'
@@ -53,6 +54,13 @@ export function Standing ({ device }: { device: Device }): JSX.Element | null {
     : device.standing === 'new' ? <> <span class="badge warn">{t('new')}</span></> : null
 }
 
+/** A filter that is typed. It says what the address says; the page is drawn again whenever a device is heard of, and what is being typed stays. */
+function Typed ({ wanted, ...more }: { wanted: string } & JSX.IntrinsicElements['input']): JSX.Element {
+  const field = useRef<HTMLInputElement>(null)
+  useLayoutEffect(() => { if (field.current !== null) field.current.value = wanted }, [wanted])
+  return <input ref={field} {...more} />
+}
+
 export function Devices (): JSX.Element {
   const wanted = Object.fromEntries(query.value)
   const views = useSignal(savedViews())
@@ -69,12 +77,12 @@ export function Devices (): JSX.Element {
       <div class="spread"><Title>{t('nav.devices')}</Title>
         <div class="row"><a class="button" download href={`/api/v1${withQuery('/devices', { ...lasting, format: 'csv' })}`}>CSV</a><NewDevice products={products.value?.items ?? []} /></div></div>
       <form class="row" role="search" style="align-items: end" onSubmit={event => { event.preventDefault(); setQuery({ q: String(new FormData(event.currentTarget).get('q')), after: '' }) }}>
-        <label><span>{t('search')}</span><input name="q" type="search" defaultValue={wanted.q ?? ''} key={wanted.q} placeholder={t('search.what')} /></label>
+        <label><span>{t('search')}</span><Typed name="q" type="search" wanted={wanted.q ?? ''} placeholder={t('search.what')} /></label>
         <label><span>{t('product')}</span><select value={wanted.product ?? ''} onChange={event => { setQuery({ product: event.currentTarget.value, version: '', after: '' }) }}>
           <option value="">{t('all')}</option>{products.value?.items.map(one => <option key={one.id} value={one.id}>{one.name}</option>)}</select></label>
         <label><span>{t('state')}</span><select value={wanted.state ?? ''} onChange={event => { setQuery({ state: event.currentTarget.value, after: '' }) }}>
           <option value="">{t('all')}</option>{filters.map(one => <option key={one} value={one}>{t(`filter.${one}`)}</option>)}</select></label>
-        <label><span>{t('version')}</span><input name="version" value={wanted.version ?? ''} onChange={event => { setQuery({ version: event.currentTarget.value, after: '' }) }} size={10} /></label>
+        <label><span>{t('version')}</span><Typed name="version" wanted={wanted.version ?? ''} onChange={event => { setQuery({ version: event.currentTarget.value, after: '' }) }} size={10} /></label>
         <label><span>{t('sort')}</span><select value={wanted.sort ?? 'name'} onChange={event => { setQuery({ sort: event.currentTarget.value, after: '' }) }}>
           {sorts.map(one => <option key={one} value={one}>{t(`sort.${one}`)}</option>)}</select></label>
         <div style="margin-bottom: .9em"><button>{t('search.go')}</button></div>

@@ -28,6 +28,7 @@ const places: Array<{ name: string, text: Text, administrator?: boolean }> = [
   { name: 'settings', text: 'nav.settings' }
 ]
 
+/** A page about another thing is another page: nothing of the one before is shown under its name. */
 function Page (): JSX.Element {
   const [place = '', name, section, item] = route.value
   switch (place) {
@@ -35,8 +36,8 @@ function Page (): JSX.Element {
     case 'products':
       if (name === undefined) return <Products />
       if (name === 'new') return <NewProduct />
-      return section === 'releases' && item !== undefined ? <Release product={name} version={item} /> : <Product id={name} />
-    case 'devices': return name === undefined ? <Devices /> : <Device id={name} />
+      return section === 'releases' && item !== undefined ? <Release key={`${name} ${item}`} product={name} version={item} /> : <Product key={name} id={name} />
+    case 'devices': return name === undefined ? <Devices /> : <Device key={name} id={name} />
     case 'updates': return <Updates />
     case 'tokens': return <Tokens />
     case 'users': return <Users />

@@ -1,7 +1,7 @@
 // One product: its releases, what to paste into its devices, and a new release from a dropped file or pair.
 import { useSignal } from '@preact/signals'
 import { Fragment, type JSX } from 'preact'
-import { useEffect } from 'preact/hooks'
+import { useEffect, useRef } from 'preact/hooks'
 import { api, path, withQuery } from '../shared/api.ts'
 import { bytes, number, t, word } from '../shared/i18n.ts'
 import { Damaged, inspect, flashMap } from '../shared/inspect.ts'
@@ -48,39 +48,43 @@ function Found ({ dropped, map, chip }: { dropped: Dropped, map: FlashMap | null
 function Upload ({ product, done }: { product: One, done: () => void }): JSX.Element {
   const files = useSignal<Dropped[]>([])
   const over = useSignal(false)
+  const box = useRef<HTMLElement>(null)
+  const chooser = useRef<HTMLInputElement>(null)
   const map = useSignal<FlashMap | null>(null)
   useEffect(() => {
     if (product.map !== null) void flashMap(product.map).then(found => { map.value = found })
   }, [product.map])
 
+  // What is found of a file may come when others were chosen instead of it.
+  const change = (file: File, more: Partial<Dropped>): void => {
+    files.value = files.value.map(dropped => dropped.file === file ? { ...dropped, ...more } : dropped)
+  }
   const take = (list: FileList | null): void => {
     files.value = [...(list ?? [])].slice(0, 4).map(file => ({ file, sent: 0 }))
-    files.value.forEach((dropped, i) => {
-      const change = (more: Partial<Dropped>): void => { files.value = files.value.with(i, { ...dropped, ...more }) }
-      inspect(dropped.file).then(found => { change({ found }) }, (error: unknown) => { change({ error: t('image.unreadable', { why: error instanceof Damaged ? t('problem.gzip') : errorText(error) }) }) })
-    })
+    for (const { file } of files.value) {
+      inspect(file).then(found => { change(file, { found }) }, (error: unknown) => { change(file, { error: t('image.unreadable', { why: error instanceof Damaged ? t('problem.gzip') : errorText(error) }) }) })
+    }
   }
   const good = files.value.length > 0 && files.value.every(dropped => dropped.found !== undefined && fits(dropped.found, product.chip))
   const version = files.value[0]?.found?.app?.version ?? ''
 
   return (
-    <section class="card">
+    <section class="card" ref={box}>
       <h2>{t('release.new')}</h2>
       <label class={`drop ${over.value ? 'over' : ''}`} style="display: block"
         onDragOver={event => { event.preventDefault(); over.value = true }}
         onDragLeave={() => { over.value = false }}
         onDrop={event => { event.preventDefault(); over.value = false; take(event.dataTransfer?.files ?? null) }}>
         <span>{t(product.map !== null ? 'release.drop.pair' : 'release.drop')}</span>
-        <input type="file" multiple accept=".bin,.gz" aria-label={t('release.files')} onChange={event => { take(event.currentTarget.files) }} />
+        <input ref={chooser} type="file" multiple accept=".bin,.gz" aria-label={t('release.files')} onChange={event => { take(event.currentTarget.files) }} />
       </label>
       {files.value.map(dropped => <Found key={dropped.file.name} dropped={dropped} map={map.value} chip={product.chip} />)}
       {good && <Form label={t('release.upload')} then={done} submit={async data => {
         const images: Record<string, string> = {}
-        for (const [i, dropped] of files.value.entries()) {
-          const image = await api.upload<Image>(path`/products/${product.id}/images`, dropped.file, sent => {
-            files.value = files.value.with(i, { ...dropped, sent })
-          })
-          images[dropped.found?.slot ?? 'app'] = image.sha256
+        const chosen = files.value
+        for (const { file, found } of chosen) {
+          const image = await api.upload<Image>(path`/products/${product.id}/images`, file, sent => { change(file, { sent }) })
+          images[found?.slot ?? 'app'] = image.sha256
         }
         await api.post(path`/products/${product.id}/releases`, {
           version: data.version, channel: data.channel, notes: data.notes, images
@@ -88,7 +92,9 @@ function Upload ({ product, done }: { product: One, done: () => void }): JSX.Ele
         if (data.current === 'on') {
           await api.post(path`/products/${product.id}/releases/${data.version ?? ''}/current`)
         }
-        files.value = []
+        // The form goes, and the focus that is in it does not.
+        if (box.current?.contains(document.activeElement) === true) chooser.current?.focus()
+        files.value = files.value.filter(dropped => !chosen.some(one => one.file === dropped.file))
         say(t('release.done', { version: data.version ?? '' }))
       }}>
         <div class="row" style="align-items: end">

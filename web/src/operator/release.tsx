@@ -9,6 +9,16 @@ import { Pace, UpdateTable } from './updates.tsx'
 
 interface Difference { rows: Array<{ what: string, before: string | null, after: string | null }> }
 
+function Compared ({ base, version, other }: { base: string, version: string, other: string }): JSX.Element {
+  const difference = useServer<Difference>(`${base}/compare/${encodeURIComponent(other)}`)
+  return (
+    <Await from={difference}>{found => <Scroll label={t('compare')}><table>
+      <thead><tr><th scope="col">{t('compare.what')}</th><th scope="col">{other}</th><th scope="col">{version}</th></tr></thead>
+      <tbody>{found.rows.map(row => <tr key={row.what}><th scope="row">{row.what}</th><td class="any">{row.before ?? '–'}</td><td class="any">{row.after ?? '–'}</td></tr>)}</tbody>
+    </table></Scroll>}</Await>
+  )
+}
+
 export function Release ({ product, version }: { product: string, version: string }): JSX.Element {
   const base = path`/products/${product}/releases/${version}`
   const mine = (change: { product?: string }): boolean => change.product === product
@@ -17,12 +27,11 @@ export function Release ({ product, version }: { product: string, version: strin
   const releases = useServer<List<One>>(path`/products/${product}/releases?limit=500`)
   const updates = useServer<List<Update>>(withQuery('/updates', { product, version, limit: 50 }), mine)
   const other = query.value.get('compare') ?? ''
-  const difference = useServer<Difference>(other === '' ? null : `${base}/compare/${encodeURIComponent(other)}`)
   const operates = owner.value !== undefined && owner.value.role !== 'viewer'
   return (
     <AwaitPage from={release}>{one => (
       <>
-        <Title>{owner.value?.name ?? ''} {one.version}</Title>
+        <Await from={owner}>{found => <Title>{found.name} {one.version}</Title>}</Await>
         <div class="row">
           {one.current && <span class="badge good">{t('current')}</span>}
           {one.withdrawn && <span class="badge bad">{t('withdrawn')}</span>}
@@ -66,10 +75,7 @@ export function Release ({ product, version }: { product: string, version: strin
             <option value="">{t('none')}</option>
             {releases.value?.items.filter(row => row.version !== version).map(row => <option key={row.version}>{row.version}</option>)}
           </select></label>
-          {other !== '' && <Await from={difference}>{found => <Scroll label={t('compare')}><table>
-            <thead><tr><th scope="col">{t('compare.what')}</th><th scope="col">{other}</th><th scope="col">{version}</th></tr></thead>
-            <tbody>{found.rows.map(row => <tr key={row.what}><th scope="row">{row.what}</th><td class="any">{row.before ?? '–'}</td><td class="any">{row.after ?? '–'}</td></tr>)}</tbody>
-          </table></Scroll>}</Await>}
+          {other !== '' && <Compared key={other} base={base} version={version} other={other} />}
         </section>
         <section class="card">
           <h2>{t('nav.updates')}</h2>

@@ -6,7 +6,7 @@ import { api, ApiError, path, refreshSession, session } from '../shared/api.ts'
 import { t, time } from '../shared/i18n.ts'
 import { stopListening } from '../shared/live.ts'
 import { Action, Await, Dialog, errorText, Form, Language, Progress, say, Theme, Title, Toasts, useDownload, useServer, When } from '../shared/parts.tsx'
-import { followLinks, query } from '../shared/router.ts'
+import { arrive, followLinks, query } from '../shared/router.ts'
 import type { List, OwnedDevice, Session } from '../shared/types.ts'
 
 /** The question of an update, in words anybody understands. */
@@ -95,7 +95,7 @@ function LogIn (): JSX.Element {
   return (
     <>
       <Title>{t('login')}</Title>
-      <Form label={t('login')} submit={async data => { session.value = await api.post<Session>('/session', { user: data.user, password: data.password }) }}>
+      <Form label={t('login')} submit={async data => { session.value = await api.post<Session>('/session', { user: data.user, password: data.password }); arrive() }}>
         <label><span>{t('user')}</span><input name="user" required autocomplete="username" style="width: 100%" /></label>
         <label><span>{t('password')}</span><input name="password" type="password" required autocomplete="current-password" style="width: 100%" /></label>
       </Form>

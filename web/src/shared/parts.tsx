@@ -155,7 +155,7 @@ export function Toasts (): JSX.Element {
   )
 }
 
-/** A button that does one thing on the server, and cannot be pressed again before that is done. */
+/** A button that does one thing on the server, and cannot be pressed again before that is done; it keeps the focus. */
 export function Action ({ run, done, confirm, class: kind = '', children, disabled = false }: {
   run: () => Promise<unknown>
   done?: string
@@ -168,6 +168,7 @@ export function Action ({ run, done, confirm, class: kind = '', children, disabl
   const asking = useSignal(false)
   const act = async (): Promise<void> => {
     asking.value = false
+    if (busy.value) return
     busy.value = true
     try {
       await run()
@@ -180,7 +181,7 @@ export function Action ({ run, done, confirm, class: kind = '', children, disabl
   }
   return (
     <>
-      <button type="button" class={kind} disabled={busy.value || disabled} aria-busy={busy.value}
+      <button type="button" class={kind} disabled={disabled} aria-disabled={busy.value} aria-busy={busy.value}
         onClick={() => { if (confirm !== undefined) asking.value = true; else void act() }}>{children}</button>
       {confirm !== undefined && <Dialog open={asking} title={confirm}>
         <div class="row end">
@@ -203,6 +204,7 @@ export function Form ({ submit, label, children, then }: {
   const busy = useSignal(false)
   const send = async (event: SubmitEvent): Promise<void> => {
     event.preventDefault()
+    if (busy.value) return
     const form = event.target as HTMLFormElement
     busy.value = true
     error.value = undefined
@@ -228,7 +230,7 @@ export function Form ({ submit, label, children, then }: {
     <form onSubmit={event => { void send(event) }}>
       {children}
       {error.value !== undefined && <ErrorNote error={error.value} />}
-      <button class="primary" disabled={busy.value} aria-busy={busy.value}>{label}</button>
+      <button class="primary" aria-disabled={busy.value} aria-busy={busy.value}>{label}</button>
     </form>
   )
 }
@@ -236,17 +238,16 @@ export function Form ({ submit, label, children, then }: {
 export function Dialog ({ open, title, children }: { open: Signal<boolean>, title: string, children: ComponentChildren }): JSX.Element {
   const box = useRef<HTMLDialogElement>(null)
   const label = useId()
-  const shown = useRef(false)
-  useEffect(() => {
+  // At once: the next key is for the dialog already.
+  useLayoutEffect(() => {
     if (open.value && box.current?.open === false) box.current.showModal()
-    shown.current = open.value
     if (!open.value) box.current?.close()
   }, [open.value])
   return (
     // Escape closes it as everything else does, so that it can be opened again at once: that it was closed is told a
-    // moment later, when it may be about to open.
+    // moment later, when it may be open again.
     <dialog ref={box} aria-labelledby={label} onCancel={event => { event.preventDefault(); open.value = false }}
-      onClose={() => { if (shown.current) open.value = false }}>
+      onClose={() => { if (box.current?.open === false) open.value = false }}>
       <h2 id={label}>{title}</h2>
       {open.value && children}
     </dialog>
