@@ -3,14 +3,12 @@ import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import http from 'node:http'
 import net from 'node:net'
+import { becomes, inTime } from './stand.mjs'
 
-/** Wait until it holds; what the server does in the background takes a moment. */
-export async function until (holds) {
-  for (let i = 0; i < 300; i++) {
-    if (await holds()) return
-    await new Promise(resolve => setTimeout(resolve, 50))
-  }
-  throw new Error(`it does not become true: ${holds}`)
+/** Wait until the server has seen the last byte of a download go, before which no real device says that it runs it. */
+export async function downloaded (server, chip) {
+  await becomes(async () => (await server.api('GET', `/devices?q=${chip}`)).items[0].update?.state,
+    state => state !== 'downloading', `the download of ${chip} is over`)
 }
 
 /** A sketch that asks by ESP8266HTTPUpdate, or by HTTPUpdate of the ESP32. */
@@ -58,11 +56,11 @@ export class Sketch {
     return { status: response.statusCode, body, md5 }
   }
 
-  /** Take an update, restart with it, and ask again: not before the server has seen its last byte go, as no real device does. */
+  /** Take an update, restart with it, and ask again. */
   async update (version) {
     const { status } = await this.poll()
     if (status !== 200) throw new Error(`no update: ${status}`)
-    await until(async () => (await this.server.api('GET', `/devices?q=${this.chip}`)).items[0].update?.state !== 'downloading')
+    await downloaded(this.server, this.chip)
     this.version = version
     return await this.poll()
   }
@@ -81,6 +79,8 @@ export class Linked {
     device.socket = net.connect(server.link, '127.0.0.1')
     device.socket.setEncoding('utf8').on('data', text => { device.#take(text) }).on('error', () => {})
     await once(device.socket, 'connect')
+    // As the stock firmware does, else the server ends the link; oftener than its 50 s.
+    device.beacon = setInterval(() => { device.say({ path: '/v1/ping/', method: 'POST', meta: device.#meta }) }, 20_000)
     return device
   }
 
@@ -94,12 +94,14 @@ export class Linked {
 
   /** The next message for which `wanted` holds; those before it are dropped. */
   async hear (wanted) {
+    const dropped = []
     for (;;) {
       while (this.#messages.length > 0) {
         const message = this.#messages.shift()
         if (wanted(message)) return message
+        dropped.push(message)
       }
-      await new Promise(resolve => { this.#waiting = resolve })
+      await inTime(new Promise(resolve => { this.#waiting = resolve }), `${wanted}, but ${JSON.stringify(dropped)}`)
     }
   }
 
@@ -142,5 +144,8 @@ export class Linked {
     })
   }
 
-  close () { this.socket.destroy() }
+  close () {
+    clearInterval(this.beacon)
+    this.socket.destroy()
+  }
 }

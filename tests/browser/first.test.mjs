@@ -5,7 +5,7 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { Sketch } from './devices.mjs'
 import { writeImages } from './images.mjs'
-import { launch, open, picture, Server, temporary } from './stand.mjs'
+import { becomes, launch, open, picture, Server, temporary } from './stand.mjs'
 
 const images = writeImages(temporary)
 let browser, server, page
@@ -24,12 +24,12 @@ test('the first start asks for a password', async () => {
   await page.goto(server.setup)
   await page.getByLabel('New password').fill('short')
   await page.getByRole('button', { name: 'Begin' }).click()
-  assert.equal(await page.getByLabel('New password').evaluate(field => field.validity.tooShort), true)
+  await becomes(() => page.getByLabel('New password').evaluate(field => field.validity.tooShort), true, 'it is too short')
   await picture(page, 'setup')
   await page.getByLabel('New password').fill('correct horse')
   await page.getByRole('button', { name: 'Begin' }).click()
   await page.getByRole('heading', { name: 'New product' }).waitFor()
-  assert.equal(new URL(page.url()).hash, '', 'the token does not stay in the address')
+  await becomes(() => new URL(page.url()).hash, '', 'the token does not stay in the address')
 })
 
 test('a product is made, and its page has lines to paste', async () => {
@@ -38,8 +38,8 @@ test('a product is made, and its page has lines to paste', async () => {
   await picture(page, 'new-product')
   await page.getByRole('button', { name: 'Create the product' }).click()
   await page.getByRole('heading', { name: 'Smart clock' }).waitFor()
-  const lines = await page.locator('pre').first().innerText()
-  const [, address, key] = /"http:\/\/([^/"]+)\/update\/([^/"]+)"/.exec(lines)
+  const line = /"http:\/\/([^/"]+)\/update\/([^/"]+)"/
+  const [, address, key] = line.exec(await becomes(() => page.locator('pre').first().innerText(), line, 'lines to paste'))
   assert.equal(address, new URL(server.url).host)
   page.device = new Sketch(server, key)
 })
@@ -64,9 +64,9 @@ test('the device asks, gets it, and the page tells that it runs', async () => {
   await page.getByText('It is offered version 1.1.0.').waitFor()
   assert.equal((await page.device.poll()).status, 200)
   await page.getByRole('heading', { name: 'Update to 1.1.0' }).waitFor()
-  await page.getByText('downloaded').first().waitFor()
+  await page.locator('.steps strong').getByText('downloaded').waitFor()
   page.device.version = '1.1.0'
   assert.equal((await page.device.poll()).status, 304)
-  await page.locator('.steps').getByText('running').waitFor()
+  await page.locator('.steps strong').getByText('running').waitFor()
   await picture(page, 'device')
 })

@@ -1,5 +1,5 @@
 // A fleet with something of everything, made over the API and by devices that ask.
-import { Linked, Sketch, until } from './devices.mjs'
+import { downloaded, Linked, Sketch } from './devices.mjs'
 
 export const password = 'correct horse'
 
@@ -31,7 +31,7 @@ export async function populate (server, images) {
   await back.poll()
   const failed = fresh[6]
   await failed.poll()
-  await until(async () => (await api('GET', `/updates?product=${clock.id}&state=downloaded`)).total === 1)
+  await downloaded(server, failed.chip)
   await failed.poll() // with the old version still
   await server.release(clock.id, '1.2.0', { app: images['sketch-1.2.0.bin'] }, { notes: 'Snooze.' })
   const { items } = await api('GET', `/devices?product=${clock.id}&limit=500`)

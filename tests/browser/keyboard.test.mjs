@@ -3,9 +3,9 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { password, populate } from './fleet.mjs'
-import { Sketch } from './devices.mjs'
+import { downloaded, Sketch } from './devices.mjs'
 import { writeImages } from './images.mjs'
-import { becomes, launch, open, Server, settled, temporary } from './stand.mjs'
+import { becomes, launch, open, said, Server, settled, temporary } from './stand.mjs'
 
 const images = writeImages(temporary)
 let browser, server, page, sketch
@@ -26,18 +26,15 @@ async function tabTo (page, role, name, scope = page) {
   await target.waitFor()
   for (let i = 0; i < 150; i++) {
     await page.keyboard.press('Tab')
-    const focused = page.locator(':focus')
-    if (await focused.count() === 0) continue
-    const [shown, it] = await Promise.all([
-      focused.evaluate(one => {
-        const style = getComputedStyle(one)
-        const box = one.getBoundingClientRect()
-        return (style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) > 0) && box.width > 0 && box.right > 0
-      }),
-      target.evaluate(one => one === document.activeElement)
-    ])
-    assert.ok(shown, `${await focused.evaluate(one => one.outerHTML.slice(0, 100))} does not show that it has the focus`)
-    if (it) return
+    const stop = await target.evaluate(target => {
+      const one = document.activeElement
+      const style = getComputedStyle(one)
+      const box = one.getBoundingClientRect()
+      const shown = style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) > 0 && box.width > 0 && box.right > 0
+      return { it: one === target, shown: shown || one === document.body, what: one.outerHTML.slice(0, 100) }
+    })
+    assert.ok(stop.shown, `${stop.what} does not show that it has the focus`)
+    if (stop.it) return
   }
   throw new Error(`Tab never comes to the ${role} ${name}`)
 }
@@ -56,24 +53,36 @@ async function press (page, role, name, key = 'Enter') {
   await page.keyboard.press(key)
 }
 
+/** Go through what there is to choose by arrows. Letters would do too, but have to follow one another within a second. */
+async function choose (page, name, label, key = 'ArrowDown') {
+  await tabTo(page, 'combobox', name)
+  const chosen = async () => await page.evaluate(() => document.activeElement.selectedOptions?.[0].text)
+  for (let i = 0, before; (before = await chosen()) !== label; i++) {
+    assert.ok(i < 20, `${key} never comes to ${label}`)
+    await page.keyboard.press(key)
+    await becomes(chosen, now => now !== before, `${key} chooses another one`)
+  }
+}
+
 test('the first start', async () => {
   await page.goto(server.setup)
   await type(page, 'textbox', /New password/, password)
   await page.keyboard.press('Enter')
-  await page.getByRole('heading', { name: 'New product' }).waitFor()
+  await becomes(() => focused(page), 'h1: New product', 'a reader begins with the heading')
   await settled(page)
+  server.token = (await server.api('POST', '/tokens/login', { user: 'admin', password, name: 'tests' })).token
 })
 
 test('a product', async () => {
   await type(page, 'textbox', 'Name', 'Clock')
   await page.keyboard.press('Tab') // to the group of kinds, where arrows go on
   await page.keyboard.press('ArrowDown')
-  assert.equal(await page.getByRole('radio', { name: 'Arduino' }).isChecked(), true)
-  await tabTo(page, 'combobox', 'Devices that are not registered')
-  await page.keyboard.type('are admitted')
+  await becomes(() => page.getByRole('radio', { name: 'Arduino' }).isChecked(), true, 'the next kind is chosen')
+  await choose(page, 'Devices that are not registered', 'are admitted')
   await press(page, 'button', 'Create the product')
   await page.getByRole('heading', { name: 'Clock' }).waitFor()
-  const [, key] = /\/update\/([^/"]+)"/.exec(await page.locator('pre').first().innerText())
+  const line = /\/update\/([^/"]+)"/
+  const [, key] = line.exec(await becomes(() => page.locator('pre').first().innerText(), line, 'lines to paste'))
   sketch = new Sketch(server, key)
 })
 
@@ -85,10 +94,12 @@ test('a release, from a chosen file', async () => {
   await press(page, 'checkbox', 'Set as current at once', 'Space')
   await press(page, 'button', 'Upload')
   await page.getByRole('link', { name: '1.1.0' }).waitFor()
+  await becomes(() => page.evaluate(() => document.activeElement.ariaLabel), 'Firmware files', 'the focus is where the next release begins')
 })
 
 test('the device, by the menu and a filter', async () => {
   assert.equal((await sketch.poll()).status, 200)
+  await downloaded(server, sketch.chip)
   await page.keyboard.press('Control+Home')
   await press(page, 'link', 'Devices')
   await page.getByRole('heading', { name: 'Devices' }).waitFor()
@@ -108,7 +119,7 @@ test('a page that is loaded by its address leaves the focus alone; one that is g
   await page.reload()
   await page.getByRole('heading', { name: '1234567' }).waitFor()
   await settled(page)
-  assert.match(await focused(page), /^body/)
+  await becomes(() => focused(page), /^body/, 'it is the browser\'s')
   await page.goBack()
   await page.getByRole('heading', { name: 'Devices', level: 1 }).waitFor()
   await becomes(() => focused(page), 'h1: Devices', 'a reader begins with the heading')
@@ -120,43 +131,41 @@ test('a question is asked in a dialog, and left by Escape', async () => {
   await press(page, 'button', 'Restart')
   const dialog = page.getByRole('dialog', { name: 'Restart 1234567?' })
   await dialog.waitFor()
-  assert.equal(await page.evaluate(() => document.activeElement.closest('dialog') !== null), true)
+  await becomes(() => page.evaluate(() => document.activeElement.closest('dialog') !== null), true, 'the focus is in the dialog')
   await page.keyboard.press('Escape')
   await dialog.waitFor({ state: 'hidden' })
-  assert.equal(await page.evaluate(() => document.activeElement.textContent), 'Restart', 'the focus is where it was')
+  await becomes(() => focused(page), 'button: Restart', 'the focus is where it was')
   await page.keyboard.press('Enter')
   await dialog.waitFor()
   await tabTo(page, 'button', 'Restart', dialog)
   await page.keyboard.press('Enter')
-  await page.getByText('The device was told to restart').waitFor()
+  await said(page, 'The device was told to restart')
 })
 
 test('the menu is skipped on demand', async () => {
   await page.goto(server.url)
   await settled(page)
   await page.keyboard.press('Tab')
-  assert.equal(await page.locator(':focus').textContent(), 'To the content')
+  await becomes(() => focused(page), 'a: To the content', 'the first stop')
   await page.keyboard.press('Enter')
+  await becomes(() => focused(page), /^main/, 'the content has the focus')
   await page.keyboard.press('Tab')
-  assert.equal(await page.evaluate(() => document.activeElement.closest('main') !== null), true)
+  await becomes(() => page.evaluate(() => document.activeElement.matches('main *')), true, 'and what is next is in it')
 })
 
 test('language and colours', async () => {
   await page.keyboard.press('Control+Home')
   await page.locator('a.skip').focus()
-  await tabTo(page, 'combobox', 'Colours')
-  await page.keyboard.type('dark')
+  await choose(page, 'Colours', 'dark')
   await page.waitForFunction(() => document.documentElement.dataset.theme === 'dark')
   await page.locator('a.skip').focus()
-  await tabTo(page, 'combobox', 'Language')
-  await page.keyboard.type('Ti')
+  await choose(page, 'Language', 'Tiếng Việt')
   await page.waitForFunction(() => document.documentElement.lang === 'vi')
   await page.keyboard.press('ArrowUp')
   await page.waitForFunction(() => document.documentElement.lang === 'en')
 })
 
 test('the owner\'s yes', async () => {
-  server.token = (await server.api('POST', '/tokens/login', { user: 'admin', password, name: 'tests' })).token
   const made = await populate(server, images)
   made.link.close()
   const owner = await open(browser, { width: 390, height: 844 })
@@ -169,6 +178,7 @@ test('the owner\'s yes', async () => {
   await press(owner, 'button', 'Update now')
   await owner.getByText('The device will fetch version 1.1.0 soon.').waitFor()
   assert.equal((await made.plugSketch.poll()).status, 200)
+  await settled(owner)
   assert.deepEqual(owner.faults, [])
   assert.deepEqual(page.faults, [])
 })

@@ -5,7 +5,7 @@ import { after, before, test } from 'node:test'
 import { password, populate } from './fleet.mjs'
 import { Sketch } from './devices.mjs'
 import { writeImages } from './images.mjs'
-import { launch, login, open, Server, settled, temporary } from './stand.mjs'
+import { becomes, inTime, launch, login, open, Server, settled, temporary } from './stand.mjs'
 
 const images = writeImages(temporary)
 let browser, server, made, context, sketch, id
@@ -33,16 +33,21 @@ before(async () => {
     }
     await page.goto(server.url + path)
     await settled(page)
-    await page.getByText('live', { exact: true }).waitFor()
     // Gone when the page is loaded again.
     await page.evaluate(() => { window.sameDocument = true })
   }
+  await allLive()
 })
 after(async () => {
   made?.link.close()
   await browser?.close()
   await server?.stop()
 })
+
+/** All pages listen. */
+async function allLive () {
+  for (const page of Object.values(opened)) await page.getByText('live', { exact: true }).waitFor()
+}
 
 async function notLoadedAgain () {
   for (const [name, page] of Object.entries(opened)) {
@@ -93,9 +98,9 @@ test('the server restarts, and nothing is missed', async () => {
   await Promise.all([
     opened.device.getByRole('heading', { name: 'Cellar' }).waitFor(),
     opened.device.locator('.steps strong').getByText('rolled back').waitFor(),
-    opened.updates.getByRole('row', { name: 'Cellar Smart clock 1.2.0 rolled back' }).waitFor(),
-    ...Object.values(opened).map(async page => { await page.getByText('live', { exact: true }).waitFor() })
+    opened.updates.getByRole('row', { name: 'Cellar Smart clock 1.2.0 rolled back' }).waitFor()
   ])
+  await allLive()
   await notLoadedAgain()
 })
 
@@ -108,6 +113,7 @@ test('a backup comes back, and pages show what is', async () => {
     opened.device.getByRole('heading', { name: 'As before' }).waitFor(),
     opened.updates.getByRole('row', { name: 'As before Smart clock 1.2.0 rolled back' }).waitFor()
   ])
+  await allLive()
   await notLoadedAgain()
 })
 
@@ -142,7 +148,7 @@ test('the stream goes on after the last event that was seen', async () => {
     })
     const texts = response.body.pipeThrough(new TextDecoderStream()).getReader()
     let text = ''
-    const read = async () => { text += (await texts.read()).value ?? '' }
+    const read = async () => { text += (await inTime(texts.read(), `more than ${text}`)).value ?? '' }
     while (last === undefined && !text.includes('hello')) await read()
     for (const name of names) await server.api('PATCH', `/devices/${id}`, { name })
     while (!text.includes(names.at(-1)) || !text.endsWith('\n\n')) await read()
@@ -158,7 +164,7 @@ test('who logs out hears nothing more', async () => {
   const page = opened.overview
   await page.getByRole('button', { name: 'Log out' }).click()
   await page.getByRole('heading', { name: 'Log in' }).waitFor()
-  assert.equal(await page.getByText('live', { exact: true }).count(), 0)
+  await becomes(() => page.getByText('live', { exact: true }).count(), 0, 'it does not say that it listens')
   // The other pages of the same session learn it with what they ask next, be it by themselves.
-  await opened.product.getByRole('heading', { name: 'Log in' }).waitFor({ timeout: 60_000 })
+  await opened.product.getByRole('heading', { name: 'Log in' }).waitFor()
 })

@@ -4,9 +4,9 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { after, before, test } from 'node:test'
 import { password, populate } from './fleet.mjs'
-import { Sketch, until } from './devices.mjs'
+import { Sketch } from './devices.mjs'
 import { writeImages } from './images.mjs'
-import { launch, login, open, Server, settled, temporary } from './stand.mjs'
+import { becomes, launch, login, open, said, Server, settled, temporary } from './stand.mjs'
 
 const images = writeImages(temporary)
 let browser, server, made, page
@@ -50,7 +50,7 @@ test('files that are none are refused before they are sent, with the reason and 
       await visit(`/products/${made.clock.id}`)
       await page.getByLabel('Firmware files').setInputFiles(images[name])
       await page.getByRole('alert').getByText(reason).waitFor()
-      assert.equal(await page.getByRole('button', { name: 'Upload' }).count(), 0)
+      await becomes(() => page.getByRole('button', { name: 'Upload' }).count(), 0, 'there is nothing to upload')
     })
   }
 })
@@ -60,8 +60,7 @@ test('what only the server knows, it refuses: half of a pair, a version that is 
   await page.getByLabel('Firmware files').setInputFiles([images['user1-next.bin']])
   await page.getByLabel('Version', { exact: true }).fill('v1.0.2t45772(a)')
   await page.getByRole('button', { name: 'Upload' }).click()
-  await page.locator('form').getByRole('alert').waitFor()
-  assert.match(await page.locator('form').getByRole('alert').innerText(), /user2/)
+  await page.locator('form').getByRole('alert').getByText('user2').first().waitFor()
   await page.getByLabel('Firmware files').setInputFiles([images['user1-next.bin'], images['user2-next.bin']])
   await page.getByLabel('Version', { exact: true }).fill('v1.0.1t45772(a)')
   await page.getByRole('button', { name: 'Upload' }).click()
@@ -80,7 +79,7 @@ test('a pair is dropped in, and lies where it belongs', async () => {
   await page.locator('.drop').dispatchEvent('drop', { dataTransfer: data })
   await page.getByRole('heading', { name: 'user1.bin good' }).waitFor()
   await page.getByRole('heading', { name: 'user2.bin good' }).waitFor()
-  assert.equal(await page.locator('svg.map').count(), 2)
+  await becomes(() => page.locator('svg.map').count(), 2, 'each is drawn')
   await page.getByLabel('Version', { exact: true }).fill('v1.0.2t45772(a)')
   await page.getByLabel('What changes').fill('Warmer light.')
   await page.getByRole('button', { name: 'Upload' }).click()
@@ -96,16 +95,16 @@ test('releases are compared, stopped and withdrawn', async () => {
   await page.getByLabel('Compare with').selectOption('1.0.0')
   await page.getByRole('cell', { name: '284176' }).waitFor()
   await page.getByRole('cell', { name: '304176' }).waitFor()
-  assert.equal(new URL(page.url()).search, '?compare=1.0.0')
+  await becomes(() => new URL(page.url()).search, '?compare=1.0.0', 'the address says it')
   await page.getByRole('button', { name: 'Withdraw' }).click()
   await page.getByRole('dialog').getByRole('button', { name: 'Withdraw' }).click()
-  await page.getByText('withdrawn', { exact: true }).first().waitFor()
+  await page.locator('main .badge').getByText('withdrawn', { exact: true }).waitFor()
   assert.equal((await api('GET', `/products/${made.clock.id}/releases/1.1.0`)).withdrawn, true)
   await visit('/updates')
   const card = page.locator('section', { has: page.getByRole('heading', { name: 'Plug 1.1.0' }) })
   await card.getByRole('button', { name: 'Stop' }).click()
   await page.getByRole('dialog').getByRole('button', { name: 'Stop' }).click()
-  await page.getByText('Stopped').waitFor()
+  await said(page, 'Stopped')
   const { items: [update] } = await api('GET', `/updates?product=${made.plug.id}`)
   assert.equal(update.state, 'cancelled')
 })
@@ -113,22 +112,27 @@ test('releases are compared, stopped and withdrawn', async () => {
 test('a device that rolled back is explained', async () => {
   await visit(`/devices/${made.back}`)
   await page.getByText('It ran the new version, and went back by itself.').first().waitFor()
-  assert.deepEqual(await page.locator('.steps strong').allInnerTexts(), ['offered', 'accepted', 'downloading', 'downloaded', 'running', 'rolled back'])
+  await becomes(() => page.locator('.steps strong').allInnerTexts(), ['offered', 'accepted', 'downloading', 'downloaded', 'running', 'rolled back'], 'its steps')
   await api('POST', `/products/${made.clock.id}/releases/1.2.0/current`)
   await page.getByText('It is offered version 1.2.0.').waitFor()
 })
 
 test('devices are filtered by the address, kept as views, and taken away as CSV', async t => {
-  const count = async () => Number.parseInt(await page.getByRole('status').filter({ hasText: 'device' }).innerText())
-  const filters = { online: 15, silent: 0, updating: 8, failed: 2, new: 1, blocked: 1 }
+  const count = async () => Number.parseInt(await page.locator('main').getByRole('status').filter({ hasText: 'device' }).innerText())
+  const counts = async (wanted, what) => { await becomes(count, wanted, `the number of devices ${what}`) }
+  // Who is online and what an update comes to depend on the time too.
+  const filters = { online: undefined, silent: 0, updating: undefined, failed: 2, new: 1, blocked: 1 }
   await visit('/devices')
   for (const [state, expected] of Object.entries(filters)) {
     await t.test(state, async () => {
       await page.getByLabel('State').selectOption(state)
       await page.waitForURL(`**state=${state}`)
-      const { total } = await api('GET', `/devices?state=${state}`)
-      await until(async () => await count() === total)
-      if (state !== 'updating') assert.equal(total, expected)
+      await settled(page)
+      if (expected === undefined) {
+        await becomes(async () => [await count(), (await api('GET', `/devices?state=${state}`)).total], ([here, there]) => here === there, `the number of devices ${state}, here and there`)
+      } else {
+        await counts(expected, state)
+      }
     })
   }
   await t.test('a view', async () => {
@@ -136,15 +140,16 @@ test('devices are filtered by the address, kept as views, and taken away as CSV'
     await page.getByLabel('Product').selectOption({ label: 'Smart clock' })
     await page.getByLabel('Version', { exact: true }).fill('1.1.0')
     await page.keyboard.press('Enter')
-    await until(async () => await count() === 5)
+    await counts(5, 'with this version')
     await page.getByLabel('Name of this view').fill('Clocks')
     await page.getByRole('button', { name: 'Keep this view' }).click()
+    await page.getByRole('button', { name: 'Clocks', exact: true }).waitFor()
     await visit('/devices')
-    await until(async () => await count() === 15)
+    await counts(15, 'in all')
     await page.getByRole('button', { name: 'Clocks', exact: true }).click()
-    await until(async () => await count() === 5)
+    await counts(5, 'in the view')
     await page.reload()
-    await until(async () => await count() === 5)
+    await counts(5, 'in the view, loaded anew')
   })
   await t.test('CSV', async () => {
     const download = page.waitForEvent('download')
@@ -158,8 +163,8 @@ test('devices are filtered by the address, kept as views, and taken away as CSV'
   await t.test('pages', async () => {
     for (let i = 0; i < 120; i++) await api('POST', `/products/${made.plug.id}/devices`, { name: `Row ${String(i).padStart(3, '0')}` })
     await visit('/devices?q=Row&sort=name')
-    await until(async () => await count() === 120)
-    assert.equal(await page.locator('tbody tr').count(), 100)
+    await counts(120, 'that are found')
+    await becomes(() => page.locator('tbody tr').count(), 100, 'rows of the first page')
     const { headers, text } = await (async () => {
       const response = await fetch(`${server.plain}/api/v1/devices?q=Row&format=csv`, { headers: { Authorization: `Bearer ${server.token}` } })
       return { headers: response.headers, text: await response.text() }
@@ -168,7 +173,7 @@ test('devices are filtered by the address, kept as views, and taken away as CSV'
     assert.equal(text.trim().split('\r\n').length, 121, 'a file has all of them')
     await page.getByRole('button', { name: 'Next page' }).click()
     await page.getByRole('link', { name: 'Row 119' }).waitFor()
-    assert.equal(await page.locator('tbody tr').count(), 20)
+    await becomes(() => page.locator('tbody tr').count(), 20, 'rows of the last page')
     await page.getByRole('button', { name: 'First page' }).click()
     await page.getByRole('link', { name: 'Row 000' }).waitFor()
   })
@@ -180,7 +185,7 @@ test('what devices that get nothing are answered is chosen on the product\'s pag
     const before = (await api('GET', `/products/${made.clock.id}`))[field]
     for (const status of ['404', String(before)]) {
       await page.getByLabel(label).selectOption(status)
-      await until(async () => String((await api('GET', `/products/${made.clock.id}`))[field]) === status)
+      await becomes(async () => String((await api('GET', `/products/${made.clock.id}`))[field]), status, label)
     }
   }
 })
@@ -224,7 +229,7 @@ test('a linked device is asked, told to update, and to restart', async () => {
 test('an update is ordered, and called off; a device is blocked, and let in', async () => {
   await visit(`/devices/${made.asked}`)
   await page.getByRole('button', { name: 'Update now' }).click()
-  await page.getByText('The update is ordered').waitFor()
+  await said(page, 'The update is ordered')
   await page.getByRole('button', { name: 'Cancel the update' }).click()
   await page.locator('.steps strong').getByText('cancelled').waitFor()
   await page.getByRole('button', { name: 'Block', exact: true }).click()
@@ -277,7 +282,7 @@ test('the own password', async () => {
   await page.getByRole('alert').waitFor()
   await page.getByLabel('Present password').fill(password)
   await page.getByRole('button', { name: 'Save' }).click()
-  await page.getByText('Saved').waitFor()
+  await said(page, 'Saved')
 })
 
 test('a product is deleted when it has no devices', async () => {
@@ -285,12 +290,13 @@ test('a product is deleted when it has no devices', async () => {
   await login(page, server, 'admin', 'another password', `/products/${made.clock.id}`)
   await page.getByRole('button', { name: 'Delete this product' }).click()
   await page.getByRole('dialog').getByRole('button', { name: 'Delete this product' }).click()
-  await page.getByText(/delete them first/).waitFor()
+  await said(page, 'delete them first')
   const { id } = await api('POST', '/products', { name: 'Empty', kind: 'arduino', chip: 'esp8266' })
   await visit(`/products/${id}`)
   await page.getByRole('button', { name: 'Delete this product' }).click()
   await page.getByRole('dialog').getByRole('button', { name: 'Delete this product' }).click()
   await page.getByRole('heading', { name: 'Products' }).waitFor()
+  await settled(page)
   assert.deepEqual(page.faults, [])
 })
 

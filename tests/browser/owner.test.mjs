@@ -4,9 +4,9 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { after, before, test } from 'node:test'
 import { password, populate } from './fleet.mjs'
-import { Linked, Sketch, until } from './devices.mjs'
+import { Linked, Sketch } from './devices.mjs'
 import { writeImages } from './images.mjs'
-import { launch, login, open, picture, Server, settled, temporary } from './stand.mjs'
+import { becomes, launch, login, open, picture, Server, settled, temporary } from './stand.mjs'
 
 const images = writeImages(temporary)
 let browser, server, made, page
@@ -49,7 +49,7 @@ test('a link from the box claims the device, after the log-in', async () => {
   await card('Plug by the door').waitFor()
   await page.getByText('A new version is ready: 1.1.0').waitFor()
   await page.getByText('Switches when the sun sets.').waitFor()
-  assert.equal(await page.locator('article').count(), 1, 'she sees what is hers')
+  await becomes(() => page.locator('article').count(), 1, 'she sees what is hers')
 })
 
 test('a code that is nobody\'s is refused in place', async () => {
@@ -65,7 +65,7 @@ test('yes: the device gets it, and each step is told', async () => {
   const sketch = made.plugSketch
   await card('Plug by the door').getByRole('button', { name: 'Update now' }).click()
   await page.getByText('The device will fetch version 1.1.0 soon.').waitFor()
-  assert.equal(await card('Plug by the door').getByRole('button').count(), 0, 'the question is answered')
+  await becomes(() => card('Plug by the door').getByRole('button').count(), 0, 'the question is answered')
   assert.equal((await sketch.poll()).status, 200)
   await page.getByText('Version 1.1.0 is on the device.').waitFor()
   sketch.version = '1.1.0'
@@ -77,7 +77,7 @@ test('yes: the device gets it, and each step is told', async () => {
 test('no: the device is left alone, and the operator sees why', async () => {
   const { sketch, device } = await plug('Plug in the hall', '3333333')
   await card('Plug in the hall').getByRole('button', { name: 'No, thank you' }).click()
-  await page.getByText('You said no to version 1.1.0.').waitFor()
+  await card('Plug in the hall').getByText('You said no to version 1.1.0.').waitFor()
   assert.equal((await sketch.poll()).status, 304)
   const operator = await open(browser)
   await login(operator, server, 'admin', password, `/devices/${device.id}`)
@@ -90,7 +90,7 @@ test('tonight: not now', async () => {
   const { sketch, device } = await plug('Plug by the bed', '4444444')
   await card('Plug by the bed').getByRole('button', { name: 'Tonight' }).click()
   await card('Plug by the bed').getByRole('status').getByText(/It happens tonight\. .*3:00:00\sAM/).waitFor()
-  assert.equal(await card('Plug by the bed').getByRole('button', { name: 'Tonight' }).count(), 0)
+  await becomes(() => card('Plug by the bed').getByRole('button', { name: 'Tonight' }).count(), 0, 'that is answered')
   assert.equal((await sketch.poll()).status, 304)
   const { reason } = await server.api('GET', `/devices/${device.id}/decision`)
   assert.equal(reason.code, 'postponed')
@@ -104,26 +104,26 @@ test('Espressif\'s way: the device has it, and its owner says when it restarts',
   assert.equal(order.version, 'v1.0.1t45772(a)')
   await link.fetch(order.version, 'user2.bin')
   link.success('v1.0.0t45772(a)', order.version)
-  await page.getByText('The new version is on the device. Restart it?').waitFor()
+  await card('Living room').getByText('The new version is on the device. Restart it?').waitFor()
   await picture(page, 'app-restart-phone')
   await card('Living room').getByRole('button', { name: 'Restart now' }).click()
   await link.hear(message => message.get?.action === 'sys_reboot')
-  await page.getByText('The device restarts').waitFor()
+  await card('Living room').getByText('The device restarts').waitFor()
   link.close()
   made.link = await Linked.connect(server, lampDevice.device_key)
   await made.link.identify()
-  await page.getByText('The device tries version v1.0.1t45772(a)').waitFor()
+  await card('Living room').getByText('The device tries version v1.0.1t45772(a)').waitFor()
 })
 
 test('what went wrong is told, and that nothing is lost', async () => {
   const { sketch } = await plug('Plug of the cat', '6666666')
   await card('Plug of the cat').getByRole('button', { name: 'Update now' }).click()
-  await page.getByText('soon.').waitFor()
+  await card('Plug of the cat').getByText('soon.').waitFor()
   await sketch.update('1.1.0')
   sketch.version = '1.0.0'
   await sketch.poll()
-  await page.getByText('Version 1.1.0 did not run well; the device went back by itself.').waitFor()
-  await page.getByText('Your device works as before.').waitFor()
+  await card('Plug of the cat').getByText('Version 1.1.0 did not run well; the device went back by itself.').waitFor()
+  await card('Plug of the cat').getByText('Your device works as before.').waitFor()
 })
 
 test('a download shows how far it is', async () => {
@@ -141,7 +141,7 @@ test('a download shows how far it is', async () => {
       if (held) return
       held = true
       const bar = card('camera').getByRole('progressbar')
-      await until(async () => { const value = await bar.evaluate(one => one.value); return value > 0 && value < 1 })
+      await becomes(() => bar.evaluate(one => one.value), value => value > 0 && value < 1, 'how far it is')
       await picture(page, 'app-downloading-phone')
     }
   })
@@ -159,10 +159,11 @@ test('the page can be installed', async () => {
 })
 
 test('an owner is nothing else', async () => {
-  await until(async () => (await server.api('GET', '/my/devices')).total === 0)
+  assert.equal((await server.api('GET', '/my/devices')).total, 0, 'the administrator has no devices')
   await page.goto(`${server.url}/users`)
   await page.getByRole('alert').waitFor()
-  assert.equal(await page.getByRole('link', { name: 'Users' }).count(), 0)
+  await settled(page)
+  await becomes(() => page.getByRole('link', { name: 'Users' }).count(), 0, 'it is not in the menu')
   await page.goto(`${server.url}/devices/${made.back}`)
   await page.getByRole('heading', { name: 'Nothing here' }).waitFor()
   await settled(page)

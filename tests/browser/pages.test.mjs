@@ -8,7 +8,7 @@ import { after, before, test } from 'node:test'
 import { Linked } from './devices.mjs'
 import { password, populate } from './fleet.mjs'
 import { writeImages } from './images.mjs'
-import { launch, login, open, picture, require, root, Server, settled, temporary } from './stand.mjs'
+import { becomes, launch, login, open, picture, require, root, Server, settled, temporary } from './stand.mjs'
 
 const axe = readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8')
 const widths = { phone: [390, 844], laptop: [1366, 768], wide: [2560, 1440] }
@@ -31,6 +31,7 @@ before(async () => {
   operator = await open(browser)
   owner = await open(browser)
   visitor = await open(browser)
+  await visitor.goto(server.url)
   await login(operator, server, 'admin', password)
   await login(owner, server, 'ann', password, '/app')
   for (const device of [made.plugDevice, made.lampDevice]) {
@@ -153,10 +154,9 @@ function chartsWithoutTables () {
 }
 
 async function show (page, path, language, act) {
-  await page.goto('about:blank')
-  await page.goto(server.url + path)
   await page.evaluate(chosen => { localStorage.setItem('language', chosen) }, language)
-  await page.reload()
+  await page.goto('about:blank') // another address with # would not be another page
+  await page.goto(server.url + path)
   await settled(page)
   await act?.(page)
   await settled(page)
@@ -202,8 +202,8 @@ for (const [name, [who, path, act]] of Object.entries(pages)) {
       await show(page, path(), language, act)
       assert.deepEqual(await page.evaluate(wrongTexts, foreign(language)), [])
       if (name.endsWith('-refused') && !name.startsWith('product')) {
-        const text = await page.getByRole('alert').evaluate(alert => alert.firstChild.data)
-        assert.ok([...locales[language].values()].includes(text), text)
+        await becomes(() => page.getByRole('alert').evaluate(alert => alert.firstChild.data),
+          text => [...locales[language].values()].includes(text), `the reason is ${language}`)
       }
       for (const [width, [x, y]] of Object.entries(widths).slice(0, 2)) {
         await page.setViewportSize({ width: x, height: y })

@@ -2,9 +2,8 @@
 // Method: first start, "show me", set the newer release as current; the devices run updraft's own library.
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import { until } from './devices.mjs'
 import { password } from './fleet.mjs'
-import { launch, open, picture, Server } from './stand.mjs'
+import { becomes, launch, open, picture, Server, settled } from './stand.mjs'
 
 let browser, server, page
 
@@ -30,17 +29,18 @@ test('virtual devices are a click away', async () => {
 
 test('and are updated by another one', async () => {
   await page.getByRole('row', { name: /1\.1\.0/ }).getByRole('button', { name: 'Set as current' }).click()
-  await page.getByRole('row', { name: /1\.1\.0/ }).getByText('confirmed').waitFor({ timeout: 60_000 })
-  await until(async () => await page.getByRole('row', { name: /1\.1\.0.*confirmed 12/ }).count() === 1)
+  await page.getByRole('row', { name: /1\.1\.0/ }).getByText('confirmed').waitFor()
+  await page.getByRole('row', { name: /1\.1\.0.*confirmed 12/ }).waitFor()
   await picture(page, 'show-me')
   await page.getByRole('link', { name: 'Overview' }).click()
   await page.getByRole('row', { name: 'Virtual devices 1.1.0 12' }).waitFor()
+  await settled(page)
   assert.deepEqual(page.faults, [])
 })
 
 test('they end with the server, or when they are told to', async () => {
   server.token = (await server.api('POST', '/tokens/login', { user: 'admin', password, name: 'tests' })).token
-  await until(async () => !(await server.api('GET', '/server')).simulating)
+  await becomes(async () => (await server.api('GET', '/server')).simulating, false, 'virtual devices that run')
   const { items: [product] } = await server.api('GET', '/products')
   await server.api('PATCH', `/products/${product.id}`, { name: 'Virtual devices of before' })
   await server.api('POST', '/simulation')

@@ -1,7 +1,19 @@
 // A real server and a real browser for the tests.
+//
+// A test waits for what it claims, becomes(), and never reads once what an action brings about: that may come a moment
+// later than what was waited for, and on a busy machine it does. Nor is anything claimed about how long something takes.
+// To see that it is so, everything can be made slower than it is on any machine:
+//
+//     UPDRAFT_BROWSER_SLOW=8      each page has an eighth of the processor (Emulation.setCPUThrottlingRate)
+//     UPDRAFT_BROWSER_SHAKE=100   the server stands still again and again, up to 100 ms long, half of the time; and each
+//                                 request of a page comes up to 100 ms late, so that they overtake one another
+//
+// Both are off unless they are set.
 import assert from 'node:assert/strict'
 import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import http from 'node:http'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -14,7 +26,22 @@ export const require = createRequire(join(root, 'web', 'package.json'))
 export const pictures = join(root, 'build', 'browser')
 
 /** How long anything may take, in milliseconds: a machine that is slow and busy takes its time, and one that is not never waits. */
-const patience = 120_000
+export const patience = 120_000
+
+const slow = Number(process.env.UPDRAFT_BROWSER_SLOW ?? 1)
+const shake = Number(process.env.UPDRAFT_BROWSER_SHAKE ?? 0)
+const pause = async milliseconds => { await new Promise(resolve => setTimeout(resolve, milliseconds)) }
+
+/** What comes of it, or that nothing came. */
+export async function inTime (coming, what) {
+  let timer
+  const late = new Promise((resolve, reject) => { timer = setTimeout(() => { reject(new Error(`it does not come: ${what}`)) }, patience) })
+  try {
+    return await Promise.race([coming, late])
+  } finally {
+    clearTimeout(timer)
+  }
+}
 
 /** A program of this build: where an environment variable says, else in out/, else in the dev build. */
 function program (variable, name, folder) {
@@ -32,14 +59,19 @@ export class Server {
   #process
   #data = mkdtempSync(join(tmpdir(), 'updraft-browser-'))
   #listen = ['127.0.0.1:0', '127.0.0.1:0']
+  #shaking
   errors = ''
 
   /** Start it; again, too, on the same ports. */
   async start () {
     this.#process = spawn(program('UPDRAFTD_BIN', 'updraftd', 'server'), [
       'serve', '--data', this.#data, '--listen', this.#listen[0], '--link', this.#listen[1], '--link-tls', '',
-      '--names', '127.0.0.1', '--key-kind', 'ecdsa', '--stop-seconds', '1'
+      '--names', '127.0.0.1', '--key-kind', 'ecdsa', '--stop-seconds', '1',
+      // Who is slow here is the machine.
+      '--idle-seconds', '3600', '--head-seconds', '3600'
     ], { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, PATH: `${simulator()}:${process.env.PATH}` } })
+    const started = this.#process
+    process.once('exit', () => { started.kill('SIGKILL') })
     this.#process.stderr.setEncoding('utf8').on('data', text => { this.errors += text })
     for await (const line of createInterface({ input: this.#process.stdout })) {
       this.setup = /https:\S+#setup=\S+/.exec(line)?.[0] ?? this.setup
@@ -54,12 +86,28 @@ export class Server {
     this.link = ports.link
     this.url = `https://127.0.0.1:${ports.http}`
     this.plain = `http://127.0.0.1:${ports.http}`
+    if (shake > 0) this.#shaking = this.#shake()
     return this
+  }
+
+  /** Let it stand still and go on by turns. @return how to end that */
+  #shake () {
+    let going = true
+    let timer
+    const turn = () => {
+      going = !going
+      this.#process.kill(going ? 'SIGCONT' : 'SIGSTOP')
+      timer = setTimeout(turn, Math.random() * shake)
+    }
+    turn()
+    return () => { clearTimeout(timer); this.#process.kill('SIGCONT') }
   }
 
   /** End it as a system does, and demand that it ends well. */
   async end () {
     const process = this.#process
+    this.#shaking?.()
+    this.#shaking = undefined
     const ended = new Promise(resolve => process.once('exit', resolve))
     process.kill('SIGTERM')
     const code = await ended
@@ -98,17 +146,20 @@ base.commit()`, join(this.#data, 'updraft.db')], { input: JSON.stringify([produc
   /** Ask its API as a program does, with a token; throws the server's sentence. */
   async api (method, path, body = method === 'POST' ? {} : undefined) {
     const raw = body instanceof Uint8Array
-    const response = await fetch(`${this.plain}/api/v1${path}`, {
+    const request = http.request(`${this.plain}/api/v1${path}`, {
       method,
+      agent: false, // no connection outlives its request, so that none is of a server that has ended
       headers: {
         ...(this.token !== undefined && { Authorization: `Bearer ${this.token}` }),
         ...(body !== undefined && { 'Content-Type': raw ? 'application/octet-stream' : 'application/json' })
-      },
-      body: body === undefined ? undefined : raw ? body : JSON.stringify(body)
+      }
     })
-    const text = await response.text()
+    request.end(body === undefined || raw ? body : JSON.stringify(body))
+    const [response] = await once(request, 'response')
+    let text = ''
+    for await (const piece of response.setEncoding('utf8')) text += piece
     const value = text === '' ? null : JSON.parse(text)
-    if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${value?.error?.message ?? text}`)
+    if (response.statusCode >= 300) throw new Error(`${method} ${path}: ${response.statusCode} ${value?.error?.message ?? text}`)
     return value
   }
 
@@ -138,6 +189,7 @@ export async function launch () {
     executablePath: path,
     // Its sandbox does not work for root, as whom containers run.
     chromiumSandbox: process.getuid() !== 0,
+    timeout: patience,
     // The server made its certificate itself. A context's ignoreHTTPSErrors does not hold for what is downloaded on a connection of its own.
     args: ['--ignore-certificate-errors']
   })
@@ -147,10 +199,46 @@ export async function launch () {
 export const temporary = mkdtempSync(join(tmpdir(), 'updraft-browser-'))
 process.once('exit', () => { rmSync(temporary, { recursive: true, force: true }) })
 
+async function slowDown (page) {
+  if (slow > 1) {
+    const devtools = await page.context().newCDPSession(page)
+    await devtools.send('Emulation.setCPUThrottlingRate', { rate: slow })
+  }
+}
+
+/** In each page, before its own scripts: note what it asks, and what it says in passing. */
+function listen () {
+  Object.assign(window, { asked: 0, asking: 0, saidInPassing: [] })
+  for (const [object, name] of [[window, 'fetch'], [Response.prototype, 'text'], [WebAssembly, 'instantiateStreaming']]) {
+    const before = object[name]
+    object[name] = function (...words) {
+      window.asked++
+      window.asking++
+      const answer = before.apply(this, words)
+      const done = () => { window.asking-- }
+      answer.then(done, done)
+      return answer
+    }
+  }
+  new MutationObserver(changes => {
+    for (const one of changes.flatMap(change => [...change.addedNodes])) {
+      if (one.parentNode instanceof Element && one.parentNode.matches('.toasts')) window.saidInPassing.push(one.textContent)
+    }
+  }).observe(document, { childList: true, subtree: true })
+}
+
 /** A page of its own, as of a visitor who was never here. What goes wrong in it fails the test that looks. */
 export async function open (browser, { width = 1366, height = 768, ...more } = {}) {
   const context = await browser.newContext({ viewport: { width, height }, ...more })
   context.setDefaultTimeout(patience)
+  await context.addInitScript(listen)
+  if (shake > 0) {
+    await context.route(/\/api\/v1\//, async route => {
+      await pause(Math.random() * shake)
+      await route.continue().catch(() => {}) // the page is gone
+    })
+  }
+  context.on('page', page => { void slowDown(page) })
   const page = await context.newPage()
   page.faults = []
   page.on('pageerror', error => { page.faults.push(String(error)) })
@@ -170,11 +258,25 @@ export async function login (page, server, user, password, path = '/') {
   await settled(page)
 }
 
-/** Wait until the page waits for nothing. */
+/** Wait until the page waits for nothing: it has its heading and all that it asked for, and asks for nothing more. */
 export async function settled (page) {
-  await page.waitForFunction(() => document.querySelector('h1') !== null && document.querySelector('[aria-busy=true]') === null)
-  // Signals draw in the next frame.
-  await page.evaluate(async () => { await new Promise(resolve => requestAnimationFrame(() => requestAnimationFrame(resolve))) })
+  await becomes(() => page.evaluate(async () => {
+    const before = window.asked
+    // What was drawn last asks for more in the frame after it.
+    await new Promise(resolve => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(resolve))))
+    return document.querySelector('h1') === null
+      ? 'it has no heading'
+      : document.querySelector('[aria-busy=true]')?.outerHTML ?? (window.asking > 0 || window.asked > before ? 'it asks for more' : 'settled')
+  }), 'settled', `${page.url()} waits for nothing`)
+}
+
+/** Wait until the page says this in passing; be it gone by now, since it goes by itself. The next time it is to be said again. */
+export async function said (page, text) {
+  await becomes(() => page.evaluate(text => {
+    const words = window.saidInPassing
+    const at = words.findIndex(one => one.includes(text))
+    return at < 0 ? words : words.splice(0, at + 1).at(-1)
+  }, text), found => typeof found === 'string', `the page says "${text}"`)
 }
 
 /**
@@ -188,7 +290,7 @@ export async function becomes (read, wanted, what) {
   for (const end = performance.now() + patience; ;) {
     let value
     try {
-      value = await read()
+      value = await inTime(read(), what)
     } catch (error) {
       value = error // such as when the page is just left
     }
@@ -196,7 +298,7 @@ export async function becomes (read, wanted, what) {
     if (performance.now() > end) {
       assert.fail(`${what}: ${value instanceof Error ? value.message : inspect(value)}, wanted ${inspect(wanted)}`)
     }
-    await new Promise(resolve => setTimeout(resolve, 50))
+    await pause(50)
   }
 }
 
