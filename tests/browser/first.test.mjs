@@ -59,7 +59,7 @@ test('the device asks, gets it, and the page tells that it runs', async () => {
   await page.getByText('0 devices').waitFor()
   assert.equal((await page.device.poll()).status, 304, 'nobody admitted it yet')
   await page.getByRole('link', { name: '1234567' }).click()
-  await page.getByText('nobody has admitted it yet').waitFor()
+  await page.getByText('Nobody has admitted the device yet.').waitFor()
   await page.getByRole('button', { name: 'Admit' }).click()
   await page.getByText('It is offered version 1.1.0.').waitFor()
   assert.equal((await page.device.poll()).status, 200)

@@ -56,7 +56,7 @@ async function notLoadedAgain () {
 }
 
 test('a release becomes current', async t => {
-  await opened.device.getByText('It runs the current version.').waitFor()
+  await opened.device.getByText('It runs 1.1.0, which is current.').waitFor()
   const began = performance.now()
   await server.api('POST', `/products/${made.clock.id}/releases/1.2.0/current`)
   await Promise.all([
