@@ -217,6 +217,8 @@ enum fleet_status fleet_open(const char *data, struct fleet **opened, struct fle
         return fleet_fail(error, FLEET_FAILED, REFUSAL_MEMORY, NULL, NULL);
     }
     fleet->clock = wall_clock;
+    fleet->lists.few = LIST_FEW;
+    fleet->lists.products = LIST_PRODUCTS;
     store_mutex_init(&fleet->lock);
     fleet->memos = memos_new();
     if (fleet->memos == NULL) {

@@ -77,7 +77,8 @@ struct fleet_query {
     const char *standing; /* word of a device's standing */
     const char *family;   /* group of devices */
     const char *text;     /* anywhere in name, serial, chip id, MAC; of one or two characters, in a
-                             fleet of 20,000 and more: what begins with it */
+                             fleet of 20,000 and more: what begins with it;
+                             of updates: the reason of a failure */
     const char *sort;     /* field, "-field" backwards; NULL: as made */
     const char *after;    /* cursor: `next` of the page before */
     const char *device;   /* id: updates of one device */
@@ -88,7 +89,7 @@ struct fleet_query {
 
 struct fleet_page {
     int64_t total;
-    bool more;     /* than total: of what a text, or several conditions, find no more is counted */
+    bool more;     /* than total: of what a text finds no more are counted */
     char next[32]; /* cursor; empty: that was all */
 };
 

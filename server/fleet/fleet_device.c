@@ -1,5 +1,6 @@
 /* updraftd: devices, as people see and handle them. */
 #include "internal.h"
+#include "search.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -337,13 +338,7 @@ enum fleet_status fleet_device_show(struct fleet *fleet, const struct actor *act
 
 static const char updating[] = "updating"; /* any state that is not an update's end */
 
-enum {
-    CONDITIONS = 8, /* of a list, and its scope */
-    FOUND_MAX = 2000,
-    FEW = 20000,
-    SCOPES = 256, /* products, whose devices are merged; of more, all are looked through */
-    SHORT = 2,    /* characters, which no trigram has */
-};
+enum { SHORT = 2 /* characters, which no trigram has */ };
 
 static bool is_short(const char *text)
 {
@@ -355,18 +350,18 @@ static bool is_short(const char *text)
 }
 
 /** Whether a text that no trigram finds is more than a moment's work to look for. */
-static bool is_large(struct store_view *view)
+static bool is_large(struct fleet *fleet, struct store_view *view)
 {
-    int64_t count = FEW;
-    const struct store_query all = {.count_max = FEW};
+    int64_t few = fleet->lists.few, count = few;
+    const struct store_query all = {.count_max = few};
     (void)store_count(view, STORE_DEVICE, &all, &count);
-    return count == FEW;
+    return count == few;
 }
 
 /** The conditions of a list; the first place of `where` is left for what the actor may see. */
 static enum fleet_status conditions(struct fleet *fleet, struct store_view *view,
                                     const struct fleet_query *query,
-                                    struct store_where where[CONDITIONS], size_t *count,
+                                    struct store_where where[SEARCH_CONDITIONS], size_t *count,
                                     struct fleet_error *error)
 {
     enum update_state state = UPDATE_OFFERED;
@@ -399,7 +394,7 @@ static enum fleet_status conditions(struct fleet *fleet, struct store_view *view
     }
     if (query->text != NULL && query->text[0] != '\0') {
         bool id = strncmp(query->text, "d_", 2) == 0 && strlen(query->text) == 18;
-        bool brief = is_short(query->text) && is_large(view);
+        bool brief = is_short(query->text) && is_large(fleet, view);
         where[used++] =
             id ? STORE_TEXT("id", query->text)
                : (struct store_where){STORE_DEVICE_TEXTS, brief ? STORE_BEGINS : STORE_LIKE, 0,
@@ -420,205 +415,16 @@ static enum fleet_status conditions(struct fleet *fleet, struct store_view *view
     return FLEET_OK;
 }
 
-/* --- Lists of devices ----------------------------------------------------------------------------
- *
- * A list is one query for each product whose devices the actor sees: each has its order and its
- * conditions from indexes that begin with the product, and store_merge() puts them together. How
- * frequent a condition is decides how its query looks for it; counting up to FEW costs little.
- */
-
 #define DEVICE_SORTS "name serial version last_seen created family no"
 
-struct scope {
-    struct store_where where[CONDITIONS];
-    struct store_query query;
-};
-
-struct device_search {
-    struct fleet *fleet;
-    struct store_view *view;
-    const struct actor *actor;
-    const struct store_where *where; /* the conditions, from the second on */
-    const struct store_query *list;
-    struct scope *scopes;
-    size_t count, room;
-    int64_t total;
-    bool more;
-    bool too_many; /* products */
-};
-
-static void add_scope(struct device_search *search, const struct store_where *seen)
-{
-    if (search->count == search->room) {
-        search->too_many = true;
-        return;
-    }
-    struct scope *scope = &search->scopes[search->count++];
-    memcpy(scope->where, search->where, sizeof scope->where);
-    scope->query = *search->list;
-    if (seen != NULL) {
-        scope->where[0] = *seen;
-        scope->query.where = scope->where;
-    } else {
-        scope->query.where = scope->where + 1;
-        scope->query.count--;
-    }
-}
-
-static bool scope_of_product(void *ctx, const void *record)
-{
-    const struct product *product = record;
-    const struct store_where seen = STORE_NUMBER("product", product->no);
-    add_scope(ctx, &seen);
-    return true;
-}
-
-static bool scope_of_member(void *ctx, const void *record)
-{
-    const struct member *member = record;
-    const struct store_where seen = STORE_NUMBER("product", member->product);
-    if (member->role > ROLE_NONE) {
-        add_scope(ctx, &seen);
-    }
-    return true;
-}
-
-/** What access.c lets him see. */
-static enum store_result find_scopes(struct device_search *search, bool plain)
-{
-    const struct actor *actor = search->actor;
-    const struct store_where mine = STORE_NUMBER("user", actor->user);
-    const struct store_query members = {.where = &mine, .count = 1};
-    const struct store_where own = {"owner", STORE_OWN_ELSE, actor->user, NULL};
-    const struct store_where seen = {"product", STORE_SEEN_BY, actor->user, NULL};
-    const struct store_where itself = STORE_NUMBER("no", actor->device);
-    enum store_result result = STORE_OK;
-    bool all = actor->kind == ACTOR_SYSTEM || actor->administrator;
-    if (actor->kind != ACTOR_USER && actor->kind != ACTOR_SYSTEM) {
-        return STORE_OK;
-    }
-    if (actor->device != 0) {
-        add_scope(search, &itself);
-    } else if (all && plain) {
-        add_scope(search, NULL);
-    } else if (plain) {
-        add_scope(search, &seen);
-    } else if (all) {
-        result = store_each(search->view, STORE_PRODUCT, NULL, scope_of_product, search);
-    } else {
-        result = store_each(search->view, STORE_MEMBER, &members, scope_of_member, search);
-        add_scope(search, &own);
-    }
-    if (result == STORE_OK && search->too_many) {
-        search->count = 0;
-        add_scope(search, all ? NULL : &seen);
-    }
-    return result;
-}
-
-/** Whether a condition in the order of the numbers is found by an index alone. */
-static bool is_in_order(const struct store_where *where)
-{
-    return where->op == STORE_EQ && where->text != NULL;
-}
-
-/** Choose how to look, and count. */
-static enum store_result weigh(struct device_search *search, struct store_query *query)
-{
-    int64_t fewest = FEW, count = 0;
-    size_t frequent = 0;
-    bool in_order = strcmp(query->order, "no") == 0;
-    if (query->count != 0 &&
-        (query->where[0].op == STORE_OWN_ELSE ||
-         (query->where[0].op == STORE_EQ && strcmp(query->where[0].field, "no") == 0))) {
-        /* Of what somebody owns, and of one device, there is no more than can be looked at. */
-        query->by = 1;
-    }
-    for (size_t i = 0; i < query->count && query->by != 1; i++) {
-        const struct store_where *where = &query->where[i];
-        bool scope =
-            query->where[0].op == STORE_EQ && strcmp(query->where[0].field, "product") == 0;
-        if ((i == 0 && scope) || where->op == STORE_LIKE) {
-            continue;
-        }
-        struct store_where both[] = {*where, query->where[0]};
-        struct store_query alone = {.where = both, .count = 1 + scope, .count_max = FEW, .by = 1};
-        enum store_result result = store_count(search->view, STORE_DEVICE, &alone, &count);
-        if (result != STORE_OK) {
-            return result;
-        }
-        frequent++;
-        in_order = in_order && is_in_order(where);
-        if (count < fewest) {
-            fewest = count;
-            query->by = i + 1;
-        }
-    }
-    query->walk = query->by == 0 && frequent != 0 && !in_order;
-    if (query->count_max == 0 && query->by == 0 && frequent > 1) {
-        query->count_max = FEW;
-    }
-    /* What one condition has found to be frequent need not be counted anew. */
-    bool known = frequent == 1 && query->walk && query->count_max != 0 &&
-                 query->where[query->count - 1].op == STORE_BEGINS;
-    enum store_result result = STORE_OK;
-    if (known) {
-        count = query->count_max;
-    } else {
-        /* One condition is counted in its index, whatever the order of the list is found in. */
-        struct store_query counted = *query;
-        counted.walk = query->walk && frequent > 1;
-        result = store_count(search->view, STORE_DEVICE, &counted, &count);
-    }
-    search->total += count;
-    search->more = search->more || (query->count_max != 0 && count == query->count_max);
-    if (search->more && search->total > query->count_max) {
-        search->total = query->count_max;
-    }
-    return result;
-}
-
-/** The numbers of a page; from the end of the list, when that is nearer. */
-static enum store_result find_page(struct device_search *search, int64_t *numbers, size_t *count)
-{
-    int64_t offset = search->list->offset, limit = search->list->limit, total = search->total;
-    struct store_query *queries = calloc(search->count + 1, sizeof *queries);
-    if (queries == NULL) {
-        return STORE_FAILED;
-    }
-    bool backwards = !search->more && offset > total / 2;
-    if (backwards) {
-        limit = total - offset < limit ? total - offset : limit;
-        offset = total - offset - limit;
-    }
-    for (size_t i = 0; i < search->count; i++) {
-        queries[i] = search->scopes[i].query;
-        queries[i].descending = queries[i].descending != backwards;
-    }
-    enum store_result result = store_merge(search->view, STORE_DEVICE, queries, search->count,
-                                           offset, limit, numbers, count);
-    for (size_t i = 0; backwards && i < *count / 2; i++) {
-        int64_t number = numbers[i];
-        numbers[i] = numbers[*count - 1 - i];
-        numbers[*count - 1 - i] = number;
-    }
-    free(queries);
-    return result;
-}
-
-static enum store_result give_page(struct device_search *search,
+static enum store_result give_page(struct search *search,
                                    void (*each)(void *ctx, const struct device *device), void *ctx,
                                    struct fleet_page *page)
 {
     size_t count = 0;
-    int64_t *numbers = calloc((size_t)search->list->limit, sizeof *numbers);
-    enum store_result result = numbers == NULL ? STORE_FAILED : STORE_OK;
-    for (size_t i = 0; result == STORE_OK && i < search->count; i++) {
-        result = weigh(search, &search->scopes[i].query);
-    }
-    if (result == STORE_OK && (search->more || search->total > search->list->offset)) {
-        result = find_page(search, numbers, &count);
-    }
+    int64_t *numbers = calloc((size_t)search->list.limit, sizeof *numbers);
+    enum store_result result =
+        numbers == NULL ? STORE_FAILED : fleet_search(search, numbers, &count);
     for (size_t i = 0; result == STORE_OK && i < count; i++) {
         struct device device;
         struct fleet_error error;
@@ -631,12 +437,7 @@ static enum store_result give_page(struct device_search *search,
         }
     }
     free(numbers);
-    fleet_page_end(search->list, search->total, page);
-    page->more = search->more;
-    if (search->more && page->next[0] == '\0' && count == (size_t)search->list->limit) {
-        snprintf(page->next, sizeof page->next, "%lld",
-                 (long long)search->list->offset + search->list->limit);
-    }
+    fleet_search_end(search, count, page);
     return result;
 }
 
@@ -645,53 +446,39 @@ enum fleet_status fleet_device_list(struct fleet *fleet, const struct actor *act
                                     void (*each)(void *ctx, const struct device *device), void *ctx,
                                     struct fleet_page *page, struct fleet_error *error)
 {
-    struct store_where where[CONDITIONS] = {{"no", STORE_EQ, 0, NULL}};
-    struct store_query list = {.order = "no"};
+    struct store_where where[SEARCH_CONDITIONS] = {{"no", STORE_EQ, 0, NULL}};
+    struct search search = {.fleet = fleet,
+                            .view = fleet_view(fleet, error),
+                            .actor = actor,
+                            .kind = STORE_DEVICE,
+                            .where = where,
+                            .list = {.order = "no"}};
     struct product product;
-    struct store_view *view = fleet_view(fleet, error);
-    struct scope *scopes = calloc(SCOPES, sizeof *scopes);
-    struct device_search search = {.fleet = fleet,
-                                   .view = view,
-                                   .actor = actor,
-                                   .where = where,
-                                   .list = &list,
-                                   .scopes = scopes,
-                                   .room = SCOPES};
-    enum fleet_status status = view == NULL     ? error->status
-                               : scopes == NULL ? fleet_store_error(error, STORE_FAILED)
-                                                : FLEET_OK;
+    enum fleet_status status = search.view == NULL ? error->status : FLEET_OK;
     if (status == FLEET_OK && query->product != NULL) {
-        status =
-            fleet_find_product(view, actor, ACTION_PRODUCT_SHOW, query->product, &product, error);
+        status = fleet_find_product(search.view, actor, ACTION_PRODUCT_SHOW, query->product,
+                                    &product, error);
+        search.only = STORE_NUMBER("product", product.no);
     }
     if (status == FLEET_OK) {
-        status = conditions(fleet, view, query, where, &list.count, error);
+        status = conditions(fleet, search.view, query, where, &search.list.count, error);
     }
     if (status == FLEET_OK) {
-        status = fleet_paging(query, DEVICE_SORTS, &list, error);
+        status = fleet_paging(query, DEVICE_SORTS, &search.list, error);
     }
     if (status == FLEET_OK) {
         /* As they were made is the order of their numbers, which needs no index. */
-        list.order = strcmp(list.order, "created") == 0 ? "no" : list.order;
-        bool searched = query->text != NULL && query->text[0] != '\0';
-        list.count_max = searched ? FOUND_MAX : 0;
+        if (strcmp(search.list.order, "created") == 0) {
+            search.list.order = "no";
+        }
         /* What an index without a product serves: a text that few have, and all by name or age. */
-        bool plain = searched ? store_text_few(view, STORE_DEVICE, query->text)
-                              : list.count == 1 && actor->administrator &&
-                                    strstr("no name last_seen", list.order) != NULL;
-        enum store_result result = STORE_OK;
-        if (query->product != NULL) {
-            (void)scope_of_product(&search, &product);
-        } else {
-            result = find_scopes(&search, plain);
-        }
-        if (result == STORE_OK) {
-            result = give_page(&search, each, ctx, page);
-        }
-        status = fleet_store_error(error, result);
+        search.plain = query->text != NULL && query->text[0] != '\0'
+                           ? store_text_few(search.view, STORE_DEVICE, query->text)
+                           : search.list.count == 1 && actor->administrator &&
+                                 strstr("no name last_seen", search.list.order) != NULL;
+        status = fleet_store_error(error, give_page(&search, each, ctx, page));
     }
-    free(scopes);
-    store_end(view);
+    store_end(search.view);
     return status;
 }
 

@@ -1,7 +1,9 @@
 /* updraftd: updates and their life. */
 #include "internal.h"
+#include "search.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 bool fleet_going(struct store_view *view, const struct device *device, struct update *update)
@@ -325,14 +327,9 @@ enum fleet_status fleet_update_show(struct fleet *fleet, const struct actor *act
 }
 
 struct each_update {
-    struct fleet *fleet;
-    struct store_view *view;
-    const struct actor *actor;
     void (*update)(void *ctx, const struct update *update);
     void (*step)(void *ctx, const struct step *step);
     void *ctx;
-    int64_t seen, offset, limit;
-    bool filter; /* not everything of the query may be seen */
 };
 
 static bool give_step(void *ctx, const void *record_)
@@ -364,67 +361,78 @@ enum fleet_status fleet_update_steps(struct fleet *fleet, const struct actor *ac
     return status;
 }
 
-static bool give_update(void *ctx, const void *record_)
-{
-    struct each_update *give = ctx;
-    struct update update;
-    memcpy(&update, record_, sizeof update);
-    if (give->filter) {
-        struct device device;
-        struct fleet_error error;
-        if (store_get_no(give->view, STORE_DEVICE, update.device, &device) != STORE_OK ||
-            fleet_allowed(give->view, give->actor, ACTION_UPDATE_SHOW, update.product, &device,
-                          "update", &error) != FLEET_OK) {
-            return true;
-        }
-    }
-    int64_t index = give->seen++;
-    if (!give->filter || (index >= give->offset && index < give->offset + give->limit)) {
-        overlay(give->fleet, &update);
-        give->update(give->ctx, &update);
-    }
-    return true;
-}
+#define UPDATE_SORTS "started changed version state no"
 
-/** The conditions of a list; where has room for 4. */
-static enum fleet_status conditions(struct store_view *view, const struct actor *actor,
-                                    const struct fleet_query *query, struct store_where *where,
-                                    size_t *count, bool *scoped, struct fleet_error *error)
+/** The conditions of a list, and the product or device that it is of. */
+static enum fleet_status conditions(struct search *search, const struct fleet_query *query,
+                                    struct store_where where[SEARCH_CONDITIONS],
+                                    struct fleet_error *error)
 {
-    *count = 0;
-    *scoped = false;
+    size_t *count = &search->list.count;
+    struct product product;
+    struct device device;
+    enum update_state state;
+    enum fleet_status status = FLEET_OK;
+    *count = 1;
     if (query->product != NULL) {
-        struct product product;
-        enum fleet_status status =
-            fleet_find_product(view, actor, ACTION_PRODUCT_SHOW, query->product, &product, error);
-        if (status != FLEET_OK) {
-            return status;
-        }
-        where[(*count)++] = STORE_NUMBER("product", product.no);
-        *scoped = true;
+        status = fleet_find_product(search->view, search->actor, ACTION_PRODUCT_SHOW,
+                                    query->product, &product, error);
+        search->only = STORE_NUMBER("product", product.no);
     }
-    if (query->device != NULL) {
-        struct device device;
-        enum fleet_status status =
-            fleet_find_device(view, actor, ACTION_DEVICE_SHOW, query->device, &device, error);
-        if (status != FLEET_OK) {
-            return status;
+    if (status == FLEET_OK && query->device != NULL) {
+        status = fleet_find_device(search->view, search->actor, ACTION_DEVICE_SHOW, query->device,
+                                   &device, error);
+        if (query->product != NULL) {
+            where[(*count)++] = search->only;
         }
-        where[(*count)++] = STORE_NUMBER("device", device.no);
-        *scoped = true;
+        search->only = STORE_NUMBER("device", device.no);
+    }
+    if (status != FLEET_OK) {
+        return status;
     }
     if (query->version != NULL) {
         where[(*count)++] = STORE_TEXT("version", query->version);
     }
     if (query->state != NULL) {
-        enum update_state state;
         if (!update_state_find(query->state, &state)) {
             return fleet_fail(error, FLEET_INVALID, REFUSAL_BAD_STATE, "state",
                               VALUES({"state", query->state, 0}));
         }
         where[(*count)++] = STORE_NUMBER("state", state);
     }
-    return FLEET_OK;
+    if (query->text != NULL) {
+        where[(*count)++] = STORE_TEXT("reason", query->text);
+    }
+    return fleet_paging(query, UPDATE_SORTS, &search->list, error);
+}
+
+/** The updates of a page. Of a product or a device whoever sees that sees all of its updates. */
+static enum store_result give_updates(struct search *search, struct each_update *give,
+                                      struct fleet_page *page)
+{
+    size_t count = 0;
+    int64_t *numbers = calloc((size_t)search->list.limit, sizeof *numbers);
+    enum store_result result =
+        numbers == NULL ? STORE_FAILED : fleet_search(search, numbers, &count);
+    for (size_t i = 0; result == STORE_OK && i < count; i++) {
+        struct update update;
+        struct device device;
+        struct fleet_error error;
+        result = store_get_no(search->view, STORE_UPDATE, numbers[i], &update);
+        bool seen =
+            result == STORE_OK &&
+            (search->only.field != NULL ||
+             (store_get_no(search->view, STORE_DEVICE, update.device, &device) == STORE_OK &&
+              fleet_allowed(search->view, search->actor, ACTION_UPDATE_SHOW, update.product,
+                            &device, "update", &error) == FLEET_OK));
+        if (seen) {
+            overlay(search->fleet, &update);
+            give->update(give->ctx, &update);
+        }
+    }
+    free(numbers);
+    fleet_search_end(search, count, page);
+    return result;
 }
 
 enum fleet_status fleet_update_list(struct fleet *fleet, const struct actor *actor,
@@ -432,45 +440,24 @@ enum fleet_status fleet_update_list(struct fleet *fleet, const struct actor *act
                                     void (*each)(void *ctx, const struct update *update), void *ctx,
                                     struct fleet_page *page, struct fleet_error *error)
 {
-    struct store_view *view = fleet_view(fleet, error);
-    struct store_where where[4];
-    struct store_query list = {.where = where, .order = "no", .descending = true};
-    bool scoped;
-    int64_t total = 0;
-    if (view == NULL) {
+    struct store_where where[SEARCH_CONDITIONS] = {{"no", STORE_EQ, 0, NULL}};
+    struct each_update give = {.update = each, .ctx = ctx};
+    struct search search = {.fleet = fleet,
+                            .view = fleet_view(fleet, error),
+                            .actor = actor,
+                            .kind = STORE_UPDATE,
+                            .where = where,
+                            .list = {.order = "no", .descending = true}};
+    if (search.view == NULL) {
         return error->status;
     }
-    enum fleet_status status = conditions(view, actor, query, where, &list.count, &scoped, error);
+    enum fleet_status status = conditions(&search, query, where, error);
     if (status == FLEET_OK) {
-        status = fleet_paging(query, "started changed version state no", &list, error);
+        search.plain =
+            actor->administrator && search.list.count == 1 && strcmp(search.list.order, "no") == 0;
+        status = fleet_store_error(error, give_updates(&search, &give, page));
     }
-    if (status == FLEET_OK) {
-        struct each_update give = {.fleet = fleet,
-                                   .view = view,
-                                   .actor = actor,
-                                   .update = each,
-                                   .ctx = ctx,
-                                   .offset = list.offset,
-                                   .limit = list.limit};
-        bool all = actor->kind == ACTOR_SYSTEM || (actor->administrator && actor->device == 0);
-        give.filter = !all && !scoped;
-        enum store_result result = STORE_OK;
-        if (give.filter) {
-            struct store_query everything = list;
-            everything.limit = 0;
-            everything.offset = 0;
-            result = store_each(view, STORE_UPDATE, &everything, give_update, &give);
-            total = give.seen;
-        } else {
-            result = store_count(view, STORE_UPDATE, &list, &total);
-            if (result == STORE_OK) {
-                result = store_each(view, STORE_UPDATE, &list, give_update, &give);
-            }
-        }
-        status = fleet_store_error(error, result);
-        fleet_page_end(&list, total, page);
-    }
-    store_end(view);
+    store_end(search.view);
     return status;
 }
 

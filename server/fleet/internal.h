@@ -31,12 +31,18 @@ struct throttle {
     int64_t last;
 };
 
+enum { LIST_FEW = 20000, LIST_PRODUCTS = 256 };
+
 struct fleet {
     struct store *store;
     struct blobs *blobs;
     struct memos *memos;
     int64_t (*clock)(void *ctx);
     void *clock_ctx;
+    struct {
+        int64_t few;     /* what finds less is looked at record by record */
+        size_t products; /* whose devices or updates are listed one by one and merged */
+    } lists;
     bool products_changing; /* of the writer's thread: a snapshot gets old with the next commit */
     pthread_mutex_t lock;   /* everything below */
     struct snapshot *snapshot;        /* NULL: to be made */

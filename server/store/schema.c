@@ -311,6 +311,25 @@ static const char version_3[] =
 static const char version_4[] =
     "ALTER TABLE step ADD COLUMN [code] TEXT;"
     "ALTER TABLE step ADD COLUMN [detail] TEXT;";
+
+/*
+ * For lists in the order of the last contact, whose indexes had none among equals; and for lists of
+ * a product's updates.
+ */
+static const char version_5[] =
+    "DROP INDEX device_seen;"
+    "DROP INDEX device_of_seen;"
+    "CREATE INDEX device_seen ON device(last_seen, no, linked);"
+    "CREATE INDEX device_of_seen ON device(product, last_seen, no, linked);"
+    "DROP INDEX device_standing;"
+    "DROP INDEX device_linked;"
+    "CREATE INDEX device_standing ON device(product, standing);"
+    "CREATE INDEX device_linked ON device(linked, product);"
+    "CREATE INDEX update_of_started ON [update](product, started);"
+    "CREATE INDEX update_of_changed ON [update](product, changed);"
+    "CREATE INDEX update_of_version ON [update](product, version);"
+    "CREATE INDEX update_of_state ON [update](product, state);"
+    "CREATE INDEX update_of_reason ON [update](product, reason);";
 /* clang-format on */
 
-const char *const schema_steps[] = {version_1, version_2, version_3, version_4, NULL};
+const char *const schema_steps[] = {version_1, version_2, version_3, version_4, version_5, NULL};

@@ -164,6 +164,138 @@ static enum store_result judge(struct store_view *view, int code)
     }
 }
 
+/* --- Sets of numbers --------------------------------------------------------------------------- */
+
+enum { SET_MAX = INT32_MAX }; /* numbers are given one after the other: a larger one is a fault */
+
+struct store_set {
+    uint64_t *words;
+    int64_t room;  /* numbers, from 0 on */
+    bool failed;   /* one did not fit */
+    bool inverted; /* the bits are the numbers that are not in it */
+};
+
+static const char set_type[] = "updraft set";
+
+struct store_set *store_set_new(void)
+{
+    return calloc(1, sizeof(struct store_set));
+}
+
+void store_set_free(struct store_set *set)
+{
+    if (set != NULL) {
+        free(set->words);
+        free(set);
+    }
+}
+
+static void put(struct store_set *set, int64_t no)
+{
+    if (no >= set->room) {
+        int64_t room = set->room < 4096 ? 4096 : set->room;
+        while (room <= no && room <= SET_MAX) {
+            room *= 2;
+        }
+        uint64_t *words = no < room ? realloc(set->words, (size_t)room / 8) : NULL;
+        if (words == NULL) {
+            set->failed = true;
+            return;
+        }
+        memset(words + set->room / 64, 0, (size_t)(room - set->room) / 8);
+        set->words = words;
+        set->room = room;
+    }
+    set->words[no / 64] |= UINT64_C(1) << no % 64;
+}
+
+static bool holds(const struct store_set *set, int64_t no)
+{
+    bool bit = no >= 0 && no < set->room && (set->words[no / 64] >> no % 64 & 1) != 0;
+    return bit != set->inverted;
+}
+
+bool store_set_inverted(const struct store_set *set)
+{
+    return set->inverted;
+}
+
+int64_t store_set_bits(const struct store_set *set)
+{
+    int64_t count = 0;
+    for (int64_t i = 0; i < set->room / 64; i++) {
+        count += __builtin_popcountll(set->words[i]);
+    }
+    return count;
+}
+
+void store_set_invert(struct store_set *set)
+{
+    set->inverted = !set->inverted;
+}
+
+/** So many bits as another one has. */
+static void widen(struct store_set *set, const struct store_set *other)
+{
+    if (set->room < other->room) {
+        put(set, other->room - 1);
+        if (!set->failed) {
+            set->words[(other->room - 1) / 64] &= ~(UINT64_C(1) << 63);
+        }
+    }
+}
+
+/* In the bits: both as they are, a & b; one inverted, the other without it; both inverted, a | b. */
+bool store_set_keep(struct store_set *set, struct store_set *other)
+{
+    widen(set, other);
+    widen(other, set);
+    if (set->failed || other->failed) {
+        return false;
+    }
+    for (int64_t i = 0; i < set->room / 64; i++) {
+        uint64_t mine = set->words[i], its = other->words[i];
+        set->words[i] = set->inverted     ? (other->inverted ? mine | its : its & ~mine)
+                        : other->inverted ? mine & ~its
+                                          : mine & its;
+    }
+    set->inverted = set->inverted && other->inverted;
+    return true;
+}
+
+/* The same in SQL: set_put(set, number) over rows, and whether set_holds(set, number). */
+static void sql_put(sqlite3_context *context, int count, sqlite3_value **values)
+{
+    struct store_set *set = sqlite3_value_pointer(values[0], set_type);
+    (void)context;
+    (void)count;
+    int64_t no = sqlite3_value_int64(values[1]);
+    if (set != NULL && no >= 0) {
+        put(set, no);
+    }
+}
+
+static void sql_put_end(sqlite3_context *context)
+{
+    sqlite3_result_null(context);
+}
+
+static void sql_holds(sqlite3_context *context, int count, sqlite3_value **values)
+{
+    const struct store_set *set = sqlite3_value_pointer(values[0], set_type);
+    (void)count;
+    sqlite3_result_int(context, set != NULL && holds(set, sqlite3_value_int64(values[1])));
+}
+
+static bool add_functions(sqlite3 *db)
+{
+    return sqlite3_create_function(db, "set_put", 2, SQLITE_UTF8 | SQLITE_DIRECTONLY, NULL, NULL,
+                                   sql_put, sql_put_end) == SQLITE_OK &&
+           sqlite3_create_function(db, "set_holds", 2,
+                                   SQLITE_UTF8 | SQLITE_DIRECTONLY | SQLITE_DETERMINISTIC, NULL,
+                                   sql_holds, NULL, NULL) == SQLITE_OK;
+}
+
 /* --- SQL, put together ------------------------------------------------------------------------ */
 
 struct sql {
@@ -282,14 +414,14 @@ static sqlite3_stmt *prepare_text(struct store_view *view, const char *text)
 
 static const char *const operators[] = {"] IS ?", "] IS NOT ?", "] < ?",   "] > ?",
                                         "] <= ?", "] >= ?",     "] LIKE ?"};
+/* The parameters of sets, behind those of conditions. */
+enum { WITHIN = 20, INTO = 21, CONDITIONS_MAX = 9 };
 static const char *const numbers[] = {"0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "10"};
 
 static bool is_product(const struct store_where *where)
 {
     return where->op == STORE_EQ && strcmp(where->field, "product") == 0;
 }
-
-enum { BEGINNINGS_MAX = 80000 };
 
 /** The next field of "name|serial"; NULL: that was the last, or there is no such field. */
 static const struct schema_field *next_field(enum store_kind kind, const char **names)
@@ -305,18 +437,15 @@ static bool is_letter(char c)
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
-/** Fields that begin with a text, whose first two characters count in each letter case: ranges.
- *  With `product`, the parameter of that, as numbers found by the indexes of each field. There are
- *  up to four of a record, so that BEGINNINGS_MAX of them are a quarter of that many records. */
+/** Fields that begin with a text, whose first two characters count in each letter case: ranges. */
 static void add_beginnings(struct sql *sql, enum store_kind kind, const struct store_where *where,
-                           const char *product, const char *parameter)
+                           const char *parameter)
 {
     static const char *const cases[] = {"lower", "upper"};
     const char *names = where->field, *between = "";
     const struct schema_field *field;
     bool first = is_letter(where->text[0]);
     bool second = where->text[0] != '\0' && is_letter(where->text[1]);
-    add_text(sql, product != NULL ? "no IN (SELECT * FROM (" : "");
     while ((field = next_field(kind, &names)) != NULL) {
         for (int i = 0; i < 4; i++) {
             char begin[80];
@@ -325,20 +454,10 @@ static void add_beginnings(struct sql *sql, enum store_kind kind, const struct s
             }
             snprintf(begin, sizeof begin, "%s(substr(?%s,1,1))||%s(substr(?%s,2))", cases[i / 2],
                      parameter, cases[i % 2], parameter);
-            add_text(sql, between);
-            if (product != NULL) {
-                add(sql, "SELECT no FROM [%s] WHERE product=?%s AND ", schema_kind(kind)->table,
-                    product);
-            }
-            add(sql,
-                product != NULL ? "[%s]>=%s AND [%s]<%s||char(1114111)"
-                                : "(+[%s]>=%s AND +[%s]<%s||char(1114111))",
-                field->name, begin, field->name, begin);
-            between = product != NULL ? " UNION ALL " : " OR ";
+            add(sql, "%s(+[%s]>=%s AND +[%s]<%s||char(1114111))", between, field->name, begin,
+                field->name, begin);
+            between = " OR ";
         }
-    }
-    if (product != NULL) {
-        add(sql, ") LIMIT %d)", BEGINNINGS_MAX);
     }
 }
 
@@ -349,12 +468,17 @@ static bool add_condition(struct sql *sql, enum store_kind kind, const struct st
 {
     const struct store_where *where = &query->where[parameter - 1];
     if (where->op == STORE_BEGINS) {
-        const char *product = NULL;
-        for (size_t i = 0; i < query->count && query->by == parameter; i++) {
-            product = is_product(&query->where[i]) ? numbers[i + 1] : product;
-        }
-        add_beginnings(sql, kind, where, product, numbers[parameter]);
+        add_beginnings(sql, kind, where, numbers[parameter]);
         return true;
+    }
+    if (where->op == STORE_OF_PRODUCTS) {
+        add_text(sql, "product IN (SELECT no FROM product)");
+        return kind == STORE_DEVICE || kind == STORE_UPDATE;
+    }
+    if (where->op == STORE_MEMBER_OF) {
+        add(sql, "product IN (SELECT product FROM member WHERE user = ?%s AND role > %d)",
+            numbers[parameter], ROLE_NONE);
+        return kind == STORE_DEVICE || kind == STORE_UPDATE;
     }
     if (where->op == STORE_SEEN_BY) {
         add(sql, "product IN (SELECT product FROM member WHERE user = ?%s AND role > %d) ",
@@ -363,10 +487,13 @@ static bool add_condition(struct sql *sql, enum store_kind kind, const struct st
         return kind == STORE_DEVICE;
     }
     if (where->op == STORE_OWN_ELSE) {
-        add(sql, "owner = ?%s AND product NOT IN ", numbers[parameter]);
-        add(sql, "(SELECT product FROM member WHERE user = ?%s AND role > %d)", numbers[parameter],
-            ROLE_NONE);
-        return kind == STORE_DEVICE;
+        add(sql,
+            kind == STORE_DEVICE ? "owner = ?%s"
+                                 : "device IN (SELECT no FROM device WHERE owner = ?%s)",
+            numbers[parameter]);
+        add(sql, " AND +product NOT IN (SELECT product FROM member WHERE user = ?%s AND role > %d)",
+            numbers[parameter], ROLE_NONE);
+        return kind == STORE_DEVICE || kind == STORE_UPDATE;
     }
     if (where->op == STORE_GOING_IN) {
         add(sql,
@@ -473,20 +600,21 @@ static bool add_where(struct sql *sql, enum store_kind kind, const struct store_
                       bool by_text)
 {
     const struct schema_kind *schema = schema_kind(kind);
-    if (query != NULL && query->count + 1 >= sizeof numbers / sizeof numbers[0]) {
+    if (query != NULL && query->count > CONDITIONS_MAX) {
         return false;
     }
     for (size_t i = 0; query != NULL && i < query->count; i++) {
         add_text(sql, i == 0 ? " WHERE (" : " AND (");
         /* What the text finds is little: no index of another condition finds less. */
-        const char *field = query->where[i].field;
-        bool chosen = (query->by == 0 && !query->walk) || query->by == i + 1 ||
-                      (query->walk && query->order != NULL && strcmp(field, query->order) == 0) ||
-                      is_product(&query->where[i]);
+        bool chosen = query->by == 0 || query->by == i + 1 || is_product(&query->where[i]);
         if (!add_condition(sql, kind, query, i + 1, by_text || !chosen)) {
             return false;
         }
         add_text(sql, ")");
+    }
+    if (query != NULL && query->within != NULL) {
+        add(sql, "%s set_holds(?%d, [%s])", query->count == 0 ? " WHERE" : " AND", WITHIN,
+            query->within_field != NULL ? query->within_field : "no");
     }
     if (by_text) {
         add(sql, " AND no IN (SELECT rowid FROM [%s] WHERE [%s] MATCH ?%s)", schema->text_index,
@@ -557,6 +685,9 @@ static void bind_where(sqlite3_stmt *statement, const struct store_query *query)
         } else {
             bind_text(statement, parameter, where->text);
         }
+    }
+    if (query != NULL && query->within != NULL) {
+        sqlite3_bind_pointer(statement, WITHIN, (void *)query->within, set_type, NULL);
     }
 }
 
@@ -696,30 +827,41 @@ enum store_result store_each(struct store_view *view, enum store_kind kind,
 /** One query of several: its next number and what that is sorted by are the statement's row. */
 struct branch {
     sqlite3_stmt *statement;
-    int64_t no;
+    int64_t no, number; /* `number` or `text`, by the type */
+    const void *text;
+    size_t size;
+    int type;
 };
 
-/** NULL, then numbers, then texts byte by byte, as SQLite sorts them. */
-static int compare_keys(sqlite3_stmt *one, sqlite3_stmt *other)
+static void read_branch(struct branch *branch)
 {
-    int type = sqlite3_column_type(one, 1), than = sqlite3_column_type(other, 1);
-    if (type == SQLITE_NULL || than == SQLITE_NULL) {
-        return (type != SQLITE_NULL) - (than != SQLITE_NULL);
+    sqlite3_stmt *row = branch->statement;
+    branch->no = sqlite3_column_int64(row, 0);
+    branch->type = sqlite3_column_type(row, 1);
+    if (branch->type == SQLITE_INTEGER) {
+        branch->number = sqlite3_column_int64(row, 1);
+    } else if (branch->type == SQLITE_TEXT) {
+        branch->text = sqlite3_column_text(row, 1);
+        branch->size = (size_t)sqlite3_column_bytes(row, 1);
     }
-    if (type == SQLITE_INTEGER) {
-        int64_t number = sqlite3_column_int64(one, 1), against = sqlite3_column_int64(other, 1);
-        return (number > against) - (number < against);
+}
+
+/** NULL, then numbers, then texts byte by byte, as SQLite sorts them. */
+static int compare_keys(const struct branch *one, const struct branch *other)
+{
+    if (one->type == SQLITE_NULL || other->type == SQLITE_NULL) {
+        return (one->type != SQLITE_NULL) - (other->type != SQLITE_NULL);
     }
-    const void *text = sqlite3_column_text(one, 1), *against = sqlite3_column_text(other, 1);
-    size_t size = (size_t)sqlite3_column_bytes(one, 1);
-    size_t room = (size_t)sqlite3_column_bytes(other, 1);
-    int order = memcmp(text, against, size < room ? size : room);
-    return order != 0 ? order : (size > room) - (size < room);
+    if (one->type == SQLITE_INTEGER) {
+        return (one->number > other->number) - (one->number < other->number);
+    }
+    int order = memcmp(one->text, other->text, one->size < other->size ? one->size : other->size);
+    return order != 0 ? order : (one->size > other->size) - (one->size < other->size);
 }
 
 static bool goes_before(const struct branch *one, const struct branch *other, bool descending)
 {
-    int order = compare_keys(one->statement, other->statement);
+    int order = compare_keys(one, other);
     order = order != 0 ? order : (one->no > other->no) - (one->no < other->no);
     return descending ? order > 0 : order < 0;
 }
@@ -743,13 +885,15 @@ static void sink(struct branch *heap, size_t count, size_t at, bool descending)
 /** Start the queries; those that find something are in the heap, in no order yet. */
 static enum store_result start_branches(struct store_view *view, enum store_kind kind,
                                         const struct store_query *queries, size_t query_count,
-                                        int64_t most, struct branch *heap, size_t *count)
+                                        int64_t offset, int64_t limit, struct branch *heap,
+                                        size_t *count)
 {
     char what[128];
     for (size_t i = 0; i < query_count; i++) {
         struct store_query query = queries[i];
-        query.offset = 0;
-        query.limit = most;
+        int64_t most = query_count == 1 ? limit : offset + limit;
+        query.offset = query_count == 1 ? offset : 0;
+        query.limit = query.limit != 0 && query.limit < most ? query.limit : most;
         snprintf(what, sizeof what, "SELECT no,[%s]", query.order);
         sqlite3_stmt *statement = start(view, kind, &query, what, true, "");
         if (statement == NULL) {
@@ -764,7 +908,8 @@ static enum store_result start_branches(struct store_view *view, enum store_kind
             }
             continue;
         }
-        heap[*count] = (struct branch){statement, sqlite3_column_int64(statement, 0)};
+        heap[*count] = (struct branch){.statement = statement};
+        read_branch(&heap[*count]);
         *count += 1;
     }
     return STORE_OK;
@@ -775,7 +920,7 @@ enum store_result store_merge(struct store_view *view, enum store_kind kind,
                               int64_t limit, int64_t *found, size_t *count)
 {
     size_t left = 0;
-    int64_t skip = offset;
+    int64_t skip = query_count == 1 ? 0 : offset; /* of one query SQLite skips */
     *count = 0;
     if (query_count == 0 || limit <= 0) {
         return STORE_OK;
@@ -785,20 +930,23 @@ enum store_result store_merge(struct store_view *view, enum store_kind kind,
         return STORE_FAILED;
     }
     enum store_result result =
-        start_branches(view, kind, queries, query_count, offset + limit, heap, &left);
+        start_branches(view, kind, queries, query_count, offset, limit, heap, &left);
     bool descending = queries[0].descending;
     for (size_t i = left / 2; i-- > 0;) {
         sink(heap, left, i, descending);
     }
-    while (result == STORE_OK && left != 0 && *count < (size_t)limit) {
+    while (result == STORE_OK && left != 0) {
         if (skip != 0) {
             skip--;
         } else {
             found[(*count)++] = heap[0].no;
+            if (*count == (size_t)limit) {
+                break; /* where the next one is may be far */
+            }
         }
         int code = sqlite3_step(heap[0].statement);
         if (code == SQLITE_ROW) {
-            heap[0].no = sqlite3_column_int64(heap[0].statement, 0);
+            read_branch(&heap[0]);
         } else {
             done_with(view, heap[0].statement);
             result = judge(view, code);
@@ -866,6 +1014,86 @@ enum store_result store_count(struct store_view *view, enum store_kind kind,
     }
     done_with(view, statement);
     return judge(view, code);
+}
+
+/* --- Gathering --------------------------------------------------------------------------------- */
+
+/** What one statement finds. */
+static enum store_result gather(struct store_view *view, enum store_kind kind,
+                                const struct store_query *query, const char *field,
+                                struct store_set *set)
+{
+    char what[128];
+    snprintf(what, sizeof what, "SELECT set_put(?%d,[%s])", INTO, field);
+    sqlite3_stmt *statement = start(view, kind, query, what, false, "");
+    if (statement == NULL) {
+        return broken(view, STORE_FAILED);
+    }
+    sqlite3_bind_pointer(statement, INTO, set, set_type, NULL);
+    int code = sqlite3_step(statement);
+    done_with(view, statement);
+    return set->failed ? broken(view, STORE_FAILED) : judge(view, code);
+}
+
+/** The two texts between which those are that begin with a text, in one of the four letter cases of
+ *  its first two characters; false when that is not another case. */
+static bool range_of(const char *text, int way, char begin[KEY_SIZE], char end[KEY_SIZE])
+{
+    static const char last[] = "\xF4\x8F\xBF\xBF"; /* the last character there is */
+    snprintf(begin, KEY_SIZE - sizeof last, "%s", text);
+    for (int i = 0; i < 2; i++) {
+        bool upper = (way >> i & 1) != 0;
+        if (!is_letter(begin[i])) {
+            if (upper) {
+                return false;
+            }
+            if (begin[i] == '\0') {
+                break;
+            }
+            continue;
+        }
+        begin[i] = (char)(upper ? begin[i] & ~0x20 : begin[i] | 0x20);
+    }
+    snprintf(end, KEY_SIZE, "%s%s", begin, last);
+    return true;
+}
+
+/** A condition of beginnings, by the index of each field. */
+static enum store_result gather_beginnings(struct store_view *view, enum store_kind kind,
+                                           const struct store_query *query, size_t which,
+                                           struct store_set *set)
+{
+    struct store_where where[CONDITIONS_MAX];
+    struct store_query ranges = *query;
+    const char *names = query->where[which].field;
+    const struct schema_field *field;
+    enum store_result result = STORE_OK;
+    memcpy(where, query->where, query->count * sizeof where[0]);
+    ranges.where = where;
+    ranges.count++;
+    while (result == STORE_OK && (field = next_field(kind, &names)) != NULL) {
+        for (int way = 0; way < 4 && result == STORE_OK; way++) {
+            char begin[KEY_SIZE], end[KEY_SIZE];
+            if (range_of(query->where[which].text, way, begin, end)) {
+                where[which] = (struct store_where){field->name, STORE_GE, 0, begin};
+                where[query->count] = (struct store_where){field->name, STORE_LT, 0, end};
+                result = gather(view, kind, &ranges, "no", set);
+            }
+        }
+    }
+    return result;
+}
+
+enum store_result store_gather(struct store_view *view, enum store_kind kind,
+                               const struct store_query *query, struct store_set *set)
+{
+    for (size_t i = 0; i < query->count; i++) {
+        if (query->where[i].op == STORE_BEGINS) {
+            return query->count < CONDITIONS_MAX ? gather_beginnings(view, kind, query, i, set)
+                                                 : STORE_FAILED;
+        }
+    }
+    return gather(view, kind, query, "no", set);
 }
 
 /** The rows of a value and a count; the statement is done with. */
@@ -1527,7 +1755,8 @@ static struct store_view *connect_to(struct store *store, int flags)
         return NULL;
     }
     view->store = store;
-    if (sqlite3_open_v2(store->path, &view->db, flags | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK) {
+    if (sqlite3_open_v2(store->path, &view->db, flags | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK ||
+        !add_functions(view->db)) {
         disconnect(view);
         return NULL;
     }

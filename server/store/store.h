@@ -102,9 +102,11 @@ enum store_op {
     STORE_LE,
     STORE_GE,
     STORE_LIKE,
-    STORE_BEGINS,   /* begins with `text`, letter case ignored */
-    STORE_SEEN_BY,  /* devices of products in which user `number` has a role, and his own */
-    STORE_OWN_ELSE, /* his own, without those of products in which he has a role */
+    STORE_BEGINS,      /* begins with `text`, 1 or 2 characters, letter case ignored */
+    STORE_OF_PRODUCTS, /* of any product: then an index that begins with the product serves */
+    STORE_MEMBER_OF,   /* of products in which user `number` has a role */
+    STORE_SEEN_BY,     /* devices of products in which user `number` has a role, and his own */
+    STORE_OWN_ELSE, /* his own, without those of products in which he has a role; updates: of his own */
     STORE_GOING_IN, /* devices whose going update is in state `number` */
 };
 
@@ -127,11 +129,24 @@ struct store_query {
     int64_t limit;     /* 0: no limit */
     int64_t offset;    /* records to skip */
     int64_t count_max; /* store_count() counts no further; 0: to the end */
-    /* How to find them, since nobody else knows how frequent what is: at most one of the two.
-     * An equal `product` is always looked up by an index. */
-    size_t by; /* the condition, from 1, that finds few: fetch those, look at the rest, and sort */
-    bool walk; /* each condition is true of many: go through all in order, until there are enough */
+    /* How to find them, since nobody else knows how frequent what is: the condition, from 1, that
+     * finds few: fetch those, look at the rest, and sort. 0: as the store sees fit. An equal
+     * `product` is always looked up by an index. */
+    size_t by;
+    const struct store_set *within; /* only records whose number, */
+    const char *within_field;       /* or whose field if one is named, is in here; NULL: all */
 };
+
+/** Numbers of records, a bit each: what a condition finds, where it finds many, in 60 ns a record. */
+struct store_set *store_set_new(void);      /* empty; NULL without memory */
+void store_set_free(struct store_set *set); /* NULL: nothing */
+/** From here on it has all numbers that it had not. */
+void store_set_invert(struct store_set *set);
+bool store_set_inverted(const struct store_set *set);
+/** How many numbers it has; of an inverted one, how many it has not. */
+int64_t store_set_bits(const struct store_set *set);
+/** Keep those that are in the other one too, which may become wider. false: no memory. */
+bool store_set_keep(struct store_set *set, struct store_set *other);
 
 /** Shorthands: STORE_NUMBER("product", 3) and STORE_TEXT("id", text), conditions of equality. */
 #define STORE_NUMBER(name, value) ((struct store_where){(name), STORE_EQ, (value), NULL})
@@ -151,11 +166,16 @@ enum store_result store_each(struct store_view *view, enum store_kind kind,
                              const struct store_query *query,
                              bool (*each)(void *ctx, const void *record), void *ctx);
 /** Whether few records hold a text anywhere, as far as the trigrams of STORE_DEVICE_TEXTS can tell:
- *  then a query with STORE_LIKE fetches those, and needs neither `by` nor `walk`. */
+ *  then a query with STORE_LIKE fetches those, and needs no `by`. */
 bool store_text_few(struct store_view *view, enum store_kind kind, const char *text);
+/** Add the numbers of what a query finds. Only conditions that one index holds beside the product
+ *  are quick: among 700,000 devices 40 ms, else ten times that. */
+enum store_result store_gather(struct store_view *view, enum store_kind kind,
+                               const struct store_query *query, struct store_set *set);
 /** Where the records of several queries stand in their common order: the numbers of `limit` of them
- *  from `offset` on, which the queries' own do not count for. The queries have the same order, and no
- *  record is found by two of them. *count says how many numbers were put down. */
+ *  from `offset` on. The queries have the same order, and no record is found by two of them; their own
+ *  offset does not count, and their limit is how many they find, when that is known. *count says how
+ *  many numbers were put down. */
 enum store_result store_merge(struct store_view *view, enum store_kind kind,
                               const struct store_query *queries, size_t query_count, int64_t offset,
                               int64_t limit, int64_t *found, size_t *count);

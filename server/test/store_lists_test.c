@@ -304,11 +304,12 @@ static void test_what_is_merged_is_in_order(void **state)
     assert_int_equal(store_write(store, fill, NULL), STORE_OK);
     struct store_view *view = store_read(store);
     for (size_t i = 0; i < 4 * 2 * 3; i++) {
-        /* The same devices found in three ways: all, by a rare condition, by going through them. */
+        /* The same devices found in three ways: all, by a rare condition, within a set. */
         struct store_where where[PRODUCTS][2];
         struct store_query all = {
             .where = &where[0][1], .order = orders[i % 4], .descending = i / 4 % 2 != 0};
         struct store_query queries[PRODUCTS];
+        struct store_set *sets[PRODUCTS] = {NULL};
         all.count = i / 8 == 0 ? 0 : 1;
         for (int product = 0; product < PRODUCTS; product++) {
             where[product][0] = STORE_NUMBER("product", product + 1);
@@ -317,7 +318,14 @@ static void test_what_is_merged_is_in_order(void **state)
             queries[product].where = where[product];
             queries[product].count = all.count + 1;
             queries[product].by = i / 8 == 1 ? 2 : 0;
-            queries[product].walk = i / 8 == 2;
+            if (i / 8 == 2) {
+                sets[product] = store_set_new();
+                assert_non_null(sets[product]);
+                assert_int_equal(store_gather(view, STORE_DEVICE, &queries[product], sets[product]),
+                                 STORE_OK);
+                queries[product].count = 1;
+                queries[product].within = sets[product];
+            }
         }
         struct numbers expected = {.count = 0};
         assert_int_equal(store_each(view, STORE_DEVICE, &all, note_number, &expected), STORE_OK);
@@ -333,6 +341,9 @@ static void test_what_is_merged_is_in_order(void **state)
             if (count != 0) {
                 assert_memory_equal(found, expected.numbers + first, count * sizeof found[0]);
             }
+        }
+        for (int product = 0; product < PRODUCTS; product++) {
+            store_set_free(sets[product]);
         }
     }
     store_end(view);
