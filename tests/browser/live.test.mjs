@@ -124,7 +124,7 @@ test('a device is heard of', async () => {
     const before = await server.api('GET', `/devices/${id}`)
     const told = pages.map(page => page.waitForResponse(async response =>
       response.request().resourceType() === 'fetch' && /\/devices[/?]/.test(response.url()) && !response.url().endsWith('decision') &&
-      (last => last !== null && last > before.last_seen)(await response.json().then(found => (found.items?.[0] ?? found).last_seen))))
+      (await response.json().then(found => (found.items?.[0] ?? found).last_seen, () => null) ?? '') > before.last_seen))
     await sketch.poll()
     await Promise.all(told)
   }

@@ -62,8 +62,20 @@ export class Server {
   #shaking
   errors = ''
 
-  /** Start it; again, too, on the same ports. */
+  /** Start it; again, too, on the same ports, which somebody else may have for a moment meanwhile. */
   async start () {
+    for (const end = performance.now() + patience; ;) {
+      try {
+        return await this.#begin()
+      } catch (error) {
+        if (!this.errors.includes('already in use') || performance.now() > end) throw error
+        this.errors = ''
+        await pause(200)
+      }
+    }
+  }
+
+  async #begin () {
     this.#process = spawn(program('UPDRAFTD_BIN', 'updraftd', 'server'), [
       'serve', '--data', this.#data, '--listen', this.#listen[0], '--link', this.#listen[1], '--link-tls', '',
       '--names', '127.0.0.1', '--key-kind', 'ecdsa', '--stop-seconds', '1',
@@ -71,15 +83,21 @@ export class Server {
       '--idle-seconds', '3600', '--head-seconds', '3600'
     ], { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, PATH: `${simulator()}:${process.env.PATH}` } })
     const started = this.#process
+    const closed = once(started, 'close')
     process.once('exit', () => { started.kill('SIGKILL') })
     this.#process.stderr.setEncoding('utf8').on('data', text => { this.errors += text })
+    let ready = false
     for await (const line of createInterface({ input: this.#process.stdout })) {
       this.setup = /https:\S+#setup=\S+/.exec(line)?.[0] ?? this.setup
       if (line.startsWith('nobody can log in yet') || (this.setup !== undefined && line.startsWith('listening on'))) {
+        ready = true
         break
       }
     }
-    if (this.#process.exitCode !== null) throw new Error(`updraftd ended at its start: ${this.errors}`)
+    if (!ready) {
+      await closed
+      throw new Error(`updraftd ended at its start: ${this.errors}`)
+    }
     const ports = JSON.parse(readFileSync(join(this.#data, 'ports.json'), 'utf8'))
     this.#listen = [`127.0.0.1:${ports.http}`, `127.0.0.1:${ports.link}`]
     this.port = ports.http

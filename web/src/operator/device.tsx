@@ -97,7 +97,7 @@ export function Device ({ id }: { id: string }): JSX.Element {
   const map = useSignal<FlashMap | null>(null)
   const number = device.value?.map ?? null
   useEffect(() => {
-    if (number !== null) void flashMap(number).then(found => { map.value = found })
+    if (number !== null) flashMap(number).then(found => { map.value = found }, () => {}) // without the drawing if need be
   }, [number])
   const base = path`/devices/${id}`
   return (

@@ -2,10 +2,10 @@
 import 'uplot/dist/uPlot.min.css'
 import { render, type JSX } from 'preact'
 import { useEffect } from 'preact/hooks'
-import { api, refreshSession, session } from '../shared/api.ts'
+import { api, session } from '../shared/api.ts'
 import { t, type Text } from '../shared/i18n.ts'
 import { connected, listen, stopListening } from '../shared/live.ts'
-import { Action, Language, say, errorText, Theme, Title, Toasts } from '../shared/parts.tsx'
+import { Action, Language, Theme, Title, Toasts, useSession } from '../shared/parts.tsx'
 import { followLinks, route } from '../shared/router.ts'
 import { Audit, Settings, Tokens, Users } from './admin.tsx'
 import { Device } from './device.tsx'
@@ -68,7 +68,7 @@ function Bar (): JSX.Element {
 }
 
 function Everything (): JSX.Element {
-  useEffect(() => { refreshSession().catch(error => { say(errorText(error), true) }) }, [])
+  useSession()
   const setup = setupToken() !== ''
   return (
     <>

@@ -52,7 +52,7 @@ function Upload ({ product, done }: { product: One, done: () => void }): JSX.Ele
   const chooser = useRef<HTMLInputElement>(null)
   const map = useSignal<FlashMap | null>(null)
   useEffect(() => {
-    if (product.map !== null) void flashMap(product.map).then(found => { map.value = found })
+    if (product.map !== null) flashMap(product.map).then(found => { map.value = found }, () => {}) // without the drawing if need be
   }, [product.map])
 
   // What is found of a file may come when others were chosen instead of it.

@@ -1,11 +1,10 @@
 // The owner's page, made for a phone: my devices, what is new for them, and my word on it.
 import { useSignal } from '@preact/signals'
 import { render, type JSX } from 'preact'
-import { useEffect } from 'preact/hooks'
-import { api, ApiError, path, refreshSession, session } from '../shared/api.ts'
+import { api, ApiError, path, session } from '../shared/api.ts'
 import { t, time } from '../shared/i18n.ts'
 import { stopListening } from '../shared/live.ts'
-import { Action, Await, Dialog, errorText, Form, Language, Progress, say, Theme, Title, Toasts, useDownload, useServer, When } from '../shared/parts.tsx'
+import { Action, Await, Dialog, Form, Language, Progress, Theme, Title, Toasts, useDownload, useServer, useSession, When } from '../shared/parts.tsx'
 import { arrive, followLinks, query } from '../shared/router.ts'
 import type { List, OwnedDevice, Session } from '../shared/types.ts'
 
@@ -104,7 +103,7 @@ function LogIn (): JSX.Element {
 }
 
 function Everything (): JSX.Element {
-  useEffect(() => { refreshSession().catch(error => { say(errorText(error), true) }) }, [])
+  useSession()
   return (
     <>
       <header class="bar">

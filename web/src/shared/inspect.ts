@@ -18,7 +18,12 @@ let loading: Promise<Exports> | undefined
 
 async function load (): Promise<Exports> {
   loading ??= WebAssembly.instantiateStreaming(fetch(INSPECTOR)).then(made => made.instance.exports as unknown as Exports)
-  return await loading
+  try {
+    return await loading
+  } catch (error) {
+    loading = undefined // the next file tries again
+    throw error
+  }
 }
 
 function text (core: Exports, size: number): unknown {

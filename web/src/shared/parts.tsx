@@ -2,7 +2,7 @@
 import { signal, type Signal, useSignal } from '@preact/signals'
 import type { ComponentChildren, JSX } from 'preact'
 import { useEffect, useId, useLayoutEffect, useRef } from 'preact/hooks'
-import { api, ApiError } from './api.ts'
+import { api, ApiError, refreshSession } from './api.ts'
 import { language, languages, percent, speak, t, ago, time, word, type Language } from './i18n.ts'
 import { onChanges, watch, type Change } from './live.ts'
 import { at, phrase, type Detail } from './said.tsx'
@@ -139,6 +139,19 @@ export function Title ({ children }: { children: ComponentChildren }): JSX.Eleme
 
 const toasts = signal<Array<{ id: number, text: string, bad: boolean }>>([])
 let toast = 0
+
+/** Ask who is logged in, and go on asking while there is no answer: nothing can be shown before. */
+export function useSession (): void {
+  useEffect(() => {
+    const ask = (): void => {
+      refreshSession().catch(error => {
+        say(errorText(error), true)
+        setTimeout(ask, 5000)
+      })
+    }
+    ask()
+  }, [])
+}
 
 /** Say in passing that something was done, or was not. */
 export function say (text: string, bad = false): void {
