@@ -210,8 +210,11 @@ static void start(unsigned connections)
 {
     static const char *const listen_on[] = {"127.0.0.1:0", NULL};
     static const struct http_table table = {HTTP_TABLE(routes), NULL};
-    struct http_settings settings = {
-        .listen = listen_on, .tables = &table, .table_count = 1, .connections = connections};
+    struct http_settings settings = {.listen = listen_on,
+                                     .tables = &table,
+                                     .table_count = 1,
+                                     .connections = connections,
+                                     .head_ms = 600000}; /* a slow machine is not refused */
     char problem[256] = "";
 
     server = http_server_start(&settings, problem, sizeof problem);
