@@ -23,6 +23,7 @@ from urllib.parse import quote, urlencode
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "bench")]
+import images  # noqa: E402
 from daemon import PASSWORD, Daemon, Refused, administrator, first_token  # noqa: E402
 from server import RELEASE, UPDRAFTD, build  # noqa: E402
 
@@ -52,6 +53,8 @@ PAGES = (
     ("products", "/products"),
     ("product", "/products/{product}"),
     ("releases of a product", "/products/{product}/releases?limit=500"),
+    ("release", "/products/{product}/releases/2.0.0"),
+    ("forecast of a release", "/products/{product}/releases/2.0.0/forecast"),
     ("updates", "/updates"),
     ("updates of a product", "/updates?product={product}"),
     ("updates that failed", "/updates?state=failed"),
@@ -106,6 +109,9 @@ def fill(folder, devices):
             client("PUT", f"/api/v1/products/{product['id']}/members/{user}", {"role": "viewer"})
     tokens["member"] = client("POST", "/api/v1/tokens/login",
                               {"user": "member", "password": PASSWORD, "name": "bench"})["token"]
+    product = f"/api/v1/products/{said.split()[1]}"
+    image = client("POST", f"{product}/images", images.arduino())["sha256"]
+    client("POST", f"{product}/releases", {"version": "2.0.0", "images": {"app": image}, "current": True})
     daemon.stop()
     (folder / "bench.json").write_text(json.dumps({"tokens": tokens, "product": said.split()[1]}))
 

@@ -72,6 +72,7 @@ TABLE = {
     "POST " + PRODUCT + "/releases": ("201 201 403 403 404 404 401 401", {"version": "{new}", "images": {"app": "{sha256}"}}),
     "GET " + RELEASE: (SEES, None),
     "GET " + RELEASE + "/compare/{other}": (SEES, None),
+    "GET " + RELEASE + "/forecast": (SEES, None),
     "GET " + RELEASE + "/images/{part}": (SEES, None),
     "POST " + RELEASE + "/current": (OPERATES, GIVEN, "fresh"),
     "POST " + RELEASE + "/withdraw": (OPERATES, GIVEN, "fresh"),

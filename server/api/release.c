@@ -141,6 +141,27 @@ static void answer_release(struct http_exchange *x, unsigned status, const struc
     report_end(view);
 }
 
+static void foretell(struct http_exchange *x)
+{
+    struct forecast found;
+    struct fleet_error error;
+
+    if (api_failed(x,
+                   fleet_release_forecast(api_fleet(x), api_actor(x), http_path(x, "product"),
+                                          http_path(x, "version"), &found, &error),
+                   &error)) {
+        return;
+    }
+    http_answer_json(x, 200,
+                     json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o}", "done",
+                               (json_int_t)found.done, "expected", (json_int_t)found.expected,
+                               "silent", (json_int_t)found.silent, "unknown",
+                               (json_int_t)found.unknown, "people", (json_int_t)found.people,
+                               "refused", (json_int_t)found.refused, "per_hour",
+                               (json_int_t)found.per_hour, "half", show_time(found.half), "most",
+                               show_time(found.most), "all", show_time(found.all)));
+}
+
 static void show(struct http_exchange *x)
 {
     struct release *release = http_alloc(x, sizeof *release);
@@ -471,6 +492,8 @@ ABOUT(stop, "stop updates to a release that have not begun, and withdraw it", NU
 ABOUT(download,
       "an image's file, for an upgrade by hand; {part} is app, user1, user2 or filesystem", NULL,
       "", false);
+ABOUT(foretell, "when it will be where it is going, by the habits of the devices that wait for it",
+      NULL, "Forecast", false);
 ABOUT(compare, "what differs from another release", NULL, "Difference", false);
 
 #define RELEASES "/api/v1/products/{product}/releases"
@@ -485,6 +508,7 @@ const struct http_route api_release_routes[] = {
     {HTTP_POST, RELEASE "/withdraw", HTTP_OPERATOR, 0, 4096, withdraw, NULL, &about_withdraw},
     {HTTP_POST, RELEASE "/stop", HTTP_OPERATOR, 0, 4096, withdraw, NULL, &about_stop},
     {HTTP_GET, RELEASE "/images/{part}", HTTP_VIEWER, 0, 0, download, NULL, &about_download},
+    {HTTP_GET, RELEASE "/forecast", HTTP_VIEWER, 0, 0, foretell, NULL, &about_foretell},
     {HTTP_GET, RELEASE "/compare/{other}", HTTP_VIEWER, 0, 0, compare, NULL, &about_compare},
 };
 const size_t api_release_count = sizeof api_release_routes / sizeof api_release_routes[0];

@@ -32,6 +32,8 @@ static const struct {
     {"File", "path:s sha256:s md5:s size:i changed:t"},
     {"Release", "id:s version:s channel:s letter:s? notes:s current:b withdrawn:b created:t "
                 "images:[Image] devices:i updates:o recent:i failures?:[Failure] warnings?:s"},
+    {"Forecast",
+     "done:i expected:i silent:i unknown:i people:i refused:i per_hour:i half:t? most:t? all:t?"},
     {"Difference", "rows:[DifferenceRow]"},
     {"DifferenceRow", "what:s before:s? after:s?"},
 #define DEVICE                                                                                     \

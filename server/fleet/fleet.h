@@ -17,6 +17,7 @@
 
 #include "access.h"
 #include "decide.h"
+#include "forecast.h"
 #include "lifecycle.h"
 #include "model.h"
 #include "store/blobs.h"
@@ -166,6 +167,11 @@ enum fleet_status fleet_release_create(struct fleet *fleet, const struct actor *
 enum fleet_status fleet_release_show(struct fleet *fleet, const struct actor *actor,
                                      const char *product, const char *version,
                                      struct release *release, struct fleet_error *error);
+/** When it will be where it is going (forecast.h): from all devices that wait for it, or, of thousands,
+ *  from some that stand for them; as quick in a fleet of any size. */
+enum fleet_status fleet_release_forecast(struct fleet *fleet, const struct actor *actor,
+                                         const char *product, const char *version,
+                                         struct forecast *forecast, struct fleet_error *error);
 enum fleet_status fleet_release_set_current(struct fleet *fleet, const struct actor *actor,
                                             const char *product, const char *version,
                                             struct fleet_error *error);

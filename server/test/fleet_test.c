@@ -359,6 +359,28 @@ static struct fleet_answer ask(const struct product *product, const char *serial
     return answer;
 }
 
+struct some_devices {
+    struct device *devices;
+    int count;
+};
+
+static enum store_result put_them(struct store_view *view, void *ctx)
+{
+    const struct some_devices *some = ctx;
+    enum store_result result = STORE_OK;
+    for (int i = 0; i < some->count && result == STORE_OK; i++) {
+        result = store_insert(view, STORE_DEVICE, &some->devices[i]);
+    }
+    return result;
+}
+
+/** As they are, without having been heard of. */
+static void put_devices(struct device *devices, int count)
+{
+    struct some_devices some = {devices, count};
+    assert_int_equal(store_write(fleet_store(fleet), put_them, &some), STORE_OK);
+}
+
 static void expect_state(const char *update, enum update_state state, bool inferred)
 {
     struct update found;
@@ -1026,6 +1048,116 @@ static void test_an_update_of_a_device_that_is_heard_lasts_longer(void **state)
     assert_string_equal(update.reason, "stuck");
 }
 
+static struct forecast foretell(const struct product *product, const char *version)
+{
+    struct forecast found;
+    GOOD(fleet_release_forecast(fleet, &root, product->id, version, &found, &error));
+    return found;
+}
+
+static void test_a_release_is_foretold(void **state)
+{
+    (void)state;
+    enum { MINUTE = 60000, HOUR = 60 * MINUTE };
+    struct product product;
+    struct device silent = {.serial = "new"};
+    char id[ID_SIZE];
+    make_product(&product, "lamp", KIND_ARDUINO, CONSENT_AUTOMATIC);
+    release_app(&product, "1.0.0");
+    GOOD(fleet_device_create(fleet, &root, product.id, &silent, &error));
+    /* Hourly ones, ten minutes apart; one that came once; one that stays away; one blocked. */
+    for (int hour = 0; hour < 8; hour++) {
+        for (int i = 0; i < 6; i++) {
+            char serial[8];
+            snprintf(serial, sizeof serial, "%d", i);
+            (void)ask(&product, serial, "1.0.0");
+            if (hour < 4) {
+                (void)ask(&product, "away", "1.0.0");
+            }
+            now += 10 * MINUTE;
+        }
+    }
+    (void)ask(&product, "once", "1.0.0");
+    struct fleet_answer blocked = ask(&product, "blocked", "1.0.0");
+    GOOD(fleet_device_block(fleet, &root, blocked.device.id, true, &error));
+
+    struct forecast found = foretell(&product, "1.0.0");
+    assert_int_equal(found.done, 9);
+    assert_int_equal(found.unknown, 1); /* it never said what it runs */
+    assert_int_equal(found.expected + found.silent + found.people + found.refused, 0);
+
+    release_app(&product, "1.1.0");
+    found = foretell(&product, "1.1.0");
+    assert_int_equal(found.done, 0);
+    assert_int_equal(found.expected, 6);
+    assert_int_equal(found.unknown, 2);
+    assert_int_equal(found.silent, 1);
+    assert_int_equal(found.refused, 1);
+    assert_int_equal(found.per_hour, 0);
+    /* The sixth came last, ten minutes ago. */
+    assert_int_equal(found.half, now + 20 * MINUTE);
+    assert_int_equal(found.most, now + 50 * MINUTE);
+    assert_int_equal(found.all, now + 50 * MINUTE);
+
+    /* Nobody waits for the one before any more. */
+    found = foretell(&product, "1.0.0");
+    assert_int_equal(found.expected + found.silent + found.unknown + found.refused, 0);
+
+    /* The first one needs five minutes, and so will the others. */
+    begin_update(&product, "0", 0, UPDATE_DOWNLOADED, id);
+    assert_int_equal(foretell(&product, "1.1.0").expected, 6);
+    now += 5 * MINUTE;
+    (void)ask(&product, "0", "1.1.0");
+    found = foretell(&product, "1.1.0");
+    assert_int_equal(found.done, 1);
+    assert_int_equal(found.expected, 5);
+    assert_int_equal(found.per_hour, 12); /* one in the five minutes of its life */
+    assert_int_equal(found.all, now + 45 * MINUTE + 5 * MINUTE);
+
+    /* Whoever has to agree is waited for. */
+    struct product plug;
+    make_product(&plug, "plug", KIND_ARDUINO, CONSENT_ASK_DOWNLOAD);
+    (void)ask(&plug, "7", "1.0.0");
+    release_app(&plug, "1.1.0");
+    found = foretell(&plug, "1.1.0");
+    assert_int_equal(found.people, 1);
+    assert_int_equal(found.expected + found.unknown, 0);
+    REFUSED(fleet_release_forecast(fleet, &root, plug.id, "9.9.9", &found, &error), FLEET_NOT_FOUND,
+            "no_such_release");
+}
+
+static void test_a_sample_foretells_a_large_fleet(void **state)
+{
+    (void)state;
+    enum { DEVICES = 9000, DAY = 24 * 3600000 };
+    static struct device devices[DEVICES];
+    struct product product;
+    make_product(&product, "lamp", KIND_ARDUINO, CONSENT_AUTOMATIC);
+    release_app(&product, "2.0.0");
+    for (int i = 0; i < DEVICES; i++) {
+        devices[i] = (struct device){.product = product.no,
+                                     .map = -1,
+                                     .standing = STANDING_ADMITTED,
+                                     .protocol = PROTOCOL_ESPHTTPUPDATE,
+                                     .free_space = 1 << 20,
+                                     .chip_size = 4 << 20,
+                                     .last_seen = now - (int64_t)i * DAY / DEVICES,
+                                     .poll_every = i % 3 == 0 ? 0 : DAY};
+        snprintf(devices[i].id, sizeof devices[i].id, "d_%d", i);
+        snprintf(devices[i].version, sizeof devices[i].version, "%s",
+                 i % 10 == 0  ? "1.0.0"
+                 : i % 2 == 0 ? "2.0.0"
+                              : "1.9.0");
+    }
+    put_devices(devices, DEVICES);
+    struct forecast found = foretell(&product, "2.0.0");
+    assert_int_equal(found.done, DEVICES * 4 / 10);
+    assert_in_range(found.expected + found.unknown, DEVICES * 6 / 10 - 1, DEVICES * 6 / 10 + 1);
+    assert_in_range(found.expected, DEVICES * 35 / 100, DEVICES * 45 / 100);
+    assert_in_range(found.most - now, DAY / 100 * 75, DAY / 100 * 95);
+    assert_in_range(found.all - now, DAY / 100 * 95, DAY);
+}
+
 static void test_withdrawing_cancels_what_has_not_begun(void **state)
 {
     (void)state;
@@ -1340,6 +1472,8 @@ int main(void)
         CASE(test_tonight_is_where_the_owner_is),
         CASE(test_what_nothing_is_heard_of_is_given_up),
         CASE(test_an_update_of_a_device_that_is_heard_lasts_longer),
+        CASE(test_a_release_is_foretold),
+        CASE(test_a_sample_foretells_a_large_fleet),
         CASE(test_withdrawing_cancels_what_has_not_begun),
         CASE(test_what_is_another_s_does_not_exist),
         CASE(test_a_list_has_what_its_reader_may_see),

@@ -117,6 +117,15 @@ test('a device that rolled back is explained', async () => {
   await page.getByText('It is offered version 1.2.0.').waitFor()
 })
 
+test('when a release will be everywhere is told, and of how many devices nobody can tell', async () => {
+  await visit('/updates')
+  const card = page.locator('section.card').filter({ hasText: 'Smart clock 1.2.0' })
+  await card.getByText('Cannot be foreseen').waitFor()
+  const forecast = await api('GET', `/products/${made.clock.id}/releases/1.2.0/forecast`)
+  assert.ok(forecast.unknown > 0)
+  await card.getByText(`${forecast.unknown} whose habit is not known yet`).waitFor()
+})
+
 test('devices are filtered by the address, kept as views, and taken away as CSV', async t => {
   const count = async () => Number.parseInt(await page.locator('main').getByRole('status').filter({ hasText: 'device' }).innerText())
   const counts = async (wanted, what) => { await becomes(count, wanted, `the number of devices ${what}`) }

@@ -43,7 +43,7 @@ export function Release ({ product, version }: { product: string, version: strin
           <section class="card">
             <h2>{t('updates')}</h2>
             <StateBar counts={one.updates} />
-            {owner.value !== undefined && <Pace release={one} devices={owner.value.devices} />}
+            {owner.value !== undefined && <Pace release={one} base={base} devices={owner.value.devices} />}
             {(one.failures ?? []).length > 0 && <><h3>{t('failures')}</h3>
               <ul>{one.failures?.map(row => <li key={row.code}><a href={withQuery('/updates', { product, version, reason: row.code })}>{failure(row)}</a>: {number(row.count)}</li>)}</ul></>}
           </section>

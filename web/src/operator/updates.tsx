@@ -1,10 +1,10 @@
 // What is going out, and what came of it.
-import type { JSX } from 'preact'
+import { Fragment, type JSX } from 'preact'
 import { api, path, withQuery } from '../shared/api.ts'
-import { ago, bytes, number, percent, t, word } from '../shared/i18n.ts'
-import { Action, Await, failure, Scroll, StateBadge, StateBar, Title, useServer, When } from '../shared/parts.tsx'
+import { bytes, number, percent, t, word } from '../shared/i18n.ts'
+import { Action, Await, ErrorNote, failure, Scroll, StateBadge, StateBar, Title, useServer, When } from '../shared/parts.tsx'
 import { query, setQuery } from '../shared/router.ts'
-import type { List, Product, Release, State, Update } from '../shared/types.ts'
+import type { Forecast, List, Product, Release, State, Update } from '../shared/types.ts'
 
 const states: State[] = ['offered', 'accepted', 'declined', 'downloading', 'downloaded', 'rebooting', 'running', 'confirmed', 'failed', 'cancelled', 'rolled_back']
 
@@ -31,19 +31,37 @@ export function UpdateTable ({ list }: { list: Update[] }): JSX.Element {
   )
 }
 
-const hour = 3_600_000
+const unforeseen = ['silent', 'unknown', 'people', 'refused'] as const
 
-/** How quickly a release goes out, and when it is everywhere if that goes on. */
-export function Pace ({ release, devices }: { release: Release, devices: number }): JSX.Element {
-  const left = Math.max(0, devices - release.devices)
-  const age = Math.min(hour, Math.max(60_000, Date.now() - Date.parse(release.created)))
-  const speed = release.recent * hour / age
+/** How quickly a release goes out, when it will be everywhere, and where nobody can tell. */
+export function Pace ({ release, base, devices }: { release: Release, base: string, devices: number }): JSX.Element {
+  const forecast = useServer<Forecast>(`${base}/forecast`, change => change.kind.startsWith('release'))
   return (
-    <dl class="facts">
-      <dt>{t('version')}</dt><dd>{t('rollout.share', { done: release.devices, count: devices })}</dd>
-      <dt>{t('speed')}</dt><dd>{t('speed.hour', { count: Math.round(speed) })}</dd>
-      <dt>{t('forecast')}</dt><dd>{left === 0 ? t('forecast.done') : speed === 0 ? t('forecast.none') : ago(new Date(Date.now() + left / speed * hour).toISOString())}</dd>
-    </dl>
+    <>
+      <dl class="facts">
+        <dt>{t('version')}</dt><dd>{t('rollout.share', { done: release.devices, count: devices })}</dd>
+        {release.devices >= devices
+          ? <><dt>{t('forecast')}</dt><dd>{t('forecast.done')}</dd></>
+          : forecast.value !== undefined && <Foretold found={forecast.value} />}
+      </dl>
+      {forecast.error !== undefined && <ErrorNote error={forecast.error} />}
+    </>
+  )
+}
+
+function Foretold ({ found }: { found: Forecast }): JSX.Element {
+  const open = unforeseen.filter(what => found[what] > 0)
+  return (
+    <>
+      <dt>{t('speed')}</dt><dd>{t('speed.hour', { count: found.per_hour })}</dd>
+      {found.all === null
+        ? <><dt>{t('forecast')}</dt><dd>{t('forecast.none')}</dd></>
+        : (['half', 'most', 'all'] as const).map(share => {
+            const when = found[share]
+            return <Fragment key={share}><dt>{t(`forecast.${share}`)}</dt><dd>{when === null ? t('forecast.reached') : <When at={when} />}</dd></Fragment>
+          })}
+      {open.length > 0 && <><dt>{t('forecast.not')}</dt><dd><ul class="plain">{open.map(what => <li key={what}>{t(`forecast.${what}`, { count: found[what] })}</li>)}</ul></dd></>}
+    </>
   )
 }
 
@@ -56,7 +74,7 @@ function Rollout ({ product, version }: { product: Product, version: string }): 
       <h2><a href={base}>{product.name} {version}</a></h2>
       <Await from={release}>{one => <>
         <StateBar counts={one.updates} />
-        <Pace release={one} devices={product.devices} />
+        <Pace release={one} base={base} devices={product.devices} />
         {(one.failures ?? []).length > 0 && <><h3>{t('failures')}</h3>
           <ul>{one.failures?.map(row => <li key={row.code}><a href={withQuery('/updates', { product: product.id, version, reason: row.code })}>{failure(row)}</a>: {number(row.count)}</li>)}</ul></>}
         {product.role !== 'viewer' && <Action class="danger" confirm={t('release.stop.ask', { version })} run={async () => await api.post(`${base}/stop`)} done={t('release.stopped')}>{t('release.stop')}</Action>}

@@ -42,6 +42,20 @@ export type Consent = 'automatic' | 'ask_download' | 'ask_reboot' | 'operator'
 export type State = 'offered' | 'accepted' | 'declined' | 'downloading' | 'downloaded' | 'rebooting' | 'running' |
 'confirmed' | 'failed' | 'cancelled' | 'rolled_back'
 
+/** When a release will be where it is going, as far as its devices' habits tell. */
+export interface Forecast {
+  done: number
+  expected: number
+  silent: number
+  unknown: number
+  people: number
+  refused: number
+  per_hour: number
+  half: string | null // null: they run it already, or nothing is expected
+  most: string | null
+  all: string | null
+}
+
 /** Why, by its code, with the values of its sentence in English. */
 export interface Reason { code: string, text: string, detail?: Record<string, unknown> }
 export interface Named { id: string, name: string }
