@@ -25,12 +25,7 @@ before(async () => {
   const paths = { overview: '/', devices: '/devices?q=7777777', device: `/devices/${id}`, updates: '/updates', product: `/products/${made.clock.id}` }
   for (const [name, path] of Object.entries(paths)) {
     const page = opened[name] = name === 'overview' ? first : await context.newPage()
-    if (name.startsWith('device')) {
-      await page.addInitScript(() => {
-        const every = window.setInterval
-        window.setInterval = (call, pause, ...rest) => pause >= 10_000 ? 0 : every(call, pause, ...rest)
-      })
-    }
+    if (name.startsWith('device')) await page.addInitScript(noTimers)
     await page.goto(server.url + path)
     await settled(page)
     // Gone when the page is loaded again.
@@ -43,6 +38,12 @@ after(async () => {
   await browser?.close()
   await server?.stop()
 })
+
+/** In a page: nothing is asked anew because time goes by. */
+function noTimers () {
+  const every = window.setInterval
+  window.setInterval = (call, pause, ...rest) => pause >= 10_000 ? 0 : every(call, pause, ...rest)
+}
 
 /** All pages listen. */
 async function allLive () {
@@ -135,6 +136,25 @@ test('somebody else blocks the device, and lets it in again', async () => {
   await opened.device.getByRole('button', { name: 'Unblock' }).waitFor()
   await server.api('POST', `/devices/${id}/block`, { blocked: false })
   await opened.device.getByRole('button', { name: 'Block', exact: true }).waitFor()
+})
+
+test('what changes after a page asked and before it listens is not missed', async () => {
+  const page = await open(browser)
+  await login(page, server, 'admin', password)
+  await page.addInitScript(noTimers)
+  let listen
+  const held = new Promise(resolve => { listen = resolve })
+  await page.route(/\/api\/v1\/events/, async route => {
+    await held
+    await route.fallback()
+  })
+  await page.goto(`${server.url}/products/${made.plug.id}`)
+  await page.getByRole('heading', { name: 'Plug', exact: true }).waitFor()
+  await settled(page)
+  await server.api('PATCH', `/products/${made.plug.id}`, { name: 'Socket' })
+  listen()
+  await page.getByRole('heading', { name: 'Socket', exact: true }).waitFor()
+  await page.context().close()
 })
 
 test('the stream goes on after the last event that was seen', async () => {

@@ -144,6 +144,16 @@ test('devices are filtered by the address, kept as views, and taken away as CSV'
       }
     })
   }
+  await t.test('what is typed stays when a device is heard of', async () => {
+    await page.getByLabel('State').selectOption('')
+    await settled(page)
+    await page.getByLabel('Version', { exact: true }).pressSequentially('1.')
+    await api('PATCH', `/devices/${made.updated}`, { name: 'Pantry' })
+    await page.getByRole('link', { name: 'Pantry' }).waitFor()
+    await becomes(() => page.getByLabel('Version', { exact: true }).inputValue(), '1.', 'what was typed')
+    await api('PATCH', `/devices/${made.updated}`, { name: 'Kitchen' })
+    await page.getByRole('link', { name: 'Kitchen' }).waitFor()
+  })
   await t.test('a view', async () => {
     await page.getByLabel('State').selectOption('')
     await page.getByLabel('Product').selectOption({ label: 'Smart clock' })
