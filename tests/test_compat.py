@@ -843,6 +843,64 @@ def test_otadrive_resources(fleet):
     assert {"/" + item["path"] for item in items} == set(listed())
 
 
+def test_otadrive_resources_of_a_group(fleet):
+    """A group's file is in the place of the product's of the same path; what the group lacks is the product's."""
+    product, other = arduino(fleet, "otadrive"), arduino(fleet, "otadrive")
+    base = f"/api/v1/products/{product['id']}/resources"
+    devices = {group: fleet.device(product, serial=f"r{i}", group=group) for i, group in enumerate(("kitchen", "bếp & nhà?", "empty", ""))}
+    outside = fleet.device(other, serial="r0", group="kitchen")
+
+    def ask(device, call, of=product):
+        return fleet.ask(stock.otadrive("GET", f"resource/{call}k={of['key']}&v=1.0&s={device['serial']}", text=True))
+
+    def got(device, of=product):
+        lines = ask(device, "list?plain&", of).body.decode().splitlines()
+        files = {lines[i]: ask(device, f"get?fk={lines[i + 1]}&", of).body for i in range(0, len(lines), 3)}
+        listed = json.loads(ask(device, "list?", of).body)
+        assert {"/" + row["path"]: row["md5"] for row in listed} == \
+               {path: hashlib.md5(data).hexdigest() for path, data in files.items()}
+        return files
+
+    def put(path, data, group=None):
+        query = "" if group is None else f"?group={quote(group)}"
+        status, _, body = fleet.call.raw("PUT", f"{base}/{quote(path)}{query}", data)
+        assert status == 200 and json.loads(body)["group"] == group, body
+
+    put("a", b"all's a", None)
+    put("b", b"all's b", None)
+    put("a", b"kitchen's a", "kitchen")
+    put("c", b"kitchen's c", "kitchen")
+    put("a", b"other a", "bếp & nhà?")
+    put("a", b"of the group's name", "a")
+    everyone = {"/a": b"all's a", "/b": b"all's b"}
+    kitchen = {"/a": b"kitchen's a", "/b": b"all's b", "/c": b"kitchen's c"}
+    assert [got(device) for device in devices.values()] == [kitchen, {**everyone, "/a": b"other a"}, everyone, everyone]
+    assert got(outside, other) == {}
+    # Nobody gets by its key what is another group's, or what his own group has in its place.
+    for device, data in ((devices[""], b"kitchen's c"), (devices["empty"], b"other a"), (devices["kitchen"], b"all's a"), (outside, b"all's b")):
+        assert ask(device, f"get?fk={hashlib.md5(data).hexdigest()}&", other if device is outside else product).status == 404, data
+    # A new one in a place is that group's alone; one away leaves the product's.
+    put("a", b"kitchen's new a", "kitchen")
+    assert got(devices["kitchen"])["/a"] == b"kitchen's new a" and got(devices[""]) == everyone
+    rows = [(row["path"], row["group"]) for row in fleet.call("GET", base)["items"]]
+    assert rows == [("a", None), ("b", None), ("a", "kitchen"), ("c", "kitchen"), ("a", "bếp & nhà?"), ("a", "a")]
+    assert [(row["path"], row["group"]) for row in fleet.call("GET", f"{base}?group=kitchen")["items"]] == \
+           [("b", None), ("a", "kitchen"), ("c", "kitchen")]
+    fleet.call("DELETE", f"{base}/a?group=kitchen")
+    assert got(devices["kitchen"]) == {**everyone, "/c": b"kitchen's c"}
+    fleet.call("DELETE", f"{base}/a")
+    assert got(devices["kitchen"]) == {"/b": b"all's b", "/c": b"kitchen's c"} and got(devices[""]) == {"/b": b"all's b"}
+    # A device that is moved gets the other one's.
+    fleet.call("PATCH", f"/api/v1/devices/{devices['']['id']}", {"group": "bếp & nhà?"})
+    assert got(devices[""]) == {"/a": b"other a", "/b": b"all's b"}
+    assert fleet.call.raw("DELETE", f"{base}/a?group=kitchen")[0] == 404
+    for wrong in ("", "x" * 101, "%E2%80%8B"):
+        assert fleet.call.raw("GET", f"{base}?group={wrong}")[0] == 422, wrong
+        assert fleet.call.raw("PUT", f"{base}/b?group={wrong}", b"x")[0] == 422, wrong
+        assert fleet.call.raw("DELETE", f"{base}/b?group={wrong}")[0] == 422, wrong
+    assert got(devices["empty"]) == {"/b": b"all's b"}
+
+
 def test_otadrive_files_are_for_admitted_devices(fleet):
     product = arduino(fleet, "otadrive", strangers="hold", reply_unknown=401)
     fleet.call.raw("PUT", f"/api/v1/products/{product['id']}/config", b"{}")

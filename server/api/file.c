@@ -11,18 +11,19 @@ static const char config_path[] = "config";
 
 static json_t *show_file(const struct image *image)
 {
-    return json_pack("{s:s, s:s, s:s, s:I, s:o}", "path", image->file, "sha256", image->sha256,
+    return json_pack("{s:s, s:s?, s:s, s:s, s:I, s:o}", "path", image->file, "group",
+                     image->family[0] != '\0' ? image->family : NULL, "sha256", image->sha256,
                      "md5", image->md5, "size", (json_int_t)image->size, "changed",
                      show_time(image->created));
 }
 
-static void take_away(struct http_exchange *x, enum part part, const char *path)
+static void take_away(struct http_exchange *x, enum part part, const char *path, const char *group)
 {
     struct fleet_error error;
 
     if (!api_failed(x,
                     fleet_file_remove(api_fleet(x), api_actor(x), http_path(x, "product"), part,
-                                      path, &error),
+                                      path, group, &error),
                     &error)) {
         http_answer_empty(x, 204);
     }
@@ -36,20 +37,27 @@ struct whose {
     const char *path, *group; /* NULL: the product's */
 };
 
-/* False: answered. */
-static bool read_whose(struct http_exchange *x, struct whose *whose)
+/* NULL: of no group. False: answered. */
+static bool read_group(struct http_exchange *x, const char **group)
 {
-    const char *group = http_query_plus(x, "group");
-
-    if (group == NULL) {
-        *whose = (struct whose){PART_CONFIG, config_path, NULL};
-        return true;
-    }
-    if (!fleet_name_good(group)) {
+    *group = http_query_plus(x, "group");
+    if (*group != NULL && !fleet_name_good(*group)) {
         http_answer_error(x, 422, REFUSAL_BAD_GROUP, "group", NULL);
         return false;
     }
-    *whose = (struct whose){PART_GROUP_CONFIG, group, group};
+    return true;
+}
+
+/* False: answered. */
+static bool read_whose(struct http_exchange *x, struct whose *whose)
+{
+    const char *group;
+
+    if (!read_group(x, &group)) {
+        return false;
+    }
+    *whose = group == NULL ? (struct whose){PART_CONFIG, config_path, NULL}
+                           : (struct whose){PART_GROUP_CONFIG, group, group};
     return true;
 }
 
@@ -90,7 +98,7 @@ static void show_config(struct http_exchange *x)
     image->no = 0;
     if (api_failed(x,
                    fleet_file_list(api_fleet(x), api_actor(x), http_path(x, "product"), whose.part,
-                                   take, &finding, &error),
+                                   NULL, take, &finding, &error),
                    &error)) {
         return;
     }
@@ -124,7 +132,7 @@ static void put_config(struct http_exchange *x)
                           VALUES({"problem", json == NULL ? at.text : "it is something else", 0}));
     } else if (!api_failed(x,
                            fleet_file_put(api_fleet(x), api_actor(x), http_path(x, "product"),
-                                          whose.part, whose.path, body, size, image, &error),
+                                          whose.part, whose.path, NULL, body, size, image, &error),
                            &error)) {
         http_answer_json(x, 200, show_configuration(image));
     }
@@ -136,7 +144,7 @@ static void remove_config(struct http_exchange *x)
     struct whose whose;
 
     if (read_whose(x, &whose)) {
-        take_away(x, whose.part, whose.path);
+        take_away(x, whose.part, whose.path, NULL);
     }
 }
 
@@ -155,7 +163,7 @@ static void list_configs(struct http_exchange *x)
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
         if (api_failed(x,
                        fleet_file_list(api_fleet(x), api_actor(x), http_path(x, "product"),
-                                       parts[i], add_config, items, &error),
+                                       parts[i], NULL, add_config, items, &error),
                        &error)) {
             json_decref(items);
             return;
@@ -172,14 +180,19 @@ static void add_file(void *ctx, const struct image *image)
     json_array_append_new(ctx, show_file(image));
 }
 
+/* All, or what the devices of a group get. */
 static void list_resources(struct http_exchange *x)
 {
     struct fleet_error error;
-    json_t *items = json_array();
+    const char *group;
 
+    if (!read_group(x, &group)) {
+        return;
+    }
+    json_t *items = json_array();
     if (api_failed(x,
                    fleet_file_list(api_fleet(x), api_actor(x), http_path(x, "product"),
-                                   PART_RESOURCE, add_file, items, &error),
+                                   PART_RESOURCE, group, add_file, items, &error),
                    &error)) {
         json_decref(items);
         return;
@@ -193,11 +206,13 @@ static void put_resource(struct http_exchange *x)
     struct image *image = http_alloc(x, sizeof *image);
     struct fleet_error error;
     size_t size;
-    const char *body = http_body(x, &size);
+    const char *body = http_body(x, &size), *group;
 
-    if (!api_failed(x,
+    if (read_group(x, &group) &&
+        !api_failed(x,
                     fleet_file_put(api_fleet(x), api_actor(x), http_path(x, "product"),
-                                   PART_RESOURCE, http_path(x, "path"), body, size, image, &error),
+                                   PART_RESOURCE, http_path(x, "path"), group, body, size, image,
+                                   &error),
                     &error)) {
         http_answer_json(x, 200, show_file(image));
     }
@@ -205,7 +220,11 @@ static void put_resource(struct http_exchange *x)
 
 static void remove_resource(struct http_exchange *x)
 {
-    take_away(x, PART_RESOURCE, http_path(x, "path"));
+    const char *group;
+
+    if (read_group(x, &group)) {
+        take_away(x, PART_RESOURCE, http_path(x, "path"), group);
+    }
 }
 
 #define ABOUT(name, text, answer, list)                                                            \
@@ -218,9 +237,14 @@ ABOUT(put_config,
 ABOUT(remove_config, "leave OTAdrive's devices, or with ?group= a group, without a configuration",
       NULL, false);
 ABOUT(configs, "the configuration of the product and those of groups", "Config", true);
-ABOUT(resources, "files that OTAdrive's devices keep beside the firmware", "File", true);
-ABOUT(put_resource, "put such a file: its bytes are the body", "File", false);
-ABOUT(remove_resource, "remove such a file", NULL, false);
+ABOUT(resources,
+      "files that OTAdrive's devices keep beside the firmware: the product's and those of groups; "
+      "?group= what the devices of a group get",
+      "File", true);
+ABOUT(put_resource, "put such a file: its bytes are the body; ?group= for the devices of a group",
+      "File", false);
+ABOUT(remove_resource, "remove such a file; ?group= that of a group, which then gets the product's",
+      NULL, false);
 
 #define PRODUCT "/api/v1/products/{product}"
 const struct http_route api_file_routes[] = {

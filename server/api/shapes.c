@@ -29,7 +29,7 @@ static const struct {
     {"PasteStep", "title:s text:s"},
     {"Image", "slot:s variant:s sha256:s md5:s size:i file:s? description:o?"},
     {"Config", "group:s? sha256:s md5:s size:i changed:t"},
-    {"File", "path:s sha256:s md5:s size:i changed:t"},
+    {"File", "path:s group:s? sha256:s md5:s size:i changed:t"},
     {"Release", "id:s version:s channel:s letter:s? notes:s current:b withdrawn:b created:t "
                 "images:[Image] devices:i updates:o recent:i failures?:[Failure] warnings?:s"},
     {"Forecast",

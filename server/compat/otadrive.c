@@ -5,7 +5,8 @@
  * by Range GET, POST /DeviceApi/alive       likewise: says what runs
  *     GET       /DeviceApi/getconfig   the configuration of the device's group, else of its product:
  *               /DeviceApi/config      JSON as it was given, or with `plain` lines of key=value
- *     GET       /DeviceApi/resource/list?plain   lines of path, key, MD5 for each file
+ *     GET       /DeviceApi/resource/list?plain   lines of path, key, MD5 for each file, the group's
+ *                                                in the place of the product's with the same path
  *     GET       /DeviceApi/resource/get?fk=<file key>
  *
  * The path is written in any case by those who use it, and the query has parameters without values
@@ -165,15 +166,15 @@ static void find_file(void *ctx, const struct image *image)
     }
 }
 
-/* False: answered. Without such a file search->image.no stays 0. */
+/* `group` as fleet_file_list() takes it. False: answered. Without such a file search->image.no stays 0. */
 static bool look_for(struct http_exchange *x, const struct product *product, enum part part,
-                     struct search *search)
+                     const char *group, struct search *search)
 {
     const struct compat *compat = http_context(x);
     struct fleet_error error;
 
-    if (fleet_file_list(compat_fleet(compat), &fleet_system, product->id, part, find_file, search,
-                        &error) == FLEET_OK) {
+    if (fleet_file_list(compat_fleet(compat), &fleet_system, product->id, part, group, find_file,
+                        search, &error) == FLEET_OK) {
         return true;
     }
     http_answer_empty(x, 500);
@@ -203,11 +204,11 @@ static bool find_config(struct http_exchange *x, const struct fleet_answer *answ
     const char *group = answer->device.family;
 
     *search = (struct search){.path = group};
-    if (group[0] != '\0' && !look_for(x, &answer->product, PART_GROUP_CONFIG, search)) {
+    if (group[0] != '\0' && !look_for(x, &answer->product, PART_GROUP_CONFIG, NULL, search)) {
         return false;
     }
     search->path = NULL;
-    return search->image.no != 0 || look_for(x, &answer->product, PART_CONFIG, search);
+    return search->image.no != 0 || look_for(x, &answer->product, PART_CONFIG, NULL, search);
 }
 
 /* In one piece: the library reads what came together with the header, and no more. */
@@ -269,7 +270,7 @@ static void list_resources(struct http_exchange *x)
     }
     listing.items = http_query(x, "plain") != NULL ? NULL : json_array();
     if (fleet_file_list(compat_fleet(compat), &fleet_system, answer->product.id, PART_RESOURCE,
-                        list_file, &listing, &error) != FLEET_OK) {
+                        answer->device.family, list_file, &listing, &error) != FLEET_OK) {
         json_decref(listing.items);
         http_answer_empty(x, 500);
     } else if (listing.items != NULL) {
@@ -293,7 +294,8 @@ static void get_resource(struct http_exchange *x)
         http_answer_empty(x, 404);
         return;
     }
-    if (look_for(x, &answer->product, PART_RESOURCE, search) && (fd = open_file(x, search)) >= 0) {
+    if (look_for(x, &answer->product, PART_RESOURCE, answer->device.family, search) &&
+        (fd = open_file(x, search)) >= 0) {
         const struct http_file file = {.fd = fd,
                                        .size = (uint64_t)search->image.size,
                                        .type = "application/octet-stream",

@@ -198,22 +198,26 @@ enum fleet_status fleet_image_describe(struct fleet *fleet, const struct actor *
                                        struct fleet_error *error);
 
 /* --- Files beside the firmware: OTAdrive's configuration (one, path "config"; one for each group, of
- * which the path is the name) and resources ------------------------------------------------------ */
+ * which the path is the name) and resources, each of the product or, with `group`, of a group --------
+ */
 
 /** Whether a text may be a name or a path: 1..100 characters without control characters, no blank at
  * either end. */
 bool fleet_name_good(const char *text);
-/** Put a file in the place of the one with this path, if there is one. */
+/** Put a file in the place of the one with this path of this group, if there is one. `group` NULL: of
+ *  the product. */
 enum fleet_status fleet_file_put(struct fleet *fleet, const struct actor *actor,
                                  const char *product, enum part part, const char *path,
-                                 const void *data, size_t size, struct image *image,
-                                 struct fleet_error *error);
+                                 const char *group, const void *data, size_t size,
+                                 struct image *image, struct fleet_error *error);
 enum fleet_status fleet_file_remove(struct fleet *fleet, const struct actor *actor,
                                     const char *product, enum part part, const char *path,
-                                    struct fleet_error *error);
-/** As they were first put; fleet_image_open() reads them. */
+                                    const char *group, struct fleet_error *error);
+/** As they were first put; fleet_image_open() reads them. `group` NULL: all, the groups' too; else
+ *  what a device of this group gets ("": of none): the group's, and of the product those whose path no
+ *  file of the group has. */
 enum fleet_status fleet_file_list(struct fleet *fleet, const struct actor *actor,
-                                  const char *product, enum part part,
+                                  const char *product, enum part part, const char *group,
                                   void (*each)(void *ctx, const struct image *image), void *ctx,
                                   struct fleet_error *error);
 

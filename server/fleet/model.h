@@ -212,9 +212,10 @@ struct image {
     char file[NAME_SIZE];      /* name for GET /<product>/<file>.bin; path of a resource; group */
     char marker_key[KEY_SIZE]; /* OTAdrive's marker, when the image has one */
     char marker_version[VERSION_SIZE];
-    int64_t size;         /* bytes of the file */
-    int64_t payload_size; /* bytes once inflated */
-    int64_t flash_size;   /* of the chip that its header names; 0: not told */
+    char family[NAME_SIZE]; /* group of devices that a resource is for; empty: all */
+    int64_t size;           /* bytes of the file */
+    int64_t payload_size;   /* bytes once inflated */
+    int64_t flash_size;     /* of the chip that its header names; 0: not told */
     enum part part;
     enum upd_chip chip;
 };

@@ -30,7 +30,7 @@ static const struct schema_field image_fields[] = {
     TEXT(image, sha256), TEXT(image, md5), TEXT(image, payload_md5), TEXT(image, variant),
     TEXT(image, file), TEXT(image, marker_key), TEXT(image, marker_version), NUMBER(image, size),
     NUMBER(image, payload_size), NUMBER(image, flash_size), NUMBER(image, part),
-    NUMBER(image, chip),
+    NUMBER(image, chip), TEXT(image, family),
 };
 static const struct schema_field device_fields[] = {
     NUMBER(device, no), NUMBER(device, product), TEXT(device, id), TEXT(device, name),
@@ -330,6 +330,10 @@ static const char version_5[] =
     "CREATE INDEX update_of_version ON [update](product, version);"
     "CREATE INDEX update_of_state ON [update](product, state);"
     "CREATE INDEX update_of_reason ON [update](product, reason);";
+
+/* For files that OTAdrive's devices of one group keep. */
+static const char version_6[] = "ALTER TABLE image ADD COLUMN [family] TEXT;";
 /* clang-format on */
 
-const char *const schema_steps[] = {version_1, version_2, version_3, version_4, version_5, NULL};
+const char *const schema_steps[] = {version_1, version_2, version_3, version_4,
+                                    version_5, version_6, NULL};

@@ -18,8 +18,8 @@ static const struct column lines[] = {
 };
 static const struct column config_columns[] = {
     {"GROUP", "group"}, {"SIZE", "size"}, {"CHANGED", "changed"}, {0}};
-static const struct column columns[] = {
-    {"PATH", "path"}, {"SIZE", "size"}, {"MD5", "md5"}, {"CHANGED", "changed"}, {0}};
+static const struct column columns[] = {{"PATH", "path"}, {"GROUP", "group"},     {"SIZE", "size"},
+                                        {"MD5", "md5"},   {"CHANGED", "changed"}, {0}};
 
 #define PRODUCT_OPERAND                                                                            \
     {                                                                                              \
@@ -41,6 +41,15 @@ static const struct operand set_operands[] = {PRODUCT_OPERAND, FILE_OPERAND, {0}
 static const struct operand put_operands[] = {PRODUCT_OPERAND, PATH_OPERAND, FILE_OPERAND, {0}};
 static const struct operand path_operands[] = {PRODUCT_OPERAND, PATH_OPERAND, {0}};
 static const struct option options[] = {SERVER_OPTIONS(struct arguments, server), {0}};
+static const struct option list_options[] = {
+    {.name = "group",
+     .kind = VALUE_TEXT,
+     .value = "TEXT",
+     .at = offsetof(struct arguments, group),
+     .help = "what the devices of this group get; all files without it"},
+    SERVER_OPTIONS(struct arguments, server),
+    {0},
+};
 static const struct option group_options[] = {
     {.name = "group",
      .kind = VALUE_TEXT,
@@ -137,14 +146,16 @@ static char *resource_path(const struct arguments *arguments)
         rest += length;
         rest += strspn(rest, "/");
     }
-    return whole;
+    return add_query(whole, "group", arguments->group);
 }
 
 static enum exit_code list_resources(struct call *call)
 {
     const struct arguments *arguments = call->arguments;
     return ask_list(call, &arguments->server,
-                    api_path("/products/%s/resources", arguments->product), "resources", columns);
+                    add_query(api_path("/products/%s/resources", arguments->product), "group",
+                              arguments->group),
+                    "resources", columns);
 }
 
 static enum exit_code put_resource(struct call *call)
@@ -173,11 +184,22 @@ static const struct example config_set_examples[] = {
 static const struct example config_remove_examples[] = {
     {"updraft config remove lamp --group kitchen", "the group gets the product's again"}, {0}};
 static const struct example resource_list_examples[] = {
-    {"updraft resource list lamp", "all of them"}, {0}};
+    {"updraft resource list lamp", "all of them"},
+    {"updraft resource list lamp --group kitchen", "what devices of this group get"},
+    {0},
+};
 static const struct example resource_put_examples[] = {
-    {"updraft resource put lamp www/index.html index.html", "or a new one in its place"}, {0}};
+    {"updraft resource put lamp www/index.html index.html", "or a new one in its place"},
+    {"updraft resource put lamp www/index.html beta.html --group testers",
+     "in its place, for one group"},
+    {0},
+};
 static const struct example resource_remove_examples[] = {
-    {"updraft resource remove lamp www/index.html", "devices keep what they have"}, {0}};
+    {"updraft resource remove lamp www/index.html", "devices keep what they have"},
+    {"updraft resource remove lamp www/index.html --group testers",
+     "the group gets the product's again"},
+    {0},
+};
 
 #define COMMAND(first, second, what, about, option_rows, operand_rows, function)                   \
     const struct command first##_##second##_command = {                                            \
@@ -202,10 +224,12 @@ COMMAND(config, set, "configure OTAdrive's devices",
         group_options, set_operands, set_config);
 COMMAND(config, remove, "remove a configuration", "Devices keep what they have.", group_options,
         product_operands, remove_config);
-COMMAND(resource, list, "list the files that OTAdrive's devices keep",
-        "Devices fetch those whose MD5 is not that of theirs.", options, product_operands,
-        list_resources);
-COMMAND(resource, put, "send such a file", "In the place of the one with the same path.", options,
-        put_operands, put_resource);
-COMMAND(resource, remove, "remove such a file", "Devices keep what they have.", options,
+COMMAND(
+    resource, list, "list the files that OTAdrive's devices keep",
+    "Devices fetch those whose MD5 is not that of theirs. A group's file is in the place of the "
+    "product's with the same path.",
+    list_options, product_operands, list_resources);
+COMMAND(resource, put, "send such a file", "In the place of the one with the same path.",
+        group_options, put_operands, put_resource);
+COMMAND(resource, remove, "remove such a file", "Devices keep what they have.", group_options,
         path_operands, remove_resource);
