@@ -35,14 +35,14 @@ EDGE = re.compile(r'^edge: \{ sourcename: "([^"]+)" targetname: "([^"]+)"')
 INDIRECT = "__indirect_call"
 
 
-# What is linked, compiled as docs/porting.md says for a small device. Scheme, kind of image, its boot loader where the scheme has
+# What is linked, compiled as docs/porting.md says for a small device, of the ESP32 family for one chip. Scheme, kind of image, its boot loader where the scheme has
 # several, and the bytes that it may have; in a build without -flto, and with it, which lets the compiler see all at once.
 LINKED = [
-    ("nonos", "NONOS", "", 15350, 13350),
-    ("otadata", "ESP32", "IDF", 13800, 12750),
-    ("otadata", "ESP32", "IDF_ROLLBACK", 14150, 13200),
-    ("otadata", "RTOS", "RTOS", 13150, 12050),
-    ("eboot", "ARDUINO", "", 12500, 11150),
+    ("nonos", "NONOS", "", 15300, 13300),
+    ("otadata", "ESP32", "IDF", 13400, 12250),
+    ("otadata", "ESP32", "IDF_ROLLBACK", 13750, 12700),
+    ("otadata", "RTOS", "RTOS", 13050, 11900),
+    ("eboot", "ARDUINO", "", 12450, 11050),
 ]
 # What is compiled for each of them anew.
 CHOSEN = ["image.c", "otadata.c", "scheme_otadata.c"]
@@ -210,7 +210,7 @@ def linked_sizes(folder, *flags):
     chosen = [source for source in sources if source.name in CHOSEN]
     objects = compile_all(folder, [source for source in sources if source not in chosen], *flags)
     for scheme, kind, loader, *_ in LINKED:
-        choice = [f"-DUPD_IMAGE_WITH=UPD_IMAGE_WITH_{kind}", *([f"-DUPD_OTADATA_FOR=UPD_OTADATA_FOR_{loader}"] if loader else [])]
+        choice = [f"-DUPD_IMAGE_WITH=UPD_IMAGE_WITH_{kind}", "-DUPD_IMAGE_FOR=UPD_CHIP_ESP32", *([f"-DUPD_OTADATA_FOR=UPD_OTADATA_FOR_{loader}"] if loader else [])]
         own = compile_all(folder / (kind + loader), chosen, *choice, *flags)
         names = [f"upd_{scheme}_open", *CALLS]
         program = folder / (scheme + kind + loader)

@@ -38,6 +38,7 @@
 
 /* The steps of which not every build has some. */
 enum {
+    ONE_CHIP = UPD_IMAGE_FOR != UPD_CHIP_NONE,
     WITH_ESP8266 = WITH(NONOS) || WITH(RTOS) || WITH(ARDUINO),
     WITH_INNER = WITH(NONOS) || WITH(ARDUINO), /* a second header */
     WITH_DESCRIPTOR = WITH(ESP32) || WITH(RTOS),
@@ -179,6 +180,12 @@ uint32_t upd_image_flash_bytes(enum upd_chip chip, uint8_t code)
     return code < 8 ? (uint32_t)MEBIBYTE << code : 0;
 }
 
+/* Of an image of the ESP32 family, once it is known. */
+static enum upd_chip chip_of(const struct upd_image_info *info)
+{
+    return ONE_CHIP ? UPD_IMAGE_FOR : info->chip;
+}
+
 /*
  * Does it fit? The judges pass over what is not known yet; with info->complete all is known.
  */
@@ -192,7 +199,7 @@ static enum upd_image_problem judge_revision(const struct upd_image_info *info,
     *offset = 15;
     if (lowest == 0) {
         /* Written before bytes 15 to 18 had a meaning. The C3 counted minor revisions here. */
-        lowest = info->min_revision_legacy * (info->chip == UPD_CHIP_ESP32C3 ? 1u : 100u);
+        lowest = info->min_revision_legacy * (chip_of(info) == UPD_CHIP_ESP32C3 ? 1u : 100u);
         *offset = 14;
     }
     if (target->chip_revision < lowest) {
@@ -204,7 +211,7 @@ static enum upd_image_problem judge_revision(const struct upd_image_info *info,
         return UPD_IMAGE_CHIP_TOO_NEW;
     }
     *offset = 32 + 176;
-    if (info->descriptor == UPD_IMAGE_APP_DESCRIPTOR && info->chip != UPD_CHIP_ESP32 &&
+    if (info->descriptor == UPD_IMAGE_APP_DESCRIPTOR && chip_of(info) != UPD_CHIP_ESP32 &&
         target->efuse_revision != UPD_IMAGE_ANY_REVISION &&
         (target->efuse_revision < info->min_efuse_revision ||
          (info->max_efuse_revision != 0 && target->efuse_revision > info->max_efuse_revision))) {
@@ -659,11 +666,14 @@ static void take_chip_id(struct upd_image_checker *checker)
     uint16_t id = upd_get_le16(checker->field);
     uint32_t chip = UPD_CHIP_ESP32;
 
-    while (chip < CHIPS && chip_ids[chip] != id) {
+    if (ONE_CHIP) {
+        chip = chip_ids[UPD_IMAGE_FOR] == id ? UPD_IMAGE_FOR : CHIPS;
+    }
+    while (!ONE_CHIP && chip < CHIPS && chip_ids[chip] != id) {
         chip++;
     }
     if (chip == CHIPS) {
-        refuse(checker, UPD_IMAGE_CHIP, 12);
+        refuse(checker, ONE_CHIP ? UPD_IMAGE_WRONG_CHIP : UPD_IMAGE_CHIP, 12);
     } else {
         checker->info.chip = (enum upd_chip)chip;
         checker->info.format = UPD_FORMAT_ESP32;
@@ -722,7 +732,7 @@ static uint32_t room(const struct upd_image_checker *checker, uint32_t address)
 /* The chip maps whole pages of flash: offset and address must be alike below the page size. */
 static void check_page(struct upd_image_checker *checker, uint32_t offset, uint32_t address)
 {
-    const struct windows *row = &windows[checker->info.chip];
+    const struct windows *row = &windows[chip_of(&checker->info)];
     uint32_t unit = address >> 16;
     uint8_t page = checker->info.mmu_page;
 
@@ -906,12 +916,16 @@ static void end_segment(struct upd_image_checker *checker)
  * Steps behind the segments.
  */
 
-/* A copy is finished: signature blocks digest on. */
-static void snapshot_sha256(struct upd_image_checker *checker)
+static void compute_sha256(struct upd_image_checker *checker)
 {
-    struct upd_sha256 copy = checker->sha256;
-
-    upd_sha256_final(&copy, checker->info.sha256_computed);
+    if (WITH(SIGNATURE)) {
+        /* A copy is finished: signature blocks digest on. */
+        struct upd_sha256 copy = checker->sha256;
+        upd_sha256_final(&copy, checker->info.sha256_computed);
+    } else {
+        upd_sha256_final(&checker->sha256, checker->info.sha256_computed);
+        checker->digest = NO_DIGEST;
+    }
 }
 
 /* The digest of all that a signature sector covers; it is kept where the running one was. */
@@ -968,7 +982,7 @@ static void take_checksum(struct upd_image_checker *checker)
         }
         end_image(checker);
     } else if (is_hashed(checker)) {
-        snapshot_sha256(checker);
+        compute_sha256(checker);
         read(checker, SHA);
     } else if (WITH(NONOS) && info->format == UPD_FORMAT_ESP8266_V2) {
         info->image_size = checker->at;

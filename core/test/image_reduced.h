@@ -1,6 +1,6 @@
 /*
  * A test of the checker as a device builds it: with some kinds of image alone. The test program
- * defines UPD_IMAGE_WITH and includes this file, which has the checker in it.
+ * defines UPD_IMAGE_WITH, may define UPD_IMAGE_FOR, and includes this file, which has the checker in it.
  *
  * Goal: what is left in is checked as by a whole build; every other kind is refused by name.
  */
@@ -56,6 +56,10 @@ static void check_answer(const struct reduced *image, const struct upd_image_inf
     if ((UPD_IMAGE_WITH & kind) == 0) {
         CHECK_THAT(image->path, info->problem == UPD_IMAGE_EXCLUDED);
         CHECK_THAT(image->path, info->format == image->format);
+    } else if (kind == UPD_IMAGE_WITH_ESP32 && UPD_IMAGE_FOR != UPD_CHIP_NONE &&
+               upd_get_le16(sample + 12) != chip_ids[UPD_IMAGE_FOR]) {
+        CHECK_THAT(image->path, info->problem == UPD_IMAGE_WRONG_CHIP);
+        CHECK_THAT(image->path, info->problem_offset == 12);
     } else if ((UPD_IMAGE_WITH & image->needs) != image->needs) {
         /* Without signatures, one is bytes that follow the image. */
         CHECK_THAT(image->path, info->problem == UPD_IMAGE_TRAILING);

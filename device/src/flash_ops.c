@@ -28,7 +28,8 @@ enum upd_err upd_flash_tolerate(struct upd_device *device)
     return device->err;
 }
 
-enum upd_err upd_flash_trouble(struct upd_device *device, uint32_t offset)
+/* Called from many places, each of which the compiler would give a copy that is larger than a call. */
+__attribute__((noinline)) enum upd_err upd_flash_trouble(struct upd_device *device, uint32_t offset)
 {
     return device->err == UPD_OK ? noted(device, offset, UPD_E_VERIFY) : device->err;
 }

@@ -70,25 +70,23 @@ static uint8_t stride_for(uint32_t size)
 }
 
 /* The frame of an update, but for the area. */
-static struct upd_journal_head make_head(struct upd_writer *writer, const struct upd_update *update,
-                                         int8_t slot)
+static void make_head(struct upd_writer *writer, const struct upd_update *update, int8_t slot,
+                      struct upd_journal_head *head)
 {
-    struct upd_journal_head head = {.size = writer->size,
-                                    .slot = (uint8_t)slot,
-                                    .gzip = update->gzip,
-                                    .resumable =
-                                        update->validator != NULL && update->validator_size > 0};
     struct upd_sha256 *sha256 = &writer->work.digest.sha256;
     uint8_t digest[UPD_SHA256_SIZE];
 
+    head->size = writer->size;
+    head->slot = (uint8_t)slot;
+    head->gzip = update->gzip;
+    head->resumable = update->validator != NULL && update->validator_size > 0;
     memset(digest, 0xFF, sizeof digest);
-    if (head.resumable) {
+    if (head->resumable) {
         upd_sha256_init(sha256);
         upd_sha256_update(sha256, update->validator, update->validator_size);
         upd_sha256_final(sha256, digest);
     }
-    memcpy(head.validator, digest, sizeof head.validator);
-    return head;
+    memcpy(head->validator, digest, sizeof head->validator);
 }
 
 /* The interrupted update is this one, as far as can be told without touching the flash. */
@@ -196,6 +194,7 @@ static enum upd_err start(struct upd_writer *writer, struct upd_device *device,
                           const struct upd_update *update, uint32_t *from)
 {
     const struct upd_journal_head *old = &device->frame.head;
+    struct upd_journal_head head;
     uint32_t journal;
     struct upd_view view;
 
@@ -208,7 +207,7 @@ static enum upd_err start(struct upd_writer *writer, struct upd_device *device,
     if (err != UPD_OK) {
         return err;
     }
-    struct upd_journal_head head = make_head(writer, update, view.target);
+    make_head(writer, update, view.target, &head);
     if (from != NULL) {
         err = compare_old(&device->frame, &head);
         if (err != UPD_OK) {
