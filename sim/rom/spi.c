@@ -218,7 +218,7 @@ static void operate(uint32_t address, const uint8_t *data, uint32_t size)
     uint32_t sector = address / SECTOR;
     uint32_t offset = address % SECTOR;
     bool cut = spi.operations == spi.cut_at;
-    struct sim_cells cells = {bits, weak_cells(sector, cut), SECTOR};
+    struct sim_cells cells = {.bits = bits, .unstable = weak_cells(sector, cut), .size = SECTOR};
     const struct sim_tear *tear = cut ? &spi.tear : NULL;
 
     spi.operations++;

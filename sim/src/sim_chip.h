@@ -31,6 +31,7 @@ struct sim_chip {
     bool power;
     bool allow_overwrite;
     bool cure_by_program;
+    bool settle_programs;
     uint32_t refused; /* since power went */
 
     struct sim_cut *cuts;

@@ -144,6 +144,7 @@ void sim_flash_fork(struct sim_flash *sim, const struct sim_flash *source)
     sim->chip->reads_turn = source->chip->reads_turn;
     sim->chip->allow_overwrite = source->chip->allow_overwrite;
     sim->chip->cure_by_program = source->chip->cure_by_program;
+    sim->chip->settle_programs = source->chip->settle_programs;
 }
 
 static const char *violation_text(enum sim_violation_kind kind)
@@ -291,6 +292,11 @@ void sim_flash_seed(struct sim_flash *sim, uint64_t seed)
 void sim_flash_cure_by_program(struct sim_flash *sim, bool cure)
 {
     sim->chip->cure_by_program = cure;
+}
+
+void sim_flash_settle_programs(struct sim_flash *sim, bool settle)
+{
+    sim->chip->settle_programs = settle;
 }
 
 void sim_flash_allow_overwrite(struct sim_flash *sim, bool allow)

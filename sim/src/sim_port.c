@@ -216,6 +216,7 @@ static void tear_operation(struct sim_chip *chip, struct sim_sector *sector,
     if (op->kind == SIM_ERASE) {
         sim_cells_erase(&cells, tear);
     } else {
+        cells.settles = chip->settle_programs;
         sim_cells_program(&cells, chip->store->geometry.page_size, op->offset % cells.size, data,
                           op->size, tear);
     }

@@ -65,7 +65,7 @@ struct sim_cells sim_sector_open(struct sim_store *store, struct sim_sector *sec
     if (sector->unstable == NULL) {
         sector->unstable = sim_allocate(size);
     }
-    return (struct sim_cells){sector->bits, sector->unstable, size};
+    return (struct sim_cells){.bits = sector->bits, .unstable = sector->unstable, .size = size};
 }
 
 void sim_sector_close(struct sim_store *store, struct sim_sector *sector)

@@ -171,10 +171,10 @@ static void settle(const struct sim_cells *cells, uint32_t at, uint8_t mask)
     }
 }
 
-/* Make cells unstable or, with no place to note that, give them one of their values. */
+/* Make cells unstable or, where none shall be or can be noted, give them one of their values. */
 static void weaken(const struct sim_cells *cells, uint32_t at, uint8_t mask, uint64_t noise)
 {
-    if (cells->unstable != NULL) {
+    if (cells->unstable != NULL && !cells->settles) {
         cells->bits[at] |= mask;
         cells->unstable[at] |= mask;
     } else {

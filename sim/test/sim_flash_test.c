@@ -602,6 +602,47 @@ static void test_cells_are_unstable_until_erased(void)
     }
 }
 
+static void test_torn_programs_settle_and_torn_erases_do_not(void)
+{
+    uint8_t zeros[256] = {0};
+
+    for (uint32_t settle = 0; settle < 2; settle++) {
+        struct sim_flash sim;
+        struct sim_flash fork;
+        uint32_t programs = 0, erases = 0, done = 0;
+
+        sim_flash_init(&fork, &small, SEED);
+        sim_flash_settle_programs(&fork, settle != 0);
+        sim_flash_fork(&sim, &fork); /* which takes the choice along */
+        sim_flash_free(&fork);
+        for (uint32_t seed = 0; seed < 40; seed++) {
+            const struct sim_tear tear = {SIM_TEAR_MIXED, SIM_TEAR_SEEDED, seed};
+            const struct sim_cut cut = {.op = 0, .tear = tear};
+            uint8_t seen[256];
+
+            sim_flash_load(&sim, 0, pattern, TOTAL);
+            sim_flash_cut(&sim, &cut, 1, false);
+            CHECK(sim.flash.erase(&sim, 0) == UPD_E_IO);
+            erases += sim_flash_unstable(&sim, 0, TOTAL);
+            sim_flash_power_on(&sim);
+            sim_flash_cut(&sim, NULL, 0, false);
+            CHECK(sim.flash.erase(&sim, 0) == UPD_OK);
+            sim_flash_cut(&sim, &cut, 1, false);
+            CHECK(sim.flash.write(&sim, 0, zeros, sizeof zeros) == UPD_E_IO);
+            programs += sim_flash_unstable(&sim, 0, TOTAL);
+            sim_flash_power_on(&sim);
+            sim_flash_cut(&sim, NULL, 0, false);
+            sim_flash_peek(&sim, 0, seen, sizeof seen);
+            for (uint32_t i = 0; i < sizeof seen; i++) {
+                done += seen[i] != 0 && seen[i] != 0xFF;
+            }
+        }
+        CHECK(erases > 0 && done > 0);
+        CHECK((programs == 0) == (settle != 0));
+        sim_flash_free(&sim);
+    }
+}
+
 static void test_a_bench_programmer_sets_what_it_likes(void)
 {
     struct sim_flash sim;
@@ -849,6 +890,7 @@ int main(void)
     CHECK_RUN(test_unstable_cells_read_as_chosen);
     CHECK_RUN(test_random_readings_differ_and_replay_from_the_seed);
     CHECK_RUN(test_cells_are_unstable_until_erased);
+    CHECK_RUN(test_torn_programs_settle_and_torn_erases_do_not);
     CHECK_RUN(test_a_bench_programmer_sets_what_it_likes);
     CHECK_RUN(test_a_faulty_operation_does_and_says_what_its_row_tells);
     CHECK_RUN(test_a_fault_hits_the_operations_of_its_window);

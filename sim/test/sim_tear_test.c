@@ -118,7 +118,7 @@ static struct sector tear_it(const struct sector *before, const struct program *
                              const struct sim_tear *tear)
 {
     struct sector after = *before;
-    struct sim_cells cells = {after.bits, after.unstable, SECTOR};
+    struct sim_cells cells = {.bits = after.bits, .unstable = after.unstable, .size = SECTOR};
 
     if (program == NULL) {
         sim_cells_erase(&cells, tear);
@@ -287,7 +287,7 @@ static void test_unstable_cells_get_a_value_without_a_mask(void)
             struct sim_tear tear = {(enum sim_tear_kind)kind, SIM_TEAR_SEEDED, seed};
             memset(before.unstable, 0, SECTOR);
             struct sector bare = before;
-            struct sim_cells cells = {bare.bits, NULL, SECTOR};
+            struct sim_cells cells = {.bits = bare.bits, .size = SECTOR};
             if (!sim_tear_exists(tear.kind, SIM_ERASE)) {
                 continue;
             }

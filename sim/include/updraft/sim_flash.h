@@ -188,6 +188,12 @@ void sim_flash_seed(struct sim_flash *sim, uint64_t seed);
  */
 void sim_flash_cure_by_program(struct sim_flash *sim, bool cure);
 
+/**
+ * Let a torn program leave each cell a sound 0 or a sound 1, at random where it would be unstable.
+ * By default it may leave unstable ones, as a torn erase does in any case.
+ */
+void sim_flash_settle_programs(struct sim_flash *sim, bool settle);
+
 /* ----------------------------------------------------------------------------------- power cuts */
 
 /** A cut: operations before number `op` end well, and that one is torn. */

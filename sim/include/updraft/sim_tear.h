@@ -65,6 +65,8 @@ struct sim_cells {
      */
     uint8_t *unstable;
     uint32_t size; /* of the sector, in bytes */
+    /* A cell that would become unstable gets a value although there is a place. */
+    bool settles;
 };
 
 /** True when the kind of tear exists for the operation. */
