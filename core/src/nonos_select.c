@@ -170,6 +170,9 @@ struct upd_select_step upd_select_slot(const struct upd_select_area *area,
     }
     step.what = UPD_SELECT_SEAL;
     if (progress->sealed) {
+        if (!area->copy[current].sealed && upd_flag_trust(area) == UPD_FLAG_NEW) {
+            return flag_to(current); /* (S5) */
+        }
         step.what = UPD_SELECT_COPY;
         step.which = (uint8_t)slot;
     }

@@ -222,7 +222,17 @@ static void test_on_a_new_chip_the_second_copy_comes_before_the_flag(void)
     CHECK(upd_flag_trust(&area) == UPD_FLAG_NEW && upd_select_current(&area) == 1);
     CHECK(upd_select_slot(&area, &progress, VERSION, B).what == UPD_SELECT_SEAL);
     progress.sealed = true;
+    area.copy[1].sealed = true;
     CHECK(upd_select_slot(&area, &progress, VERSION, B).what == UPD_SELECT_COPY);
+    /* No place took a seal: then the flag, as long as there is nothing else that it could select. */
+    area.copy[1].sealed = false;
+    area.copy[1].free = UPD_COPY_SEALS;
+    struct upd_select_step flag = upd_select_slot(&area, &progress, VERSION, B);
+    CHECK(flag.what == UPD_SELECT_FLAG && flag.which == 1);
+    write_flag(&area, 1);
+    CHECK(upd_select_slot(&area, &progress, VERSION, B).what == UPD_SELECT_COPY);
+    memset(area.params.flag, 0xFF, sizeof area.params.flag);
+    memset(area.flag_seals, 0xFF, sizeof area.flag_seals);
     set_block(area.params.head[0], B);
     area.copy[0].sealed = area.copy[1].sealed = true;
     struct upd_select_step step = upd_select_slot(&area, &progress, VERSION, B);

@@ -16,6 +16,8 @@
  *   (S3) A flag sector that is not SOUND is written anew before anything is started, to select a
  *        copy that is sealed, if any is.
  *   (S4) The selection is set, never toggled.
+ *   (S5) When cuts have used up the current copy's places, (S2) does without its seal. On a NEW chip
+ *        the flag sector is then written first, while there is no other copy that it could select.
  *
  * A seal is 16 bytes of a pattern. A torn one may read as valid or not: at that moment what it
  * seals is whole. Once it is programmed to 0 nothing torn makes it valid.
