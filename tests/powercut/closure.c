@@ -3,7 +3,9 @@
  *
  * From each state one session is lived, with each reading of unstable cells; at each of its
  * operations power is cut in every way, and what each cut leaves is a state to look at; so is what
- * the session leaves when it is not cut. The search ends when no new state appears.
+ * the session leaves when it is not cut. The search ends when no new state appears. There are two
+ * of it: `closure`, in which a torn erase leaves unstable cells and a torn program leaves each bit
+ * done or not; and `undecided`, in which a torn program leaves unstable cells as well.
  *
  * Two things make it end. A state is first brought into its normal form (fold.h), which leaves out
  * what nobody reads. Then two states are the same when the device cannot tell them apart: lived on
@@ -47,9 +49,12 @@ struct search {
     uint64_t trace; /* of the probe's session */
     uint64_t transitions;
     uint64_t dead;
-    uint64_t late;  /* states that random lives found and the search had not */
-    uint64_t spent; /* states that are not gone on from: see fold_is_spent() */
+    uint64_t late;   /* states that random lives found and the search had not */
+    uint64_t spent;  /* states that are not gone on from: see fold_is_spent() */
+    uint64_t vendor; /* random lives that ended with has_doubtful_trial() */
     uint64_t seed;
+    bool settle;    /* torn programs leave no unstable cell */
+    uint32_t draws; /* of what each kind of tear leaves to chance */
     char first[300];
 };
 
@@ -219,7 +224,7 @@ static bool look(struct search *search, struct state *raw)
         return false;
     }
     *seen = 1;
-    if (fold_is_spent(&search->probe)) {
+    if (!search->settle && fold_is_spent(&search->probe)) {
         search->spent++;
         state_free(&state);
         return false;
@@ -240,18 +245,27 @@ static bool look(struct search *search, struct state *raw)
 
 /* --- One step --------------------------------------------------------------------------------- */
 
+/* The normal form knows the values that were written. */
+static void learn(void *ctx, struct life *life, const struct sim_op *op, const void *data)
+{
+    (void)ctx;
+    (void)life;
+    if (op->kind == SIM_PROGRAM) {
+        fold_learn(data, op->size);
+    }
+}
+
 static void cut_everywhere(void *ctx, struct life *life, const struct sim_op *op, const void *data)
 {
     struct search *search = ctx;
     struct state before = life_save(life);
 
-    if (data != NULL) {
-        fold_learn(data, op->size);
-    }
-    for (uint32_t kind = 1; kind < SIM_TEAR_COUNT; kind++) {
-        struct sim_tear tear = {(enum sim_tear_kind)kind, SIM_TEAR_SEEDED,
-                                sim_random_at(search->seed, kind * 2u + op->kind)};
-        if (!sim_tear_exists(tear.kind, op->kind) || !sim_tear_in_contract(tear.kind)) {
+    learn(ctx, life, op, data);
+    for (uint32_t i = 0; i < search->draws * SIM_TEAR_COUNT; i++) {
+        struct sim_tear tear = {(enum sim_tear_kind)(i % SIM_TEAR_COUNT), SIM_TEAR_SEEDED,
+                                sim_random_at(search->seed, i * 2u + op->kind)};
+        if (tear.kind == SIM_TEAR_ANY || !sim_tear_exists(tear.kind, op->kind) ||
+            !sim_tear_in_contract(tear.kind)) {
             continue;
         }
         life_restore(&search->probe, &before);
@@ -282,6 +296,29 @@ static void step(struct search *search, struct state *state)
     }
 }
 
+/*
+ * IDF's loader keeps the trial in a word of the record, which no CRC covers, and erases it to write
+ * the next one. Cut there, the word may read as VALID by chance, or as nothing that it knows and so
+ * takes for none: the trial is over for loader and library alike, and a bad image stays. cuts.c
+ * counts that apart; a random life ends there, and is counted.
+ */
+static bool has_doubtful_trial(const struct life *life)
+{
+    enum { STATE_AT = 24, STATE_SIZE = 4 };
+    bool kept_by_loader = life->setup->scheme == OTADATA && life->setup->counts;
+    bool doubtful = false;
+
+    for (uint32_t copy = 0; copy < 2 && kept_by_loader; copy++) {
+        uint32_t at = life->setup->area[0].offset + copy * SECTOR + STATE_AT;
+        uint8_t state[STATE_SIZE];
+        sim_flash_peek(&life->sim, at, state, sizeof state);
+        uint32_t value = upd_get_le32(state);
+        doubtful |= sim_flash_unstable(&life->sim, at, STATE_SIZE) > 0;
+        doubtful |= value > UPD_OTADATA_ABORTED && value != UPD_OTADATA_UNDEFINED;
+    }
+    return doubtful && life->outcome != OUTCOME_CONFIRMED;
+}
+
 /* A life with many cuts. Each state on the way has to be one that is known. */
 static void wander(struct search *search, struct state *from, uint64_t seed)
 {
@@ -289,19 +326,26 @@ static void wander(struct search *search, struct state *from, uint64_t seed)
     struct sim_random random = {seed};
     struct life *life = &search->life;
 
-    life->hook = NULL;
+    life->hook = learn;
     life_restore(life, from);
     for (uint32_t i = 0; i < CUTS; i++) {
         uint64_t noise = sim_random_next(&random);
         sim_flash_seed(&life->sim, noise);
         sim_flash_set_reads(&life->sim, SIM_READS_RANDOM, 0);
         sim_flash_cut_at(&life->sim, (uint32_t)(noise % 40), SIM_TEAR_ANY);
+        if (has_doubtful_trial(life)) {
+            search->vendor++;
+            break;
+        }
         enum end end = life_session(life);
         sim_flash_cut(&life->sim, NULL, 0, false);
         sim_flash_power_on(&life->sim);
         if (end == END_DEAD || end == END_FAILED) {
             complain(search, life, "a random life");
             break;
+        }
+        if (has_doubtful_trial(life)) {
+            continue;
         }
         struct state after = life_save(life);
         search->late += look(search, &after);
@@ -333,7 +377,7 @@ static const struct {
 struct found {
     uint64_t states, transitions, dead, exact, late, walks;
     uint64_t open; /* states that were found and not gone on from */
-    uint64_t spent;
+    uint64_t spent, vendor;
     char first[300];
 };
 
@@ -343,6 +387,8 @@ struct job {
     uint32_t outcomes; /* bits */
     uint32_t kinds;    /* bits */
     uint32_t limit;    /* states of each search to go on from */
+    uint32_t draws;    /* of what each kind of tear leaves to chance */
+    bool settle;       /* torn programs leave no unstable cell */
 };
 
 static void work(uint32_t index, void *ctx, void *result)
@@ -350,7 +396,8 @@ static void work(uint32_t index, void *ctx, void *result)
     const struct job *job = ctx;
     struct found *found = result;
     struct setup setup;
-    struct search search = {.seed = 5, .limit = job->limit};
+    struct search search = {
+        .seed = 5, .limit = job->limit, .settle = job->settle, .draws = job->draws};
     enum outcome outcome = (enum outcome)(index % OUTCOME_COUNT);
     enum kind kind = (enum kind)(index / OUTCOME_COUNT % KIND_COUNT);
     uint32_t row = index / OUTCOME_COUNT / KIND_COUNT;
@@ -364,6 +411,7 @@ static void work(uint32_t index, void *ctx, void *result)
     setup_make(&setup, setup_find(searched[row].setup),
                kind == KIND_RESUMED ? SIZES_TINY : SIZES_MINI);
     life_begin(&search.life, &setup, kind, outcome, 1);
+    sim_flash_settle_programs(&search.life.sim, job->settle);
     fold_begin(&search.life);
     life_fork(&search.probe, &search.life);
     search.life.hook = cut_everywhere;
@@ -386,6 +434,7 @@ static void work(uint32_t index, void *ctx, void *result)
     found->exact = search.exact.count;
     found->late = search.late;
     found->spent = search.spent;
+    found->vendor = search.vendor;
     found->walks = open ? 0 : job->walks;
     found->open = search.count - search.next;
     memcpy(found->first, search.first, sizeof found->first);
@@ -402,14 +451,17 @@ static void work(uint32_t index, void *ctx, void *result)
     setup_free(&setup);
 }
 
-int verb_closure(int argc, char **argv)
+static int close_all(bool settle, int argc, char **argv)
 {
     enum { ROWS = sizeof searched / sizeof searched[0], COUNT = ROWS * KIND_COUNT * OUTCOME_COUNT };
     struct found *found = take(COUNT * sizeof *found);
-    struct job job = {argc > 0 ? argv[0] : NULL, argc > 1 ? (uint32_t)atoi(argv[1]) : 20,
+    struct job job = {argc > 0 ? argv[0] : NULL,
+                      argc > 1 ? (uint32_t)atoi(argv[1]) : 20,
                       argc > 2 ? (uint32_t)atoi(argv[2]) : 7,
                       argc > 3 ? (uint32_t)atoi(argv[3]) : 7,
-                      argc > 4 ? (uint32_t)atoi(argv[4]) : STATES_MAX};
+                      argc > 4 ? (uint32_t)atoi(argv[4]) : STATES_MAX,
+                      argc > 5 ? (uint32_t)atoi(argv[5]) : 1,
+                      settle};
     bool good = true;
 
     pool_run(COUNT, work, &job, found, sizeof *found);
@@ -425,18 +477,22 @@ int verb_closure(int argc, char **argv)
             sum.open += found[k].open;
             sum.late += found[k].late;
             sum.spent += found[k].spent;
+            sum.vendor += found[k].vendor;
             good &= found[k].dead == 0;
         }
         if (sum.states == 0) {
             continue;
         }
-        printf("closure %s %s: %" PRIu64 " states, %" PRIu64 " transitions, %" PRIu64 " dead",
-               searched[i / OUTCOME_COUNT / KIND_COUNT].name,
+        printf("closure %s%s %s: %" PRIu64 " states, %" PRIu64 " transitions, %" PRIu64 " dead",
+               settle ? "" : "undecided ", searched[i / OUTCOME_COUNT / KIND_COUNT].name,
                kind_names[i / OUTCOME_COUNT % KIND_COUNT], sum.states, sum.transitions, sum.dead);
         if (sum.open > 0) {
             printf("; open: %" PRIu64 " of them not gone on from", sum.open);
         } else {
             printf("; closed; random lives added %" PRIu64, sum.late);
+        }
+        if (sum.vendor > 0) {
+            printf("; ended where IDF's loader left a trial in doubt: %" PRIu64, sum.vendor);
         }
         if (sum.spent > 0) {
             printf("; not gone on from: %" PRIu64 " whose places are used up", sum.spent);
@@ -445,4 +501,14 @@ int verb_closure(int argc, char **argv)
     }
     free(found);
     return good ? 0 : 1;
+}
+
+int verb_closure(int argc, char **argv)
+{
+    return close_all(true, argc, argv);
+}
+
+int verb_undecided(int argc, char **argv)
+{
+    return close_all(false, argc, argv);
 }

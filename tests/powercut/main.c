@@ -10,7 +10,10 @@ static const struct verb {
     const char *text;
 } verbs[] = {
     {"cuts", verb_cuts, "[SETUP]  every single cut"},
-    {"closure", verb_closure, "[SCHEME [WALKS [OUTCOMES [KINDS [STATES]]]]]  any number of cuts"},
+    {"closure", verb_closure,
+     "[SCHEME [WALKS [OUTCOMES [KINDS [STATES [DRAWS]]]]]]  any number of cuts"},
+    {"undecided", verb_undecided,
+     "[...]  the same, where torn programs leave unstable cells as well"},
     {"flips", verb_flips, "[all]  bits that turn by themselves"},
     {"faults", verb_faults, "every fault of a chip that has power"},
     {"liveness", verb_liveness, "power that goes every so many operations, for ever"},

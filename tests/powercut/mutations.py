@@ -30,12 +30,13 @@ PROOFS = {
     "otadata": ("sim/sim_scheme_otadata_test",),
     "eboot": ("sim/sim_scheme_eboot_test",),
     "eboot's decisions": ("core/core_eboot_boot_test",),
-    "closure eboot": ("tests/powercut/closure", "closure", "eboot", "5", "1", "1", "300"),
+    "closure eboot": ("tests/powercut/closure", "undecided", "eboot", "5", "1", "1", "300"),
+    "closure nonos": ("tests/powercut/closure", "closure", "nonos", "5", "1", "1"),
     "cuts nonos": ("tests/powercut/powercut", "cuts", "nonos-map0"),
     "cuts nonos-v1.7": ("tests/powercut/powercut", "cuts", "nonos-v1.7-map0"),
     "cuts idf": ("tests/powercut/powercut", "cuts", "idf-two_ota_large"),
     "cuts idf-rollback": ("tests/powercut/powercut", "cuts", "idf-rollback-two_ota_large"),
-    "closure idf": ("tests/powercut/powercut", "closure", "idf", "5", "5", "1"),
+    "closure idf": ("tests/powercut/powercut", "undecided", "idf", "5", "5", "1"),
 }
 
 Mistake = namedtuple("Mistake", "name proof file old new")
@@ -112,6 +113,8 @@ MISTAKES = [
             "return upd_flash_verify(device, &target) == UPD_OK;", "return upd_flash_verify(device, &target) != UPD_E_IO;"),
     Mistake("nonos: a flag in doubt is believed", "nonos search", NONOS_BOOT,
             "upd_flag_trust(&state->area) == UPD_FLAG_DOUBT && state->tries < TRIES", "false"),
+    Mistake("nonos: on a new chip no place for a seal is left", "closure nonos", NONOS_SELECT,
+            "!area->copy[current].sealed && upd_flag_trust(area) == UPD_FLAG_NEW", "false"),
     # --- otadata --------------------------------------------------------------------------------
     Mistake("otadata: the running slot is written", "otadata", OTADATA,
             "    *area = device->slots[target];\n    if (size", "    *area = device->slots[device->running >= 0 ? device->running : target];\n    if (size"),

@@ -6,6 +6,7 @@
 
 int verb_cuts(int argc, char **argv);
 int verb_closure(int argc, char **argv);
+int verb_undecided(int argc, char **argv);
 int verb_flips(int argc, char **argv);
 int verb_faults(int argc, char **argv);
 int verb_liveness(int argc, char **argv);
