@@ -38,11 +38,11 @@ INDIRECT = "__indirect_call"
 # What is linked, compiled as docs/porting.md says for a small device, of the ESP32 family for one chip. Scheme, kind of image, its boot loader where the scheme has
 # several, and the bytes that it may have; in a build without -flto, and with it, which lets the compiler see all at once.
 LINKED = [
-    ("nonos", "NONOS", "", 15300, 13300),
-    ("otadata", "ESP32", "IDF", 13400, 12250),
-    ("otadata", "ESP32", "IDF_ROLLBACK", 13750, 12700),
-    ("otadata", "RTOS", "RTOS", 13050, 11900),
-    ("eboot", "ARDUINO", "", 12450, 11050),
+    ("nonos", "NONOS", "", 15250, 13250),
+    ("otadata", "ESP32", "IDF", 13050, 11900),
+    ("otadata", "ESP32", "IDF_ROLLBACK", 13350, 12288),
+    ("otadata", "RTOS", "RTOS", 12800, 11650),
+    ("eboot", "ARDUINO", "", 12450, 11000),
 ]
 # What is compiled for each of them anew.
 CHOSEN = ["image.c", "otadata.c", "scheme_otadata.c"]

@@ -96,7 +96,7 @@ static void carry_out(struct upd_otadata *data, const struct upd_otadata_plan *p
 /* The copy that the running slot's record is in, by the predicates alone. */
 static int record_of_running(const struct upd_otadata *data)
 {
-    int8_t active = upd_otadata_active(data);
+    int active = upd_otadata_active(data);
 
     for (int i = 0; i < 2 && active >= 0; i++) {
         int copy = i == 0 ? active : 1 - active;
@@ -124,7 +124,7 @@ static void select_safely(struct upd_otadata data, int8_t slot, bool trial)
         return;
     }
     HOLD(kept < 0 || memcmp(data.copy[kept], before.copy[kept], UPD_OTADATA_RECORD_SIZE) == 0);
-    int8_t active = upd_otadata_active(&data);
+    int active = upd_otadata_active(&data);
     HOLD(active >= 0 && upd_otadata_slot(&data, (uint32_t)active) == slot);
 
     struct upd_otadata_boot boot = {

@@ -67,7 +67,7 @@ bool upd_otadata_is_valid(const struct upd_otadata *data, uint32_t copy)
     return upd_otadata_sequence(record) != BLANK && upd_otadata_crc_is_good(record);
 }
 
-int8_t upd_otadata_active(const struct upd_otadata *data)
+int upd_otadata_active(const struct upd_otadata *data)
 {
     bool first = upd_otadata_is_valid(data, 0), second = upd_otadata_is_valid(data, 1);
 
@@ -77,20 +77,20 @@ int8_t upd_otadata_active(const struct upd_otadata *data)
     return first ? 0 : second ? 1 : UPD_OTADATA_NONE;
 }
 
-int8_t upd_otadata_slot(const struct upd_otadata *data, uint32_t copy)
+int upd_otadata_slot(const struct upd_otadata *data, uint32_t copy)
 {
     if (data->slots == 0) {
         return UPD_OTADATA_NONE;
     }
-    return (int8_t)((upd_otadata_sequence(data->copy[copy]) - 1) % data->slots);
+    return (int)((upd_otadata_sequence(data->copy[copy]) - 1) % data->slots);
 }
 
-int8_t upd_otadata_next_slot(const struct upd_otadata *data, int from)
+int upd_otadata_next_slot(const struct upd_otadata *data, int from)
 {
     if (data->slots == 0) {
         return UPD_OTADATA_NONE;
     }
-    return from >= 0 && from + 1 < data->slots ? (int8_t)(from + 1) : 0;
+    return from >= 0 && from + 1 < data->slots ? from + 1 : 0;
 }
 
 int8_t upd_otadata_configured(const struct upd_otadata *data, const struct upd_boot_layout *layout)
@@ -98,7 +98,7 @@ int8_t upd_otadata_configured(const struct upd_otadata *data, const struct upd_b
     int active = upd_otadata_active(data);
 
     if (active >= 0 && data->slots != 0) {
-        return upd_otadata_slot(data, (uint32_t)active);
+        return (int8_t)upd_otadata_slot(data, (uint32_t)active);
     }
     if (layout->factory) {
         return UPD_OTADATA_FACTORY;
@@ -177,15 +177,6 @@ static void add_erase(struct upd_otadata_plan *plan, uint32_t copy)
     memset(write->record, 0xFF, UPD_OTADATA_RECORD_SIZE);
 }
 
-static void add_record(struct upd_otadata_plan *plan, uint32_t copy, uint32_t sequence,
-                       uint32_t state)
-{
-    struct upd_otadata_write *write = &plan->write[plan->count++];
-
-    write->copy = (uint8_t)copy;
-    upd_otadata_encode(write->record, sequence, state);
-}
-
 static void add_state(struct upd_otadata_plan *plan, const struct upd_otadata *data, uint32_t copy,
                       uint32_t state)
 {
@@ -204,30 +195,37 @@ static bool is_slot(const struct upd_otadata *data, int app)
  */
 static bool number_for(const struct upd_otadata *data, int slot, uint32_t least, uint32_t *sequence)
 {
-    uint32_t slots = data->slots;
-    uint32_t ahead = ((uint32_t)slot + 1 + slots - least % slots) % slots;
-
-    *sequence = least + ahead;
+    *sequence = least;
+    while ((*sequence - 1) % data->slots != (uint32_t)slot) {
+        ++*sequence;
+    }
     return *sequence >= least && *sequence != BLANK;
 }
 
 /*
- * The number for a record in `copy`: above the other copy's, whatever state that is in, so that no
- * boot loader and no flipped bit of a state prefers it.
+ * Name a slot in `copy`, by a number above the other copy's, whatever state that is in, so that no
+ * boot loader and no flipped bit of a state prefers it. When there is none the plan is empty.
  */
-static bool number_in(const struct upd_otadata *data, int slot, uint32_t copy, uint32_t *sequence)
+static enum upd_err add_record(struct upd_otadata_plan *plan, const struct upd_otadata *data,
+                               int slot, uint32_t copy, uint32_t state)
 {
     const uint8_t *other = data->copy[1 - copy];
-    uint32_t least = 1;
+    uint32_t sequence, least = 1;
 
     if (upd_otadata_sequence(other) != BLANK && upd_otadata_crc_is_good(other)) {
         least = upd_otadata_sequence(other) + 1;
     }
-    return number_for(data, slot, least, sequence);
+    if (!number_for(data, slot, least, &sequence)) {
+        plan->count = 0;
+        return UPD_E_STATE;
+    }
+    struct upd_otadata_write *write = &plan->write[plan->count++];
+    write->copy = (uint8_t)copy;
+    upd_otadata_encode(write->record, sequence, state);
+    return UPD_OK;
 }
 
-/* The valid copy that names a slot, the active one first; else NONE. */
-static int copy_naming(const struct upd_otadata *data, int slot)
+int upd_otadata_copy_of(const struct upd_otadata *data, int slot)
 {
     int active = upd_otadata_active(data);
 
@@ -258,25 +256,19 @@ static struct upd_otadata after_reset(const struct upd_otadata *data)
 
     for (uint32_t copy = 0; !is_rtos(data) && copy < 2; copy++) {
         uint8_t *record = settled.copy[copy];
-        if (upd_otadata_slot(data, copy) != data->running) {
-            upd_put_le32(record + STATE_OFFSET,
-                         upd_otadata_state_after(upd_otadata_state(record), UPD_OTADATA_ON_RESET));
+        if (upd_otadata_slot(data, copy) != data->running &&
+            upd_otadata_state(record) == UPD_OTADATA_PENDING) {
+            upd_put_le32(record + STATE_OFFSET, UPD_OTADATA_ABORTED);
         }
     }
     return settled;
 }
 
 /* Give the running slot a record; the active copy is not touched. */
-static bool record_running(const struct upd_otadata *data, struct upd_otadata_plan *plan)
+static enum upd_err record_running(const struct upd_otadata *data, struct upd_otadata_plan *plan)
 {
-    uint32_t copy = other_than(upd_otadata_active(data));
-    uint32_t sequence;
-
-    if (!number_in(data, data->running, copy, &sequence)) {
-        return false;
-    }
-    add_record(plan, copy, sequence, is_rtos(data) ? UPD_OTADATA_UNDEFINED : UPD_OTADATA_VALID);
-    return true;
+    return add_record(plan, data, data->running, other_than(upd_otadata_active(data)),
+                      is_rtos(data) ? UPD_OTADATA_UNDEFINED : UPD_OTADATA_VALID);
 }
 
 /*
@@ -291,12 +283,13 @@ static enum upd_err select_safely(const struct upd_otadata *found, int slot, uin
                                   struct upd_otadata_plan *plan)
 {
     struct upd_otadata now = after_reset(found);
-    int keep = copy_naming(&now, now.running);
-    uint32_t copy, sequence;
+    int keep = upd_otadata_copy_of(&now, now.running);
+    uint32_t copy;
 
     if (keep < 0 && is_slot(&now, now.running) && now.running != slot) {
-        if (!record_running(&now, plan)) {
-            return UPD_E_STATE;
+        enum upd_err err = record_running(&now, plan);
+        if (err != UPD_OK) {
+            return err;
         }
         keep = plan->write[0].copy;
         memcpy(now.copy[keep], plan->write[0].record, UPD_OTADATA_RECORD_SIZE);
@@ -312,12 +305,7 @@ static enum upd_err select_safely(const struct upd_otadata *found, int slot, uin
         }
         copy = (uint32_t)keep;
     }
-    if (!number_in(&now, slot, copy, &sequence)) {
-        plan->count = 0;
-        return UPD_E_STATE;
-    }
-    add_record(plan, copy, sequence, state);
-    return UPD_OK;
+    return add_record(plan, &now, slot, copy, state);
 }
 
 static bool is_safe(enum upd_otadata_style style)
@@ -398,8 +386,8 @@ static enum upd_err begin_safely(const struct upd_otadata *found, int slot,
         if (named == data->running) {
             return UPD_OK;
         }
-        if (copy_naming(data, data->running) < 0) {
-            return record_running(data, plan) ? UPD_OK : UPD_E_STATE;
+        if (upd_otadata_copy_of(data, data->running) < 0) {
+            return record_running(data, plan);
         }
     } else if (active < 0 || (data->running != UPD_OTADATA_FACTORY && named != slot)) {
         return UPD_OK;
@@ -450,7 +438,7 @@ enum upd_err upd_otadata_plan_confirm(const struct upd_otadata *data, enum upd_o
 
     plan->count = 0;
     if (is_safe(style) && data->running != UPD_OTADATA_NONE) {
-        copy = copy_naming(data, data->running);
+        copy = upd_otadata_copy_of(data, data->running);
     }
     if (copy < 0 || data->slots == 0) {
         return UPD_E_STATE;
@@ -539,7 +527,7 @@ enum upd_err upd_otadata_plan_forget(const struct upd_otadata *data, int8_t *slo
     if (copy < 0) {
         return UPD_E_STATE;
     }
-    *slot = upd_otadata_slot(data, (uint32_t)copy);
+    *slot = (int8_t)upd_otadata_slot(data, (uint32_t)copy);
     add_erase(plan, (uint32_t)copy);
     return UPD_OK;
 }

@@ -131,11 +131,11 @@ static int8_t active_copy(const struct loader *loader)
 
     for (uint32_t copy = 0; copy < 2; copy++) {
         if (upd_otadata_is_valid(&loader->data, copy) &&
-            !is_new_enough(loader, upd_otadata_slot(&loader->data, copy))) {
+            !is_new_enough(loader, (int8_t)upd_otadata_slot(&loader->data, copy))) {
             memset(candidates.copy[copy], 0xFF, UPD_OTADATA_RECORD_SIZE);
         }
     }
-    return upd_otadata_active(&candidates);
+    return (int8_t)upd_otadata_active(&candidates);
 }
 
 static int8_t because(struct loader *loader, enum upd_otadata_reason reason, int8_t start)
@@ -183,7 +183,7 @@ static int8_t start_by_otadata(struct loader *loader)
         return because(loader, UPD_OTADATA_BECAUSE_DAMAGED, UPD_OTADATA_FACTORY);
     }
     loader->decision->active = active;
-    slot = upd_otadata_slot(&loader->data, (uint32_t)active);
+    slot = (int8_t)upd_otadata_slot(&loader->data, (uint32_t)active);
     if (has_rollback(loader)) {
         apply(loader, (uint32_t)active, UPD_OTADATA_ON_CHOSEN);
     }

@@ -54,9 +54,9 @@ static uint32_t copy_sector(const struct upd_device *device, int copy)
 
 static enum upd_err read_records(struct upd_device *device, struct upd_otadata *data)
 {
-    *data = (struct upd_otadata){.slots = (uint8_t)device->slot_count,
-                                 .running = device->running,
-                                 .rtos = config_of(device)->loader == UPD_OTADATA_LOADER_RTOS};
+    data->slots = (uint8_t)device->slot_count;
+    data->running = device->running;
+    data->rtos = config_of(device)->loader == UPD_OTADATA_LOADER_RTOS;
     for (int copy = 0; copy < 2; copy++) {
         upd_flash_read(device, copy_sector(device, copy), data->copy[copy],
                        UPD_OTADATA_RECORD_SIZE);
@@ -76,14 +76,15 @@ static bool names(const struct upd_otadata *data, int copy, int slot)
  */
 static int staging_copy(const struct upd_otadata *data)
 {
-    int active = upd_otadata_active(data);
+    int copy = upd_otadata_copy_of(data, data->running);
 
-    if (data->running < 0 || active == UPD_OTADATA_NONE) {
-        return active == UPD_OTADATA_NONE ? 0 : active;
+    if (copy == UPD_OTADATA_NONE) {
+        copy = upd_otadata_active(data);
+        if (copy == UPD_OTADATA_NONE || data->running < 0) {
+            return copy == 1;
+        }
     }
-    return names(data, active, data->running)    ? !active
-           : names(data, !active, data->running) ? active
-                                                 : !active;
+    return !copy;
 }
 
 /*
@@ -410,13 +411,13 @@ static bool verifies(struct upd_device *device, int app)
 /* Where to go back to from what runs: what the records name, else factory, else any slot; NONE. */
 static int way_back(struct upd_device *device, const struct upd_otadata *data)
 {
-    int first = upd_otadata_active(data) == 1;
+    uint32_t first = upd_otadata_active(data) == 1;
     int slot = UPD_SLOT_NONE;
 
     for (uint32_t i = 0; i < 2; i++) {
-        int copy = i == 0 ? first : !first;
-        slot = upd_otadata_slot(data, (uint32_t)copy);
-        if (slot != device->running && names(data, copy, slot) && verifies(device, slot)) {
+        uint32_t copy = i ^ first;
+        slot = upd_otadata_slot(data, copy);
+        if (slot != device->running && upd_otadata_is_valid(data, copy) && verifies(device, slot)) {
             return slot;
         }
     }
@@ -490,16 +491,15 @@ static enum upd_journal_mark reason_of(const struct upd_frame *frame)
  * that it does not know and takes for none: it would start the image for ever. So the state that it
  * meant is written.
  */
-static enum upd_err mend_state(struct upd_device *device, const struct upd_otadata *data)
+static enum upd_err mend_state(struct upd_device *device, const struct upd_otadata *data, int copy)
 {
-    int active = upd_otadata_active(data);
+    const uint8_t *record = data->copy[copy];
 
-    if (active == UPD_OTADATA_NONE || !names(data, active, device->running) ||
-        is_settled(data->copy[active]) ||
-        upd_otadata_state(data->copy[active]) == UPD_OTADATA_PENDING) {
+    if (copy != upd_otadata_active(data) || is_settled(record) ||
+        upd_otadata_state(record) == UPD_OTADATA_PENDING) {
         return device->err;
     }
-    return write_state(device, data, active, UPD_OTADATA_PENDING);
+    return write_state(device, data, copy, UPD_OTADATA_PENDING);
 }
 
 /*
@@ -508,13 +508,13 @@ static enum upd_err mend_state(struct upd_device *device, const struct upd_otada
  */
 static enum upd_err adopt(struct upd_device *device, struct upd_otadata *data)
 {
-    int copy;
+    int copy = upd_otadata_copy_of(data, device->running);
 
     if (device->running < 0) {
         return device->err;
     }
-    if (names(data, 0, device->running) || names(data, 1, device->running)) {
-        return mend_state(device, data);
+    if (copy >= 0) {
+        return mend_state(device, data, copy);
     }
     find_frame(device, 0);
     if (!is_open(&device->frame, device->running)) {
@@ -640,7 +640,7 @@ static enum upd_err otadata_roll_back(struct upd_device *device)
         return give_up(device, &data, back, UPD_MARK_REFUSED);
     }
     int active = upd_otadata_active(&data);
-    if (active < 0 || !names(&data, active, device->running)) {
+    if (active < 0 || active != upd_otadata_copy_of(&data, device->running)) {
         /* The record that the boot loader followed does not read well any more: a cut tore it. */
         forget_record(device, &data, staging_copy(&data));
     } else if (!(upd_otadata_is_valid(&data, !active) ? names(&data, !active, back)
@@ -676,7 +676,7 @@ static enum upd_err otadata_acknowledge(struct upd_device *device)
         err = read_records(device, &data);
     }
     int active = upd_otadata_active(&data);
-    return err == UPD_OK && active >= 0 && !names(&data, active, device->running)
+    return err == UPD_OK && active >= 0 && active != upd_otadata_copy_of(&data, device->running)
                ? forget_record(device, &data, active)
                : err;
 }
@@ -733,7 +733,6 @@ enum upd_err upd_otadata_open(struct upd_device *device, const struct upd_flash 
                               const struct upd_otadata_config *config)
 {
     bool burns = WITH_FUSES && config->loader == UPD_OTADATA_LOADER_IDF_ANTI_ROLLBACK;
-    bool counts = burns || config->loader == UPD_OTADATA_LOADER_IDF_ROLLBACK;
 
     memset(device, 0, sizeof *device);
     if (flash->page_size != UPD_JOURNAL_PAGE_SIZE || flash->sector_size != UPD_JOURNAL_SIZE ||
@@ -745,7 +744,7 @@ enum upd_err upd_otadata_open(struct upd_device *device, const struct upd_flash 
     device->flash = flash;
     device->trouble = UINT32_MAX;
     device->frame.index = UPD_JOURNAL_FRAMES;
-    device->loader_counts = counts;
+    device->loader_counts = (WITH_ROLLBACK >> config->loader & 1) != 0;
     device->running = UPD_SLOT_NONE;
     device->of.otadata.config = config;
     read_table(device, config);
@@ -755,12 +754,12 @@ enum upd_err upd_otadata_open(struct upd_device *device, const struct upd_flash 
     if (device->running == UPD_SLOT_NONE) {
         return UPD_E_ARG;
     }
-    device->target = (struct upd_image_target){.chip = config->chip,
-                                               .place = UPD_PLACE_PARTITION,
-                                               .flash_size = flash->total_size,
-                                               .chip_revision = config->chip_revision,
-                                               .efuse_revision = config->efuse_revision,
-                                               .flash_map = UPD_IMAGE_ANY,
-                                               .flash_mode = UPD_IMAGE_ANY};
+    device->target.chip = config->chip;
+    device->target.place = UPD_PLACE_PARTITION;
+    device->target.flash_size = flash->total_size;
+    device->target.chip_revision = config->chip_revision;
+    device->target.efuse_revision = config->efuse_revision;
+    device->target.flash_map = UPD_IMAGE_ANY;
+    device->target.flash_mode = UPD_IMAGE_ANY;
     return UPD_OK;
 }

@@ -291,9 +291,9 @@ static enum upd_err program_page(struct upd_writer *writer, uint32_t size)
         return device->err;
     }
     writer->crc32 = upd_crc32(writer->crc32, writer->work.page, size);
-    if (writer->written % unit_size(writer) == 0) {
-        upd_frame_advance(device, writer->written / unit_size(writer) - 1,
-                          upd_journal_progress_byte(writer->crc32));
+    uint32_t units = writer->written / unit_size(writer);
+    if (units * unit_size(writer) == writer->written) {
+        upd_frame_advance(device, units - 1, upd_journal_progress_byte(writer->crc32));
         upd_flash_tolerate(device); /* as in keep_progress() */
         writer->crc32 = UPD_CRC32_INIT;
     }

@@ -141,7 +141,7 @@ MISTAKES = [
     Mistake("otadata: a slot that was not selected is not on trial", "cuts idf-rollback", OTADATA,
             "adopt(device, &data) : device->err", "device->err : device->err"),
     Mistake("otadata: a state that is not known is left so", "cuts idf-rollback", OTADATA,
-            "return mend_state(device, data);", "return UPD_OK;"),
+            "return mend_state(device, data, copy);", "return UPD_OK;"),
     Mistake("otadata: a confirmed record may be a torn one", "otadata", OTADATA,
             "(state == UPD_OTADATA_VALID &&\n                upd_frame_is_covered(device, copy_sector(device, copy)))", "state == UPD_OTADATA_VALID"),
     Mistake("otadata: confirmed by a record that is not there", "otadata", OTADATA,

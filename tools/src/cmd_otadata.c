@@ -72,7 +72,7 @@ static json_t *record_json(const struct upd_otadata *data, uint32_t copy)
 {
     const uint8_t *record = data->copy[copy];
     const char *state = upd_otadata_state_name(upd_otadata_state(record));
-    int8_t slot = upd_otadata_slot(data, copy);
+    int slot = upd_otadata_slot(data, copy);
 
     return json_pack("{s:I, s:s?, s:I, s:b, s:b, s:o, s:o}", "sequence",
                      (json_int_t)upd_otadata_sequence(record), "state", state, "state_code",
@@ -104,7 +104,7 @@ static void print_record(const struct upd_otadata *data, uint32_t copy)
 static void show(struct call *call, const struct place *place)
 {
     if (call->json != NULL) {
-        int8_t active = upd_otadata_active(&place->data);
+        int active = upd_otadata_active(&place->data);
         json_object_set_new(call->json, "offset", json_integer(place->layout.otadata_offset));
         json_object_set_new(call->json, "slots", json_integer(place->data.slots));
         json_object_set_new(

@@ -87,11 +87,13 @@ const char *upd_otadata_state_name(uint32_t state);
 /** True when copy 0 or 1 may be chosen: numbered, CRC good, and neither INVALID nor ABORTED. */
 bool upd_otadata_is_valid(const struct upd_otadata *data, uint32_t copy);
 /** The copy that decides, 0 or 1; of two valid ones that with the higher number. Else NONE. */
-int8_t upd_otadata_active(const struct upd_otadata *data);
+int upd_otadata_active(const struct upd_otadata *data);
+/** The valid copy that names a slot, the active one first; else NONE. */
+int upd_otadata_copy_of(const struct upd_otadata *data, int slot);
 /** The slot that a copy names whether it is valid or not; NONE when there are no slots. */
-int8_t upd_otadata_slot(const struct upd_otadata *data, uint32_t copy);
+int upd_otadata_slot(const struct upd_otadata *data, uint32_t copy);
 /** The slot to download into after `from` (a slot, or anything else for "from factory"); NONE. */
-int8_t upd_otadata_next_slot(const struct upd_otadata *data, int from);
+int upd_otadata_next_slot(const struct upd_otadata *data, int from);
 /** What the SDK's application calls its boot partition: slot, FACTORY, TEST or NONE. */
 int8_t upd_otadata_configured(const struct upd_otadata *data, const struct upd_boot_layout *layout);
 /**

@@ -317,7 +317,7 @@ const esp_partition_t *esp_ota_get_next_update_partition(const esp_partition_t *
         upd_esp->config.assertion(upd_esp->config.ctx, "start_from is no partition");
         return NULL;
     }
-    return find_app(upd_otadata_next_slot(&data, app_of(from)));
+    return find_app((int8_t)upd_otadata_next_slot(&data, app_of(from)));
 }
 
 esp_err_t esp_ota_get_state_partition(const esp_partition_t *partition,
