@@ -1,11 +1,15 @@
 // One release: what is in it, how it goes out, and how it differs from another one.
 import type { JSX } from 'preact'
 import { api, path, withQuery } from '../shared/api.ts'
-import { bytes, number, t, word } from '../shared/i18n.ts'
+import { bytes, number, t, word, type Text } from '../shared/i18n.ts'
 import { Action, Await, AwaitPage, failure, Scroll, StateBar, Title, useServer, When } from '../shared/parts.tsx'
 import { query, setQuery } from '../shared/router.ts'
 import type { List, Product, Release as One, Update } from '../shared/types.ts'
 import { Pace, UpdateTable } from './updates.tsx'
+
+/** What a row of a comparison is about: words such as "app size", of which some have a text. */
+const parts: Record<string, Text> = { channel: 'channel', letter: 'letter', notes: 'notes', size: 'size' }
+const named = (what: string): string => what.split(' ').map(part => parts[part] === undefined ? part : t(parts[part])).join(' ')
 
 interface Difference { rows: Array<{ what: string, before: string | null, after: string | null }> }
 
@@ -14,7 +18,7 @@ function Compared ({ base, version, other }: { base: string, version: string, ot
   return (
     <Await from={difference}>{found => <Scroll label={t('compare')}><table>
       <thead><tr><th scope="col">{t('compare.what')}</th><th scope="col">{other}</th><th scope="col">{version}</th></tr></thead>
-      <tbody>{found.rows.map(row => <tr key={row.what}><th scope="row">{row.what}</th><td class="any">{row.before ?? '–'}</td><td class="any">{row.after ?? '–'}</td></tr>)}</tbody>
+      <tbody>{found.rows.map(row => <tr key={row.what}><th scope="row">{named(row.what)}</th><td class="any">{row.before ?? '–'}</td><td class="any">{row.after ?? '–'}</td></tr>)}</tbody>
     </table></Scroll>}</Await>
   )
 }
