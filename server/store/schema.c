@@ -333,7 +333,12 @@ static const char version_5[] =
 
 /* For files that OTAdrive's devices of one group keep. */
 static const char version_6[] = "ALTER TABLE image ADD COLUMN [family] TEXT;";
+
+/* For the newest update of a product that is in a state, whose index had no order among equals. */
+static const char version_7[] =
+    "DROP INDEX update_state;"
+    "CREATE INDEX update_state ON [update](state, product, changed, no, reason);";
 /* clang-format on */
 
 const char *const schema_steps[] = {version_1, version_2, version_3, version_4,
-                                    version_5, version_6, NULL};
+                                    version_5, version_6, version_7, NULL};
