@@ -38,7 +38,7 @@
 
 /* The steps of which not every build has some. */
 enum {
-    ONE_CHIP = UPD_IMAGE_FOR != UPD_CHIP_NONE,
+    ONE_CHIP = UPD_IMAGE_FOR != UPD_CHIP_NONE, /* NOLINT(misc-redundant-expression): by default */
     WITH_ESP8266 = WITH(NONOS) || WITH(RTOS) || WITH(ARDUINO),
     WITH_INNER = WITH(NONOS) || WITH(ARDUINO), /* a second header */
     WITH_DESCRIPTOR = WITH(ESP32) || WITH(RTOS),
