@@ -142,7 +142,7 @@ void upd_sha256_update(struct upd_sha256 *sha, const void *data, uint32_t size)
 
 void upd_sha256_final(struct upd_sha256 *sha, uint8_t digest[UPD_SHA256_SIZE])
 {
-    uint64_t bits = (uint64_t)sha->size * 8;
+    uint64_t bits = sha->size * 8;
     uint8_t length[BLOCK - SIZE_AT];
     uint8_t byte = 0x80;
 

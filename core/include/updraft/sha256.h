@@ -20,24 +20,15 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include <updraft/config.h>
-
 /** Bytes of a digest. */
 #define UPD_SHA256_SIZE 32
-
-/** A count of bytes. On a chip no message has 4 GiB. */
-#if UPD_SMALL
-typedef uint32_t upd_sha256_size;
-#else
-typedef uint64_t upd_sha256_size;
-#endif
 
 /** A digest in the making. Owned by the caller; its fields are the module's own. */
 struct upd_sha256 {
     uint32_t state[8];
-    uint8_t block[64];    /* the last size % 64 bytes, not yet digested */
-    upd_sha256_size size; /* bytes fed so far */
-    bool accelerated;     /* the CPU has the instructions that UPD_SHA256_X86 speaks of */
+    uint8_t block[64]; /* the last size % 64 bytes, not yet digested */
+    uint64_t size;     /* bytes fed so far */
+    bool accelerated;  /* the CPU has the instructions that UPD_SHA256_X86 speaks of */
 };
 _Static_assert(sizeof(struct upd_sha256) <= 112, "upd_sha256: its header states the size");
 
