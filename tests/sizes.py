@@ -38,7 +38,7 @@ INDIRECT = "__indirect_call"
 # What is linked, compiled as docs/porting.md says for a small device, of the ESP32 family for one chip. Scheme, kind of image, its boot loader where the scheme has
 # several, and the bytes that it may have; in a build without -flto, and with it, which lets the compiler see all at once.
 LINKED = [
-    ("nonos", "NONOS", "", 15250, 13250),
+    ("nonos", "NONOS", "", 15150, 13100),
     ("otadata", "ESP32", "IDF", 13050, 11900),
     ("otadata", "ESP32", "IDF_ROLLBACK", 13350, 12288),
     ("otadata", "RTOS", "RTOS", 12800, 11650),
@@ -69,12 +69,12 @@ CALLS = ["upd_device_view", "upd_device_start", "upd_device_confirm", "upd_devic
 AGENT_CALLS = ["upd_agent_init", "upd_agent_poll", "upd_agent_check", "upd_agent_allow", "upd_agent_decline",
                "upd_agent_percent", "upd_agent_due_in_s", "upd_device_start"]
 AGENTS = [
-    ("the smallest: plain files", "nonos", "NONOS", ["upd_protocol_plain"], 26800),
+    ("the smallest: plain files", "nonos", "NONOS", ["upd_protocol_plain"], 26600),
     ("Arduino's protocol, over eboot", "eboot", "ARDUINO", ["upd_protocol_arduino"], 24900),
     ("all protocols, link, gzip, button", "nonos", "NONOS",
      ["upd_protocol_plain", "upd_protocol_arduino", "upd_protocol_otadrive", "upd_protocol_espressif", "upd_link_init",
       "upd_link_orders", "upd_inflate_gzip", "upd_agent_button", "upd_agent_state_text", "upd_trouble_text",
-      "upd_agent_event_name", "upd_fall_text"], 39200),
+      "upd_agent_event_name", "upd_fall_text"], 39000),
 ]
 
 

@@ -248,7 +248,7 @@ void upd_flag_bytes(const struct upd_select_area *area, uint8_t copy, uint8_t by
 static bool record_in_place(const struct upd_select_area *area, uint8_t record[HEAD])
 {
     const uint8_t *flag = area->params.flag;
-    bool clears = true;
+    uint32_t sets = 0; /* bits that only an erase does */
 
     if (upd_get_le32(&flag[MAGIC_AT]) == UPD_SYSPARAM_MAGIC) {
         memcpy(&record[COUNTER_AT], &flag[COUNTER_AT], 4);
@@ -256,9 +256,9 @@ static bool record_in_place(const struct upd_select_area *area, uint8_t record[H
         memcpy(&record[CHECKSUM_AT + 4], &flag[CHECKSUM_AT + 4], 4);
     }
     for (uint32_t i = 0; i < HEAD; i++) {
-        clears = clears && (record[i] & ~flag[i]) == 0;
+        sets |= record[i] & ~(uint32_t)flag[i];
     }
-    return clears;
+    return sets == 0;
 }
 
 void upd_flag_brief(uint32_t copy, uint8_t bytes[UPD_FLAG_BYTES])

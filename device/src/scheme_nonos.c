@@ -72,7 +72,8 @@ static void read_area(struct upd_device *device, struct upd_select_area *area)
     }
 }
 
-/* Read everything that a step depends on. What this session did so far stays in *state. */
+/* Read everything that a step depends on. What this session did so far stays in *state; what only boot
+ * loaders keep there is not set. */
 static enum upd_err read_state(struct upd_device *device, struct upd_nonos_state *state)
 {
     const struct upd_frame *frame = &device->frame;
@@ -94,13 +95,13 @@ static enum upd_err read_state(struct upd_device *device, struct upd_nonos_state
 
 static bool runs_selected(const struct upd_device *device, const struct upd_nonos_state *state)
 {
-    return (int8_t)upd_nonos_selected(state) == device->running;
+    return (int)upd_nonos_selected(state) == device->running;
 }
 
 /* The frame is about the image that runs, and not closed. */
 static bool is_ours(const struct upd_device *device, const struct upd_nonos_state *state)
 {
-    return upd_nonos_in_force(state) && (int8_t)state->slot == device->running;
+    return upd_nonos_in_force(state) && state->slot == device->running;
 }
 
 static bool is_given_up(const struct upd_nonos_state *state)
@@ -239,11 +240,11 @@ static enum upd_err do_step(struct upd_device *device, struct upd_nonos_state *s
         if (place < UPD_COPY_SEALS) {
             err = program_seal(device, current, place);
         }
-        state->progress.sealed = err == UPD_OK;
+        state->progress.sealed = true;
         break;
     case UPD_SELECT_BREAK:
         err = break_seals(device, state, !current);
-        state->progress.broken = err == UPD_OK;
+        state->progress.broken = true;
         break;
     case UPD_SELECT_COPY:
         err = write_copy(device, state, (enum upd_slot)step.which);
@@ -345,7 +346,7 @@ static enum upd_fall fall_of(const struct upd_nonos_state *state)
 
 static enum upd_err view(struct upd_device *device, struct upd_view *view)
 {
-    struct upd_nonos_state state = {.version = 0};
+    struct upd_nonos_state state;
 
     enum upd_err err = read_state(device, &state);
     if (err != UPD_OK) {
@@ -362,8 +363,8 @@ static enum upd_err view(struct upd_device *device, struct upd_view *view)
     view->starts = view->on_trial ? (uint8_t)upd_journal_starts(state.marks) : 0;
     view->pending =
         device->activated || (upd_nonos_in_force(&state) && !is_given_up(&state) &&
-                              view->selected == view->target && (int8_t)state.slot == view->target);
-    if (state.framed && (int8_t)state.slot == view->target && !view->pending &&
+                              view->selected == view->target && state.slot == view->target);
+    if (state.framed && state.slot == view->target && !view->pending &&
         (state.marks & UPD_MARK_BIT(UPD_MARK_REPORTED)) == 0) {
         view->fall = fall_of(&state);
         view->fallen = view->fall == UPD_FALL_NONE ? UPD_SLOT_NONE : view->target;
@@ -384,7 +385,7 @@ static enum upd_err count_start(struct upd_device *device, struct upd_nonos_stat
 
 static enum upd_err start(struct upd_device *device, enum upd_start *todo)
 {
-    struct upd_nonos_state state = {.version = 0};
+    struct upd_nonos_state state;
 
     enum upd_err err = read_state(device, &state);
     bool selected = err == UPD_OK && runs_selected(device, &state);
@@ -404,7 +405,7 @@ static enum upd_err start(struct upd_device *device, enum upd_start *todo)
 static enum upd_err prepare(struct upd_device *device, uint32_t size, bool fresh,
                             struct upd_area *area, uint32_t *journal)
 {
-    struct upd_nonos_state state = {.version = 0};
+    struct upd_nonos_state state;
     uint32_t target = device->running == 0 ? 1 : 0;
 
     (void)fresh; /* every update takes a frame of its own */
@@ -432,7 +433,7 @@ static enum upd_err prepare(struct upd_device *device, uint32_t size, bool fresh
 
 static enum upd_err activate(struct upd_device *device, const struct upd_install *install)
 {
-    struct upd_nonos_state state = {.version = 0};
+    struct upd_nonos_state state;
 
     if (install->area.offset != device->slots[device->running == 0 ? 1 : 0].offset ||
         (device->frame.sure & UPD_MARK_BIT(UPD_MARK_TAKEN)) == 0) {
@@ -454,10 +455,10 @@ static struct upd_nonos_step confirm_running(const struct upd_nonos_state *state
 
 static enum upd_err confirm(struct upd_device *device)
 {
-    struct upd_nonos_state state = {.version = 0};
+    struct upd_nonos_state state;
 
     enum upd_err err = read_state(device, &state);
-    if (err != UPD_OK || !state.framed || (int8_t)state.slot != device->running ||
+    if (err != UPD_OK || !state.framed || state.slot != device->running ||
         (state.marks & UPD_MARK_BIT(UPD_MARK_ARMED)) == 0 ||
         (state.marks & UPD_MARK_BIT(UPD_MARK_PROVEN)) != 0) {
         return err;
@@ -485,7 +486,7 @@ static enum upd_err open_way_back(struct upd_device *device)
 
 static enum upd_err roll_back(struct upd_device *device)
 {
-    struct upd_nonos_state state = {.version = 0};
+    struct upd_nonos_state state;
 
     if (!other_verifies(device)) {
         return device->err == UPD_OK ? UPD_E_NOT_FOUND : device->err;
