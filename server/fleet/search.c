@@ -336,7 +336,7 @@ static enum store_result weigh(struct search *search, struct scope *scope)
                               (first->op == STORE_EQ && strcmp(first->field, "product") != 0))) {
         /* Of what somebody owns, and of one device, there is no more than can be looked at. */
         query->by = 1;
-    } else {
+    } else if (!search->plain) {
         result = find_rare(search, query, &frequent);
     }
     if (result == STORE_OK && query->by == 0 && is_of_products(query) &&
