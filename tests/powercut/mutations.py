@@ -30,13 +30,13 @@ PROOFS = {
     "otadata": ("sim/sim_scheme_otadata_test",),
     "eboot": ("sim/sim_scheme_eboot_test",),
     "eboot's decisions": ("core/core_eboot_boot_test",),
-    "closure eboot": ("tests/powercut/closure", "undecided", "eboot", "5", "1", "1", "300"),
+    "closure eboot": ("tests/powercut/closure", "closure", "eboot", "5", "1", "1"),
+    "undecided eboot": ("tests/powercut/closure", "undecided", "eboot", "5", "1", "1", "300"),
     "closure nonos": ("tests/powercut/closure", "closure", "nonos", "5", "1", "1"),
     "cuts nonos": ("tests/powercut/powercut", "cuts", "nonos-map0"),
     "cuts nonos-v1.7": ("tests/powercut/powercut", "cuts", "nonos-v1.7-map0"),
     "cuts idf": ("tests/powercut/powercut", "cuts", "idf-two_ota_large"),
     "cuts idf-rollback": ("tests/powercut/powercut", "cuts", "idf-rollback-two_ota_large"),
-    "closure idf": ("tests/powercut/powercut", "undecided", "idf", "5", "5", "1"),
 }
 
 Mistake = namedtuple("Mistake", "name proof file old new")
@@ -174,7 +174,7 @@ MISTAKES = [
             "return err == UPD_OK ? upd_frame_mark(device, UPD_MARK_PROVEN) : err;", "return err;"),
     Mistake("eboot: confirmed without a record", "eboot", EBOOT,
             "return err == UPD_OK && now.on_trial ? close(device) : err;", "return err;"),
-    Mistake("eboot: what a cut left open is not settled", "eboot", EBOOT,
+    Mistake("eboot: what a cut left open is not settled", "closure eboot", EBOOT,
             "        return close(device);\n    }\n    enum upd_journal_mark again", "        return err;\n    }\n    enum upd_journal_mark again"),
     Mistake("eboot: a note is believed without its loader", "eboot", EBOOT,
             "record.installs && record.counts && record.journal == journal", "record.installs && record.counts"),
@@ -194,7 +194,7 @@ MISTAKES = [
             "return state->verdict[UPD_EBOOT_BACKUP] == UPD_EBOOT_GOOD ? step(UPD_EBOOT_DO_RESTORE, again)", "return true ? step(UPD_EBOOT_DO_RESTORE, again)"),
     Mistake("eboot: the loader gives up by a mark that may be torn", "eboot's decisions", EBOOT_BOOT,
             "if ((state->sure & UPD_MARKS_GIVEN_UP) == 0) {", "if (false) {"),
-    Mistake("eboot: a log is emptied from its end on", "closure eboot", COPY_LOG,
+    Mistake("eboot: a log is emptied from its end on", "undecided eboot", COPY_LOG,
             "(uint32_t)(sector->used - log->left--)", "--log->left"),
 ]
 SHORT = ("what was programmed is not read back", "nonos: confirmed without a record",
