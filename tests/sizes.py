@@ -39,13 +39,17 @@ INDIRECT = "__indirect_call"
 # several, and the bytes that it may have; in a build without -flto, and with it, which lets the compiler see all at once.
 LINKED = [
     ("nonos", "NONOS", "", 15150, 13100),
+    ("nonos", "NONOS", "CRC32", 14150, 12288),
     ("otadata", "ESP32", "IDF", 13050, 11900),
     ("otadata", "ESP32", "IDF_ROLLBACK", 13350, 12288),
     ("otadata", "RTOS", "RTOS", 12800, 11650),
     ("eboot", "ARDUINO", "", 12450, 11000),
 ]
 # What is compiled for each of them anew.
-CHOSEN = ["image.c", "otadata.c", "scheme_otadata.c"]
+CHOSEN = ["image.c", "otadata.c", "scheme_otadata.c", "writer.c"]
+# What it knows beside the kind of image: its boot loader, or no digest but the image's own CRC-32.
+CHOICES = {"": [], "CRC32": ["-DUPD_WRITER_WITH_SHA256=0"],
+           **{loader: [f"-DUPD_OTADATA_FOR=UPD_OTADATA_FOR_{loader}"] for loader in ("IDF", "IDF_ROLLBACK", "RTOS")}}
 OPTIMISE = ["-Os", "-flto", "-fno-tree-pre", "-fno-move-loop-invariants", "-fno-code-hoisting", "-fno-cse-follow-jumps", "-mno-target-align"]
 DEVICE_FLAGS = ["-std=c11", *OPTIMISE, "-ffreestanding", "-mlongcalls", "-mtext-section-literals", "-ffunction-sections",
                 "-fdata-sections", "-DUPD_WRITER_WITH_MD5=0", "-DUPD_OTADATA_WITH_SDK_STYLES=0", f"-I{ROOT}/core/include", f"-I{ROOT}/device/include"]
@@ -210,7 +214,7 @@ def linked_sizes(folder, *flags):
     chosen = [source for source in sources if source.name in CHOSEN]
     objects = compile_all(folder, [source for source in sources if source not in chosen], *flags)
     for scheme, kind, loader, *_ in LINKED:
-        choice = [f"-DUPD_IMAGE_WITH=UPD_IMAGE_WITH_{kind}", "-DUPD_IMAGE_FOR=UPD_CHIP_ESP32", *([f"-DUPD_OTADATA_FOR=UPD_OTADATA_FOR_{loader}"] if loader else [])]
+        choice = [f"-DUPD_IMAGE_WITH=UPD_IMAGE_WITH_{kind}", "-DUPD_IMAGE_FOR=UPD_CHIP_ESP32", *CHOICES[loader]]
         own = compile_all(folder / (kind + loader), chosen, *choice, *flags)
         names = [f"upd_{scheme}_open", *CALLS]
         program = folder / (scheme + kind + loader)
@@ -224,7 +228,7 @@ def linked(build):
     problems = []
     plain, whole = linked_sizes(Path(build, "linked"), "-fno-lto"), linked_sizes(Path(build, "linked-lto"))
     for (scheme, kind, loader, most, most_whole), (size, parts, _), (size_whole, _, gzip) in zip(LINKED, plain, whole):
-        name = f"updates by {scheme}, images of kind {kind}" + (f", loader {loader}" if loader else "")
+        name = f"updates by {scheme}, images of kind {kind}" + (f", {loader}" if loader else "")
         print(f"linked: {name + ':':60} {size_whole:6} bytes; {size} without -flto; gzip {gzip} more")
         print(f"        {', '.join(f'{part} {count}' for part, count in parts.items())}, without -flto; {size_whole - AIM:+} from the aim")
         if size > most or size_whole > most_whole:

@@ -69,24 +69,35 @@ static uint8_t stride_for(uint32_t size)
     return (uint8_t)((sectors + UPD_JOURNAL_PROGRESS_COUNT - 1) / UPD_JOURNAL_PROGRESS_COUNT);
 }
 
-/* The frame of an update, but for the area. */
-static void make_head(struct upd_writer *writer, const struct upd_update *update, int8_t slot,
-                      struct upd_journal_head *head)
+/* What is kept of a validator, to know it again. */
+static void take_validator(struct upd_writer *writer, const struct upd_update *update,
+                           uint8_t kept[UPD_JOURNAL_VALIDATOR_SIZE])
 {
     struct upd_sha256 *sha256 = &writer->work.digest.sha256;
     uint8_t digest[UPD_SHA256_SIZE];
 
+    if (UPD_WRITER_WITH_SHA256) {
+        upd_sha256_init(sha256);
+        upd_sha256_update(sha256, update->validator, update->validator_size);
+        upd_sha256_final(sha256, digest);
+        memcpy(kept, digest, UPD_JOURNAL_VALIDATOR_SIZE);
+    } else {
+        upd_put_le32(kept, upd_crc32(UPD_CRC32_INIT, update->validator, update->validator_size));
+    }
+}
+
+/* The frame of an update, but for the area. */
+static void make_head(struct upd_writer *writer, const struct upd_update *update, int8_t slot,
+                      struct upd_journal_head *head)
+{
     head->size = writer->size;
     head->slot = (uint8_t)slot;
     head->gzip = update->gzip;
     head->resumable = update->validator != NULL && update->validator_size > 0;
-    memset(digest, 0xFF, sizeof digest);
+    memset(head->validator, 0xFF, sizeof head->validator);
     if (head->resumable) {
-        upd_sha256_init(sha256);
-        upd_sha256_update(sha256, update->validator, update->validator_size);
-        upd_sha256_final(sha256, digest);
+        take_validator(writer, update, head->validator);
     }
-    memcpy(head->validator, digest, sizeof head->validator);
 }
 
 /* The interrupted update is this one, as far as can be told without touching the flash. */
@@ -166,7 +177,9 @@ static enum upd_err check(struct upd_writer *writer, uint32_t size, uint32_t the
     if (UPD_WRITER_WITH_MD5) {
         upd_md5_init(&writer->work.digest.md5);
     }
-    upd_sha256_init(&writer->work.digest.sha256);
+    if (UPD_WRITER_WITH_SHA256) {
+        upd_sha256_init(&writer->work.digest.sha256);
+    }
     enum upd_err err = upd_image_begin(&writer->checker, &options);
     for (uint32_t done = 0; done < there && err == UPD_OK;) {
         uint32_t now = smaller(there - done, CHUNK);
@@ -178,7 +191,7 @@ static enum upd_err check(struct upd_writer *writer, uint32_t size, uint32_t the
         if (UPD_WRITER_WITH_MD5 && writer->md5 != NULL) {
             upd_md5_update(&writer->work.digest.md5, chunk, now);
         }
-        if (writer->sha256 != NULL) {
+        if (UPD_WRITER_WITH_SHA256 && writer->sha256 != NULL) {
             upd_sha256_update(&writer->work.digest.sha256, chunk, now);
         }
         if (done >= LOADER_PART) {
@@ -220,7 +233,8 @@ static enum upd_err start(struct upd_writer *writer, struct upd_device *device,
     if (view.target == UPD_SLOT_NONE) {
         return UPD_E_NOT_FOUND;
     }
-    if (!UPD_WRITER_WITH_MD5 && update->md5 != NULL) {
+    if ((!UPD_WRITER_WITH_MD5 && update->md5 != NULL) ||
+        (!UPD_WRITER_WITH_SHA256 && update->sha256 != NULL)) {
         return UPD_E_ARG;
     }
     err = device->scheme->prepare(device, writer->size, from == NULL, &writer->area, &journal);
@@ -376,8 +390,13 @@ static enum upd_err verify(struct upd_writer *writer)
             return UPD_E_AUTH;
         }
     }
-    upd_sha256_final(&writer->work.digest.sha256, digest);
-    return matches(writer->sha256, digest, UPD_SHA256_SIZE) ? UPD_OK : UPD_E_AUTH;
+    if (UPD_WRITER_WITH_SHA256) {
+        upd_sha256_final(&writer->work.digest.sha256, digest);
+        if (!matches(writer->sha256, digest, UPD_SHA256_SIZE)) {
+            return UPD_E_AUTH;
+        }
+    }
+    return UPD_OK;
 }
 
 /* Some digest covers every byte: the image's own, or one that came with the update. */

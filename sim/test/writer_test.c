@@ -483,6 +483,27 @@ static void test_lies_are_refused_and_the_rest_of_the_flash_is_whole(void)
     }
 }
 
+/* Of what a build cannot check it takes nothing, and nothing was erased. */
+static void test_digests_that_a_build_does_not_have_are_refused(void)
+{
+    struct bench bench;
+    struct upd_writer writer;
+    const uint8_t digest[UPD_SHA256_SIZE] = {0};
+
+    make_image(0x2000, 2);
+    for (uint32_t with = 1; with < 4; with++) {
+        struct upd_update update = whole_update();
+        update.md5 = (with & 1) != 0 ? digest : NULL;
+        update.sha256 = (with & 2) != 0 ? digest : NULL;
+        bool known =
+            ((with & 1) == 0 || UPD_WRITER_WITH_MD5) && ((with & 2) == 0 || UPD_WRITER_WITH_SHA256);
+        open_bench(&bench);
+        CHECK(upd_writer_begin(&writer, &bench.device, &update) == (known ? UPD_OK : UPD_E_ARG));
+        CHECK(known || bench.sim.counters.erases == 0);
+        sim_flash_free(&bench.sim);
+    }
+}
+
 static void test_digests_that_came_with_the_update_must_match_the_flash(void)
 {
     struct bench bench;
@@ -500,8 +521,11 @@ static void test_digests_that_came_with_the_update_must_match_the_flash(void)
     upd_sha256_final(&sha256_state, sha256);
     for (uint32_t wrong = 0; wrong < 3; wrong++) {
         struct upd_update update = whole_update();
-        update.md5 = md5;
-        update.sha256 = sha256;
+        if ((wrong == 1 && !UPD_WRITER_WITH_MD5) || (wrong == 2 && !UPD_WRITER_WITH_SHA256)) {
+            continue;
+        }
+        update.md5 = UPD_WRITER_WITH_MD5 ? md5 : NULL;
+        update.sha256 = UPD_WRITER_WITH_SHA256 ? sha256 : NULL;
         md5[15] ^= wrong == 1;
         sha256[31] ^= wrong == 2;
         open_bench(&bench);
@@ -528,7 +552,7 @@ static void test_what_no_digest_protects_is_refused(void)
     upd_md5_init(&md5_state);
     upd_md5_update(&md5_state, image, image_size);
     upd_md5_final(&md5_state, md5);
-    for (uint32_t announced = 0; announced < 2; announced++) {
+    for (uint32_t announced = 0; announced <= UPD_WRITER_WITH_MD5; announced++) {
         struct upd_update update = whole_update();
         update.md5 = announced ? md5 : NULL;
         open_bench(&bench);
@@ -718,6 +742,7 @@ int main(void)
     CHECK_RUN(test_power_may_go_at_every_operation_again_and_again);
     CHECK_RUN(test_another_update_is_not_taken_for_the_interrupted_one);
     CHECK_RUN(test_lies_are_refused_and_the_rest_of_the_flash_is_whole);
+    CHECK_RUN(test_digests_that_a_build_does_not_have_are_refused);
     CHECK_RUN(test_digests_that_came_with_the_update_must_match_the_flash);
     CHECK_RUN(test_what_no_digest_protects_is_refused);
     CHECK_RUN(test_begin_is_refused_while_the_running_image_is_on_trial);

@@ -44,6 +44,16 @@
 #define UPD_WRITER_WITH_MD5 1
 #endif
 
+/**
+ * Whether updates may come with a SHA-256, as of UPD_WRITER_WITH_MD5; 0.9 KiB less. For images that
+ * carry a digest of their own which is none (NONOS: a CRC-32), from servers that give none
+ * (Espressif's cloud). What a download is resumed by is then told by a CRC-32 of it, too: kept bytes
+ * of another content are found out when the image is verified, as ever. Default: 1.
+ */
+#ifndef UPD_WRITER_WITH_SHA256
+#define UPD_WRITER_WITH_SHA256 1
+#endif
+
 /** What is known of an update before its first byte. All zero is allowed, and knows nothing. */
 struct upd_update {
     uint32_t size; /* bytes of the image; 0 or UPD_SIZE_UNKNOWN: not known */
