@@ -53,7 +53,7 @@ CHOICES = {"": [], "CRC32": ["-DUPD_WRITER_WITH_SHA256=0"],
 OPTIMISE = ["-Os", "-flto", "-fno-tree-pre", "-fno-move-loop-invariants", "-fno-code-hoisting", "-fno-cse-follow-jumps", "-mno-target-align"]
 DEVICE_FLAGS = ["-std=c11", *OPTIMISE, "-ffreestanding", "-mlongcalls", "-mtext-section-literals", "-ffunction-sections",
                 "-fdata-sections", "-DUPD_WRITER_WITH_MD5=0", "-DUPD_OTADATA_WITH_SDK_STYLES=0", f"-I{ROOT}/core/include", f"-I{ROOT}/device/include"]
-# What a device's update code shall come to. docs/update-engine.md tells which row is there, and why the others are not.
+# What a device's update code shall come to. docs/update-engine.md tells what each row is.
 AIM = 12288
 # Sources of each part; the rest is the scheme, and the decisions that it shares with boot loaders.
 PARTS = {
