@@ -6,7 +6,7 @@ import threading
 
 TOKEN = "secret-token"
 ITEM = {"id": "x_0123456789abcdef", "name": "Đèn số 1", "version": "1.0.0", "key": "0e8400e2", "state": "confirmed",
-        "device_key": "5" * 40, "sha256": "ab" * 32, "token": TOKEN, "offer": False, "path": "www/index.html", "told": True, "status": 200,
+        "device_key": "5" * 40, "sha256": "ab" * 32, "token": TOKEN, "offer": False, "path": "www/index.html", "told": True, "status": 200, "done": 7,
         "reason": {"code": "current", "text": "runs 1.0.0, which is current"},
         "rules": [{"rule": "blocked", "passed": True, "text": "the device is not blocked"},
                   {"rule": "current", "passed": False, "text": "something else runs"},

@@ -29,7 +29,7 @@ def test_example(line, workbench, shell_path, server):
             pytest.skip(f"{program} is not installed")
     for name in ("password.txt", "admin.token", "ca.pem"):
         (workbench / name).write_text(TOKEN + "\n")
-    for name in ("config.json", "index.html"):
+    for name in ("config.json", "index.html", "beta.html"):
         (workbench / name).write_text("{}")
     shutil.copy(workbench / "app.bin", workbench / "lamp.bin")
     line = line.replace("https://updraft.local:8070", server.url)

@@ -97,6 +97,7 @@ REQUESTS = [
     (["resource", "list", "lamp", "--group", "bếp"], "GET", "/products/lamp/resources?group=b%E1%BA%BFp", b""),
     (["resource", "put", "lamp", "a b", "config.json", "--group", "a b"], "PUT", "/products/lamp/resources/a%20b?group=a%20b", {"every": 30}),
     (["resource", "remove", "lamp", "x", "--group", "&"], "DELETE", "/products/lamp/resources/x?group=%26", b""),
+    (["release", "forecast", "lamp", "2.0"], "GET", "/products/lamp/releases/2.0/forecast", b""),
     (["release", "compare", "lamp", "2.0", "1.0"], "GET", "/products/lamp/releases/2.0/compare/1.0", b""),
     (["release", "download", "lamp", "2.0", "app", "-o", "out.bin"], "GET", "/products/lamp/releases/2.0/images/app", b""),
     (["user", "show", "u_1"], "GET", "/users/u_1", b""),

@@ -1,4 +1,4 @@
-/* updraft release upload, set-current, withdraw, list, show, compare, download. */
+/* updraft release upload, set-current, withdraw, list, show, forecast, compare, download. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -198,6 +198,29 @@ static enum exit_code show(struct call *call)
     return send(call, "GET", "");
 }
 
+static const struct column foreseen[] = {
+    {"runs it", "done"},
+    {"expected", "expected"},
+    {"half", "half"},
+    {"nine tenths", "most"},
+    {"all of them", "all"},
+    {"per hour", "per_hour"},
+    {"silent", "silent"},
+    {"no habit yet", "unknown"},
+    {"wait for somebody", "people"},
+    {"get none", "refused"},
+    {0},
+};
+
+static enum exit_code forecast(struct call *call)
+{
+    const struct arguments *arguments = call->arguments;
+    return ask_object(
+        call, &arguments->server, "GET",
+        api_path("/products/%s/releases/%s/forecast", arguments->product, arguments->version), NULL,
+        foreseen);
+}
+
 static enum exit_code list(struct call *call)
 {
     const struct arguments *arguments = call->arguments;
@@ -303,6 +326,8 @@ static const struct example withdraw_examples[] = {
     {"updraft release withdraw smart-clock 'v1.0.1t45772(a)'", "nobody gets it any more"}, {0}};
 static const struct example show_examples[] = {
     {"updraft release show smart-clock 'v1.0.1t45772(a)'", "how it goes out"}, {0}};
+static const struct example forecast_examples[] = {
+    {"updraft release forecast smart-clock 'v1.0.1t45772(a)'", "when all will run it"}, {0}};
 static const struct example compare_examples[] = {
     {"updraft release compare lamp 2.0.0 1.0.0", "what is new in 2.0.0"}, {0}};
 static const struct example download_examples[] = {
@@ -332,6 +357,10 @@ RELEASE_COMMAND(
     options, version_operands, withdraw);
 RELEASE_COMMAND(show, "show", "show a release", "With its images, and its updates by state.",
                 options, version_operands, show);
+RELEASE_COMMAND(forecast, "forecast", "tell when a release will be where it is going",
+                "Of those that are to get it: when half, nine tenths and all whose times are known "
+                "will run it, by how often they ask; and how many cannot be foreseen, and why.",
+                options, version_operands, forecast);
 RELEASE_COMMAND(list, "list", "list releases",
                 "Of one product, in the order in which they were made.", options, product_operands,
                 list);

@@ -57,6 +57,7 @@ const struct command *const commands[] = {
     &release_withdraw_command,
     &release_list_command,
     &release_show_command,
+    &release_forecast_command,
     &release_compare_command,
     &release_download_command,
     &config_show_command,

@@ -35,6 +35,7 @@ extern const struct command release_current_command;
 extern const struct command release_withdraw_command;
 extern const struct command release_list_command;
 extern const struct command release_show_command;
+extern const struct command release_forecast_command;
 extern const struct command release_compare_command;
 extern const struct command release_download_command;
 extern const struct command config_show_command;
