@@ -1,6 +1,6 @@
 /*
  * The device link alone, without fleet and store: any key of 40 characters is a device. For tests
- * of the wire and for bench/link.py.
+ * of the wire.
  *
  * usage: link_stand [--tls CERTIFICATE KEY [--old-tls]] [--answer-ms N] [--idle-ms N]
  *                   [--identify-ms N] [--stuck-ms N]
