@@ -261,8 +261,8 @@ def bench_checks(options, rows):
                     (nginx.process, lambda s=scheme, k=kind, c=close: run(nginx.ports[k], s, c)))
         print("TLS: " + ", ".join(agreed))
         floor = floors(stand)
-        least(rows, "  of a check by TLS, connections kept", floor["request"], costs["tls", False])
-        least(rows, "  of a check by TLS, a connection each", floor["resumed"], costs["tls", True])
+        least(rows, "processor time of a check by TLS, connections kept", floor["request"], costs["tls", False])
+        least(rows, "processor time of a check by TLS, a connection each", floor["resumed"], costs["tls", True])
         nginx.stop()
         stand.daemon.stop()
         for kind in ("rsa", "ecdsa"):
@@ -278,7 +278,7 @@ def full_handshakes(options, rows, folder, stand, kind):
     full = versus(rows, f"TLS connections with a full handshake, {kind}",
                   (stand.daemon.process, lambda: handshakes(stand.daemon.ports["http"], options.seconds)),
                   (nginx.process, lambda: handshakes(nginx.ports["tls"], options.seconds)))
-    least(rows, "  of that", floors(stand)["full"], full)
+    least(rows, f"processor time of a full handshake, {kind}", floors(stand)["full"], full)
     nginx.stop()
     stand.daemon.stop()
 
@@ -294,7 +294,7 @@ def bench_downloads(options, rows):
                 folder, f"{s}://127.0.0.1:{stand.daemon.ports['http']}/{stand.product}/{file}", options.seconds)),
                 (nginx.process, lambda s=scheme, k=kind: wrk(
                     folder, f"{s}://127.0.0.1:{nginx.ports[k]}/files/image.bin", options.seconds)))
-        least(rows, "  of a download by TLS", floors(stand)["file"], cost)
+        least(rows, "processor time of a download by TLS", floors(stand)["file"], cost)
         nginx.stop()
         stand.daemon.stop()
         stand.daemon = Daemon(UPDRAFTD, stand.data, "--accel", "/blobs/", "--proxies", "127.0.0.1")

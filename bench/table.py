@@ -45,10 +45,17 @@ SERVER_AIMS = {"update checks": "aim 0.5", "downloads of": "aim 0.9", "downloads
 
 def server(result):
     for one in result["rows"]:
+        if "gnutls_us" in one:
+            yield row(one["figure"], one["updraft_us"], "µs", peer="GnuTLS alone", theirs=one["gnutls_us"],
+                      ratio=one["updraft_us"] / one["gnutls_us"])
+            continue
         aim = max((start for start in SERVER_AIMS if one["figure"].startswith(start)), key=len, default=None)
         versus = {"peer": "nginx", "theirs": one["nginx"], "ratio": one["ratio"]} if "nginx" in one else {}
         yield row(one["figure"], one["updraft"], one["unit"], **versus, aim=SERVER_AIMS[aim] if aim and (versus or "aim" not in aim) else "",
                   short=True)
+        if "updraft_us" in one:
+            yield row(f"processor time, each of {one['figure']}", one["updraft_us"], "µs", peer="nginx", theirs=one["nginx_us"],
+                      ratio=one["updraft_us"] / one["nginx_us"])
 
 
 def pages(result):
