@@ -180,6 +180,84 @@ test('the stream goes on after the last event that was seen', async () => {
   assert.deepEqual(seen, ['One', 'Two', 'AfterTwo', 'Three', 'Four'])
 })
 
+/** In a page: it is hidden and shown as a tab is, and kept for the way back; what its streams tell and its badge says is noted. */
+function hideable () {
+  let state = 'visible'
+  Object.defineProperty(document, 'visibilityState', { get: () => state })
+  Object.defineProperty(document, 'hidden', { get: () => state === 'hidden' })
+  window.show = now => { state = now ? 'visible' : 'hidden'; document.dispatchEvent(new Event('visibilitychange')) }
+  window.leave = () => { dispatchEvent(new PageTransitionEvent('pagehide', { persisted: true })) }
+  window.comeBack = () => { dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true })) }
+  Object.assign(window, { told: [], streams: [], badges: [] })
+  window.EventSource = class extends EventSource {
+    constructor (...words) {
+      super(...words)
+      window.streams.push(this)
+      this.addEventListener('message', event => { window.told.push(JSON.parse(event.data).name) })
+    }
+  }
+  new MutationObserver(() => {
+    const badge = document.querySelector('header.bar > .badge')?.textContent
+    if (badge !== undefined && badge !== window.badges.at(-1)) window.badges.push(badge)
+  }).observe(document, { childList: true, subtree: true, characterData: true })
+}
+
+test('a hidden tab keeps no stream, and goes on where it was', async () => {
+  const page = await open(browser)
+  await login(page, server, 'admin', password)
+  const context = page.context()
+  await page.close()
+  const streams = async tab => await tab.evaluate(() => window.streams.map(one => one.readyState).filter(state => state !== EventSource.CLOSED))
+  const isOpen = [1] // EventSource.OPEN
+  await context.addInitScript(noTimers)
+  await context.addInitScript(hideable)
+  // More tabs than a browser makes connections to one server: with a stream in each the last one would not be loaded.
+  const tabs = []
+  for (let i = 0; i < 7; i++) {
+    const tab = await context.newPage()
+    tabs.push(tab)
+    await tab.goto(server.url + (i < 2 ? `/devices/${id}` : '/tokens'))
+    await tab.getByText('live', { exact: true }).waitFor()
+    await becomes(() => streams(tab), isOpen, 'the tab that is seen has a stream')
+    if (i >= 2) await tab.evaluate(() => window.show(false))
+  }
+
+  const seen = tabs.slice(0, 2)
+  for (const [i, tab] of seen.entries()) {
+    // Something is typed, and a question stands open that has the device's name in it.
+    await tab.locator('[name=group]').fill(`typed ${i}`)
+    await tab.getByRole('button', { name: 'Restart', exact: true }).click()
+    await tab.getByRole('dialog').waitFor()
+  }
+  const names = []
+  for (const [hide, show, ...renamed] of [
+    [() => window.show(false), () => window.show(true), 'North', 'South'],
+    [() => window.leave(), () => window.comeBack(), 'West'],
+    // Left by a link: it is hidden besides.
+    [() => { window.leave(); window.show(false) }, () => { window.comeBack(); window.show(true) }, 'Up', 'Down']
+  ]) {
+    for (const tab of seen) {
+      await tab.evaluate(hide)
+      await becomes(() => streams(tab), [], 'the hidden tab has none')
+    }
+    for (const name of renamed) await server.api('PATCH', `/devices/${id}`, { name })
+    names.push(...renamed)
+    for (const [i, tab] of seen.entries()) {
+      await tab.evaluate(show)
+      await becomes(() => tab.evaluate(() => window.told), names, 'it is told each change once, and in order')
+      await tab.locator('h1').getByText(renamed.at(-1), { exact: true }).waitFor()
+      await tab.getByRole('dialog', { name: renamed.at(-1) }).waitFor()
+      await becomes(() => streams(tab), isOpen, 'it has one stream')
+      assert.equal(await tab.locator('[name=group]').inputValue(), `typed ${i}`)
+    }
+  }
+  for (const tab of tabs) assert.deepEqual(await tab.evaluate(() => window.badges.slice(window.badges.indexOf('live'))), ['live'], 'it never says that it has lost the connection')
+  // The server learns that a stream has ended when it has something to write.
+  await becomes(async () => Number(/^updraft_http_event_streams (\d+)$/m.exec(await (await fetch(`${server.plain}/metrics`)).text())[1]),
+    Object.keys(opened).length + seen.length, 'the server has the streams of the tabs that are seen')
+  await context.close()
+})
+
 test('who logs out hears nothing more', async () => {
   const page = opened.overview
   await page.getByRole('button', { name: 'Log out' }).click()

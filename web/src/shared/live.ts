@@ -4,6 +4,10 @@
 // changes while a page asks for what it shows is not missed. The browser reconnects by itself and says the last event
 // that it saw, so nothing is missed over a restart of the server either. When the server can no longer tell what was
 // missed it says `reset`, and everything is asked anew.
+//
+// A stream keeps one of the six connections that a browser has to a server without HTTP/2, whatever tab it is of. So
+// only a page that can be seen has one: a hidden one ends its own, and goes on after the last event that it saw when it
+// is shown. That is no loss of the connection, and is not said as one.
 import { effect, signal } from '@preact/signals'
 import { session } from './api.ts'
 
@@ -15,17 +19,21 @@ const listeners = new Set<Listener>()
 let source: EventSource | undefined
 let last = ''
 let watched = ''
+/** Whether it is to be listened, be it only when the page is shown again. */
+let wanted = false
+let shown = !document.hidden
 
 /** Whether the page hears of changes right now. */
 export const connected = signal(false)
 
 /** Begin to listen; harmless when that has begun. */
 export function listen (): void {
-  if (source !== undefined) {
-    return
-  }
+  wanted = true
   if (last === '' && session.peek()) {
     last = String(session.peek()?.seq)
+  }
+  if (source !== undefined || !shown) {
+    return
   }
   const asked = new URLSearchParams({ ...(watched !== '' && { watch: watched }), ...(last !== '' && { after: last }) }).toString()
   const opened = source = new EventSource('/api/v1/events' + (asked === '' ? '' : `?${asked}`))
@@ -64,9 +72,14 @@ export function listen (): void {
   })
 }
 
-export function stopListening (): void {
+function close (): void {
   source?.close()
   source = undefined
+}
+
+export function stopListening (): void {
+  close()
+  wanted = false
   last = ''
   connected.value = false
 }
@@ -82,11 +95,24 @@ export function watch (devices: string[]): void {
   }
   watched = list
   if (source !== undefined) {
-    source.close()
-    source = undefined
+    close()
     listen()
   }
 }
+
+function show (now: boolean): void {
+  shown = now
+  if (!shown) {
+    close()
+  } else if (wanted) {
+    listen()
+  }
+}
+
+document.addEventListener('visibilitychange', () => { show(!document.hidden) })
+// A page that is left is kept for the way back to it; with a stream it would not be.
+addEventListener('pagehide', () => { show(false) })
+addEventListener('pageshow', () => { show(!document.hidden) })
 
 /** Call for each change from now on. @return how to stop */
 export function onChange (listener: Listener): () => void {
