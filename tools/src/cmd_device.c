@@ -110,7 +110,7 @@ static const struct operand create_operands[] = {
      .help = "its id or its name"},
     {0},
 };
-static const struct example create_examples[] = {
+static const struct example device_create_examples[] = {
     {"updraft device create smart-clock --serial 0001 -o master_device_key.bin",
      "a clock, and the file that it carries"},
     {0},
@@ -191,7 +191,7 @@ static const struct option list_options[] = {
     SERVER_OPTIONS(struct arguments, server),
     {0},
 };
-static const struct example list_examples[] = {
+static const struct example device_list_examples[] = {
     {"updraft device list --product smart-clock", "all clocks"},
     {"updraft device list --state silent", "who was not heard of for a day"},
     {0},
@@ -426,96 +426,83 @@ static enum exit_code rpc(struct call *call)
     return send(call, "POST", "/rpc", body, rows);
 }
 
-static const struct example show_examples[] = {
+static const struct example device_show_examples[] = {
     {"updraft device show d_0123456789abcdef", "what it runs, and how its update goes"}, {0}};
-static const struct example edit_examples[] = {
+static const struct example device_edit_examples[] = {
     {"updraft device edit d_0123456789abcdef --name 'Kitchen' --group testers",
      "renamed and moved"},
     {"updraft device edit d_0123456789abcdef --group ''", "in no group any more"},
     {0},
 };
-static const struct example delete_examples[] = {
+static const struct example device_delete_examples[] = {
     {"updraft device delete d_0123456789abcdef", "with its history"}, {0}};
-static const struct example block_examples[] = {
+static const struct example device_block_examples[] = {
     {"updraft device block d_0123456789abcdef", "gets nothing any more"}, {0}};
-static const struct example unblock_examples[] = {
+static const struct example device_unblock_examples[] = {
     {"updraft device unblock d_0123456789abcdef", "gets updates again"}, {0}};
-static const struct example admit_examples[] = {
+static const struct example device_admit_examples[] = {
     {"updraft device list --state new", "who waits"},
     {"updraft device admit d_0123456789abcdef", "one of ours"},
     {0},
 };
-static const struct example claim_examples[] = {
+static const struct example device_claim_examples[] = {
     {"updraft device claim 7KQ2M9XA", "yours: its questions come to you"}, {0}};
-static const struct example update_examples[] = {
+static const struct example device_update_examples[] = {
     {"updraft device update d_0123456789abcdef", "to what is current"},
     {"updraft device update --version 1.0.0 --downgrade d_0123456789abcdef",
      "back to an older one"},
     {0},
 };
-static const struct example reboot_examples[] = {
+static const struct example device_reboot_examples[] = {
     {"updraft device reboot d_0123456789abcdef", "now, or when it is heard of next"}, {0}};
-static const struct example decide_examples[] = {
+static const struct example device_decide_examples[] = {
     {"updraft device decide --json d_0123456789abcdef | jq -r .reason.code", "for a script"}, {0}};
-static const struct example explain_examples[] = {
+static const struct example device_explain_examples[] = {
     {"updraft device explain d_0123456789abcdef", "why does it get this, or nothing?"}, {0}};
-static const struct example rpc_examples[] = {
+static const struct example device_rpc_examples[] = {
     {"updraft device rpc d_0123456789abcdef sys_reboot", "over the device's link"}, {0}};
 
-#define DEVICE_COMMAND(id, what, about, option_rows, operand_rows)                                 \
-    const struct command device_##id##_command = {                                                 \
-        .group = "device",                                                                         \
-        .name = #id,                                                                               \
-        .summary = what,                                                                           \
-        .text = about,                                                                             \
-        .examples = id##_examples,                                                                 \
-        .options = option_rows,                                                                    \
-        .operands = operand_rows,                                                                  \
-        .json = true,                                                                              \
-        .size = sizeof(struct arguments),                                                          \
-        .run = id,                                                                                 \
-    }
-DEVICE_COMMAND(
-    create, "register a device",
+COMMAND(
+    device, create, "register a device",
     "Shows its id and its device_key. Devices of the NONOS SDK carry the key in a sector of their own, which "
     "-o writes.",
-    create_options, create_operands);
-DEVICE_COMMAND(list, "list devices", "Those that you may see and that the filters let through.",
-               list_options, NULL);
-DEVICE_COMMAND(show, "show a device", "What it is, what it runs, and the update that it is in.",
-               options, device_operands);
-DEVICE_COMMAND(edit, "change a device",
-               "Only what is given changes; an empty text takes it away. The channel says which "
-               "releases it gets, the group which configuration.",
-               edit_options, device_operands);
-DEVICE_COMMAND(admit, "admit a device that registered itself",
-               "Devices of a product that holds strangers get nothing until somebody admits them.",
-               options, device_operands);
-DEVICE_COMMAND(block, "block a device",
-               "It gets the product's reply for blocked devices, and nothing else.", options,
-               device_operands);
-DEVICE_COMMAND(unblock, "let a blocked device in again", "The same as admit.", options,
-               device_operands);
-DEVICE_COMMAND(delete, "delete a device",
-               "With its history. A device that comes again is a stranger.", options,
-               device_operands);
-DEVICE_COMMAND(claim, "become the owner of a device",
-               "By the code that came with it. The owner is asked before updates, where the "
-               "product wants that.",
-               options, claim_operands);
-DEVICE_COMMAND(
-    update, "order an update",
+    create_options, create_operands, create);
+COMMAND(device, list, "list devices", "Those that you may see and that the filters let through.",
+        list_options, NULL, list);
+COMMAND(device, show, "show a device", "What it is, what it runs, and the update that it is in.",
+        options, device_operands, show);
+COMMAND(device, edit, "change a device",
+        "Only what is given changes; an empty text takes it away. The channel says which "
+        "releases it gets, the group which configuration.",
+        edit_options, device_operands, edit);
+COMMAND(device, admit, "admit a device that registered itself",
+        "Devices of a product that holds strangers get nothing until somebody admits them.",
+        options, device_operands, admit);
+COMMAND(device, block, "block a device",
+        "It gets the product's reply for blocked devices, and nothing else.", options,
+        device_operands, block);
+COMMAND(device, unblock, "let a blocked device in again", "The same as admit.", options,
+        device_operands, unblock);
+COMMAND(device, delete, "delete a device",
+        "With its history. A device that comes again is a stranger.", options, device_operands,
+        delete);
+COMMAND(device, claim, "become the owner of a device",
+        "By the code that came with it. The owner is asked before updates, where the "
+        "product wants that.",
+        options, claim_operands, claim);
+COMMAND(
+    device, update, "order an update",
     "Goes out at once to a device that holds a link, else when it asks next. Asks nobody for consent.",
-    update_options, device_operands);
-DEVICE_COMMAND(decide, "say what a device would get now",
-               "The answer that it would get if it asked now, and why. Nothing is recorded.",
-               options, device_operands);
-DEVICE_COMMAND(
-    explain, "say why a device gets an update, or none",
+    update_options, device_operands, update);
+COMMAND(device, decide, "say what a device would get now",
+        "The answer that it would get if it asked now, and why. Nothing is recorded.", options,
+        device_operands, decide);
+COMMAND(
+    device, explain, "say why a device gets an update, or none",
     "The decision with each of its rules: yes, no, or - for those that were not asked any more.",
-    options, device_operands);
-DEVICE_COMMAND(reboot, "tell a device to reboot", "An update that waits for it goes on.", options,
-               device_operands);
-DEVICE_COMMAND(rpc, "send a request to a linked device",
-               "Waits for the device's answer. Devices that only poll cannot be asked.", options,
-               rpc_operands);
+    options, device_operands, explain);
+COMMAND(device, reboot, "tell a device to reboot", "An update that waits for it goes on.", options,
+        device_operands, reboot);
+COMMAND(device, rpc, "send a request to a linked device",
+        "Waits for the device's answer. Devices that only poll cannot be asked.", options,
+        rpc_operands, rpc);

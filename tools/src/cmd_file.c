@@ -201,19 +201,6 @@ static const struct example resource_remove_examples[] = {
     {0},
 };
 
-#define COMMAND(first, second, what, about, option_rows, operand_rows, function)                   \
-    const struct command first##_##second##_command = {                                            \
-        .group = #first,                                                                           \
-        .name = #second,                                                                           \
-        .summary = what,                                                                           \
-        .text = about,                                                                             \
-        .examples = first##_##second##_examples,                                                   \
-        .options = option_rows,                                                                    \
-        .operands = operand_rows,                                                                  \
-        .json = true,                                                                              \
-        .size = sizeof(struct arguments),                                                          \
-        .run = function,                                                                           \
-    }
 COMMAND(config, show, "show what OTAdrive's devices are configured with",
         "As it was given, to the byte.", group_options, product_operands, show_config);
 COMMAND(config, list, "list the configurations of a product",

@@ -125,38 +125,25 @@ static enum exit_code answer(struct call *call)
     return code;
 }
 
-static const struct example list_examples[] = {{"updraft mine list", "with what each of them asks"},
-                                               {0}};
-static const struct example show_examples[] = {
+static const struct example mine_list_examples[] = {
+    {"updraft mine list", "with what each of them asks"}, {0}};
+static const struct example mine_show_examples[] = {
     {"updraft mine show d_0123456789abcdef", "what it runs, and what it asks"}, {0}};
-static const struct example answer_examples[] = {
+static const struct example mine_answer_examples[] = {
     {"updraft mine answer d_0123456789abcdef now", "yes, at once"},
     {"updraft mine answer d_0123456789abcdef tonight", "while nobody needs it"},
     {0},
 };
-static const struct example reboot_examples[] = {
+static const struct example mine_reboot_examples[] = {
     {"updraft mine reboot d_0123456789abcdef", "into what it has downloaded"}, {0}};
 
-#define MINE_COMMAND(id, what, about, option_rows, operand_rows)                                   \
-    const struct command mine_##id##_command = {                                                   \
-        .group = "mine",                                                                           \
-        .name = #id,                                                                               \
-        .summary = what,                                                                           \
-        .text = about,                                                                             \
-        .examples = id##_examples,                                                                 \
-        .options = option_rows,                                                                    \
-        .operands = operand_rows,                                                                  \
-        .json = true,                                                                              \
-        .size = sizeof(struct arguments),                                                          \
-        .run = id,                                                                                 \
-    }
-MINE_COMMAND(list, "list your own devices", "Those that you claimed, with 'updraft device claim'.",
-             options, NULL);
-MINE_COMMAND(show, "show one of your own devices", "With the question that waits for you.", options,
-             device_operands);
-MINE_COMMAND(answer, "answer a device that asks for an update",
-             "A no stands until the next release. Without --update the answer is to the question "
-             "that waits now.",
-             answer_options, answer_operands);
-MINE_COMMAND(reboot, "tell one of your own devices to reboot",
-             "An update that waits for it goes on.", options, device_operands);
+COMMAND(mine, list, "list your own devices", "Those that you claimed, with 'updraft device claim'.",
+        options, NULL, list);
+COMMAND(mine, show, "show one of your own devices", "With the question that waits for you.",
+        options, device_operands, show);
+COMMAND(mine, answer, "answer a device that asks for an update",
+        "A no stands until the next release. Without --update the answer is to the question "
+        "that waits now.",
+        answer_options, answer_operands, answer);
+COMMAND(mine, reboot, "tell one of your own devices to reboot",
+        "An update that waits for it goes on.", options, device_operands, reboot);

@@ -319,54 +319,40 @@ static enum exit_code download(struct call *call)
     return good ? EXIT_DONE : api_failure(call);
 }
 
-static const struct example current_examples[] = {
+static const struct example release_current_examples[] = {
     {"updraft release set-current smart-clock 'v1.0.1t45772(a)'", "devices get it from now on"},
     {0}};
-static const struct example withdraw_examples[] = {
+static const struct example release_withdraw_examples[] = {
     {"updraft release withdraw smart-clock 'v1.0.1t45772(a)'", "nobody gets it any more"}, {0}};
-static const struct example show_examples[] = {
+static const struct example release_show_examples[] = {
     {"updraft release show smart-clock 'v1.0.1t45772(a)'", "how it goes out"}, {0}};
-static const struct example forecast_examples[] = {
+static const struct example release_forecast_examples[] = {
     {"updraft release forecast smart-clock 'v1.0.1t45772(a)'", "when all will run it"}, {0}};
-static const struct example compare_examples[] = {
+static const struct example release_compare_examples[] = {
     {"updraft release compare lamp 2.0.0 1.0.0", "what is new in 2.0.0"}, {0}};
-static const struct example download_examples[] = {
+static const struct example release_download_examples[] = {
     {"updraft release download lamp 2.0.0 app -o lamp.bin", "what devices get"}, {0}};
-static const struct example list_examples[] = {{"updraft release list smart-clock", "all of them"},
-                                               {0}};
+static const struct example release_list_examples[] = {
+    {"updraft release list smart-clock", "all of them"}, {0}};
 
-#define RELEASE_COMMAND(id, word, what, about, choices, rows, function)                            \
-    const struct command release_##id##_command = {                                                \
-        .group = "release",                                                                        \
-        .name = word,                                                                              \
-        .summary = what,                                                                           \
-        .text = about,                                                                             \
-        .examples = id##_examples,                                                                 \
-        .options = choices,                                                                        \
-        .operands = rows,                                                                          \
-        .json = true,                                                                              \
-        .size = sizeof(struct arguments),                                                          \
-        .run = function,                                                                           \
-    }
-RELEASE_COMMAND(current, "set-current", "set a release as current in its channel",
-                "Devices of the channel are offered it from now on; linked devices are told.",
-                options, version_operands, set_current);
-RELEASE_COMMAND(
-    withdraw, "withdraw", "withdraw a release",
+COMMAND_AS(release_current, "release", "set-current", "set a release as current in its channel",
+           "Devices of the channel are offered it from now on; linked devices are told.", options,
+           version_operands, set_current);
+COMMAND(
+    release, withdraw, "withdraw a release",
     "It is offered to nobody any more; updates to it of which nothing was downloaded are cancelled.",
     options, version_operands, withdraw);
-RELEASE_COMMAND(show, "show", "show a release", "With its images, and its updates by state.",
-                options, version_operands, show);
-RELEASE_COMMAND(forecast, "forecast", "tell when a release will be where it is going",
-                "Of those that are to get it: when half, nine tenths and all whose times are known "
-                "will run it, by how often they ask; and how many cannot be foreseen, and why.",
-                options, version_operands, forecast);
-RELEASE_COMMAND(list, "list", "list releases",
-                "Of one product, in the order in which they were made.", options, product_operands,
-                list);
-RELEASE_COMMAND(compare, "compare", "say what differs between two releases",
-                "Of their images: chip, sizes, digests, what their headers say.", options,
-                compare_operands, compare);
-RELEASE_COMMAND(download, "download", "write an image of a release into a file",
-                "To the byte as it was uploaded and as devices get it.", download_options,
-                download_operands, download);
+COMMAND(release, show, "show a release", "With its images, and its updates by state.", options,
+        version_operands, show);
+COMMAND(release, forecast, "tell when a release will be where it is going",
+        "Of those that are to get it: when half, nine tenths and all whose times are known "
+        "will run it, by how often they ask; and how many cannot be foreseen, and why.",
+        options, version_operands, forecast);
+COMMAND(release, list, "list releases", "Of one product, in the order in which they were made.",
+        options, product_operands, list);
+COMMAND(release, compare, "say what differs between two releases",
+        "Of their images: chip, sizes, digests, what their headers say.", options, compare_operands,
+        compare);
+COMMAND(release, download, "write an image of a release into a file",
+        "To the byte as it was uploaded and as devices get it.", download_options,
+        download_operands, download);

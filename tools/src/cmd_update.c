@@ -102,32 +102,19 @@ static enum exit_code cancel(struct call *call)
                       api_path("/updates/%s", arguments->update), NULL, lines);
 }
 
-static const struct example list_examples[] = {
+static const struct example update_list_examples[] = {
     {"updraft update list --product smart-clock --state failed",
      "what went wrong, the newest first"},
     {0}};
-static const struct example show_examples[] = {
+static const struct example update_show_examples[] = {
     {"updraft update show x_0123456789abcdef", "with every step and its cause"}, {0}};
-static const struct example cancel_examples[] = {
+static const struct example update_cancel_examples[] = {
     {"updraft update cancel x_0123456789abcdef", "it ends where it is"}, {0}};
 
-#define UPDATE_COMMAND(id, what, about, option_rows, operand_rows)                                 \
-    const struct command update_##id##_command = {                                                 \
-        .group = "update",                                                                         \
-        .name = #id,                                                                               \
-        .summary = what,                                                                           \
-        .text = about,                                                                             \
-        .examples = id##_examples,                                                                 \
-        .options = option_rows,                                                                    \
-        .operands = operand_rows,                                                                  \
-        .json = true,                                                                              \
-        .size = sizeof(struct arguments),                                                          \
-        .run = id,                                                                                 \
-    }
-UPDATE_COMMAND(list, "list updates", "Those that go on and those that ended, the newest first.",
-               list_options, NULL);
-UPDATE_COMMAND(show, "show an update", "With its steps: when each was taken, and why.", options,
-               operands);
-UPDATE_COMMAND(cancel, "cancel an update",
-               "A device that has it already may start it all the same: nothing calls it back.",
-               options, operands);
+COMMAND(update, list, "list updates", "Those that go on and those that ended, the newest first.",
+        list_options, NULL, list);
+COMMAND(update, show, "show an update", "With its steps: when each was taken, and why.", options,
+        operands, show);
+COMMAND(update, cancel, "cancel an update",
+        "A device that has it already may start it all the same: nothing calls it back.", options,
+        operands, cancel);

@@ -491,67 +491,51 @@ static const struct example events_examples[] = {
     {0},
 };
 
-#define COMMAND(first, second, id, what, about, with_json, option_rows, operand_rows, function)    \
-    const struct command id##_command = {                                                          \
-        .group = first,                                                                            \
-        .name = second,                                                                            \
-        .summary = what,                                                                           \
-        .text = about,                                                                             \
-        .examples = id##_examples,                                                                 \
-        .options = option_rows,                                                                    \
-        .operands = operand_rows,                                                                  \
-        .json = with_json,                                                                         \
-        .size = sizeof(struct arguments),                                                          \
-        .run = function,                                                                           \
-    }
-COMMAND("user", "create", user_create, "make a user",
-        "What a user may do in a product is said by the product's members.", true, create_options,
+COMMAND(user, create, "make a user",
+        "What a user may do in a product is said by the product's members.", create_options,
         name_operands, create_user);
-COMMAND("user", "list", user_list, "list users", "For administrators.", true, options, NULL,
-        list_users);
-COMMAND("user", "show", user_show, "show a user", "Yourself, or for administrators anybody.", true,
-        options, user_operands, show_user);
+COMMAND(user, list, "list users", "For administrators.", options, NULL, list_users);
+COMMAND(user, show, "show a user", "Yourself, or for administrators anybody.", options,
+        user_operands, show_user);
 COMMAND(
-    "user", "edit", user_edit, "change a user",
+    user, edit, "change a user",
     "Only what is given changes. Everybody may change the own password and language; the rest is "
     "the administrators'.",
-    true, edit_options, user_operands, edit_user);
-COMMAND("user", "delete", user_delete, "delete a user",
-        "What the user did stays in the log. Devices of the user have no owner any more.", true,
-        options, user_operands, delete_user);
-COMMAND("audit", "list", audit_list, "list who changed what",
-        "The newest first; for administrators.", true, options, NULL, list_audit);
+    edit_options, user_operands, edit_user);
+COMMAND(user, delete, "delete a user",
+        "What the user did stays in the log. Devices of the user have no owner any more.", options,
+        user_operands, delete_user);
+COMMAND(audit, list, "list who changed what", "The newest first; for administrators.", options,
+        NULL, list_audit);
 COMMAND(
-    "audit", "check", audit_check, "check that the log of changes is whole",
+    audit, check, "check that the log of changes is whole",
     "Each line holds a digest of itself and of the line before: a line that was changed or taken "
     "out breaks the chain.",
-    true, options, NULL, check_audit);
-COMMAND(NULL, "overview", overview, "show how the whole fleet is doing",
-        "The server, and what you may see of its devices.", true, options, NULL, show_overview);
-COMMAND("user", "disable", user_disable, "keep a user out", "Sessions and tokens of the user end.",
-        true, options, user_operands, disable_user);
-COMMAND("user", "enable", user_enable, "let a user in again", "With the password that there was.",
-        true, options, user_operands, enable_user);
-COMMAND("member", "list", member_list, "list the members of a product", "For its developers.", true,
-        options, product_operands, list_members);
-COMMAND("member", "set", member_set, "make a user a member, or change the role",
+    options, NULL, check_audit);
+COMMAND_AS(overview, NULL, "overview", "show how the whole fleet is doing",
+           "The server, and what you may see of its devices.", options, NULL, show_overview);
+COMMAND(user, disable, "keep a user out", "Sessions and tokens of the user end.", options,
+        user_operands, disable_user);
+COMMAND(user, enable, "let a user in again", "With the password that there was.", options,
+        user_operands, enable_user);
+COMMAND(member, list, "list the members of a product", "For its developers.", options,
+        product_operands, list_members);
+COMMAND(member, set, "make a user a member, or change the role",
         "A viewer sees; an operator also sets releases as current and orders updates; a developer "
         "also makes releases and says who is a member.",
-        true, member_options, member_operands, set_member);
-COMMAND("member", "remove", member_remove, "end a membership",
-        "The product does not exist for the user any more.", true, options, member_operands,
-        remove_member);
-COMMAND("token", "create", token_create, "make a token for a program",
-        "Its text is shown once, here. It may do what you may do.", true, token_options,
+        member_options, member_operands, set_member);
+COMMAND(member, remove, "end a membership", "The product does not exist for the user any more.",
+        options, member_operands, remove_member);
+COMMAND(token, create, "make a token for a program",
+        "Its text is shown once, here. It may do what you may do.", token_options,
         token_name_operands, create_token);
-COMMAND("token", "list", token_list, "list your tokens",
-        "Without their texts, which nobody has but you.", true, options, NULL, list_tokens);
-COMMAND("token", "revoke", token_revoke, "revoke a token", "At once.", true, options,
-        token_operands, revoke_token);
-COMMAND(
-    NULL, "events", events, "follow what changes",
+COMMAND(token, list, "list your tokens", "Without their texts, which nobody has but you.", options,
+        NULL, list_tokens);
+COMMAND(token, revoke, "revoke a token", "At once.", options, token_operands, revoke_token);
+COMMAND_AS(
+    events, NULL, "events", "follow what changes",
     "A line for each change: its number, and JSON. A connection that is lost is made again, and goes "
     "on where it ended.\n\n"
     "With --json a line for each change is an object with seq, event (its name, or null) and data; the "
     "object that every command ends with comes last.",
-    true, event_options, NULL, follow);
+    event_options, NULL, follow);

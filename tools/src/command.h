@@ -97,6 +97,32 @@ struct command {
     enum exit_code (*run)(struct call *call);
 };
 
+/**
+ * A command of the usual kind, as a constant: it takes --json, its rows' offsets point into the
+ * `struct arguments` of its file, and its examples are `id`_examples.
+ *
+ * @param id     of C: the command is `id`_command
+ * @param first  `group`, as text, or NULL
+ * @param word   `name`, as text
+ */
+#define COMMAND_AS(id, first, word, what, about, option_rows, operand_rows, function)              \
+    const struct command id##_command = {                                                          \
+        .group = first,                                                                            \
+        .name = word,                                                                              \
+        .summary = what,                                                                           \
+        .text = about,                                                                             \
+        .examples = id##_examples,                                                                 \
+        .options = option_rows,                                                                    \
+        .operands = operand_rows,                                                                  \
+        .json = true,                                                                              \
+        .size = sizeof(struct arguments),                                                          \
+        .run = function,                                                                           \
+    }
+
+/** `updraft first second`, which is `first`_`second`_command. */
+#define COMMAND(first, second, what, about, option_rows, operand_rows, function)                   \
+    COMMAND_AS(first##_##second, #first, #second, what, about, option_rows, operand_rows, function)
+
 /** A first word that stands before others. */
 struct group {
     const char *name;
