@@ -74,7 +74,8 @@ struct connection {
     bool was_watched;
     bool asleep;     /* its handshake waits for the client; the list's lock */
     bool few_unsent; /* UNSENT_MAX is set */
-    uint32_t number;
+    struct http_peer peer;
+    bool is_proxy;
     /* When it is cut; 0: not by us. Of the thread that serves it, read by the ticker. */
     atomic_int_least64_t end_ms;
     atomic_bool busy; /* an exchange is on its way */
@@ -375,35 +376,44 @@ static void believe_proxy(struct http_exchange *x)
     }
 }
 
-static void read_peer(struct live *live)
+/* Who is at the other end: the same for all requests of a connection. */
+static void know_peer(struct connection *connection)
 {
-    struct http_exchange *x = live->x;
+    const struct http_server *server = connection->server;
     const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(live->mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+        MHD_get_connection_info(connection->mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    struct http_peer *peer = &connection->peer;
     struct sockaddr_storage address;
 
-    x->peer.tls = live->connection->tls;
-    x->peer.number = live->connection->number;
+    peer->tls = connection->tls;
     if (info == NULL) {
         return;
     }
     unmap(info->client_addr, &address);
     if (address.ss_family == AF_INET) {
         const struct sockaddr_in *four = (const struct sockaddr_in *)&address;
-        inet_ntop(AF_INET, &four->sin_addr, x->peer.address, sizeof x->peer.address);
-        x->peer.port = ntohs(four->sin_port);
+        inet_ntop(AF_INET, &four->sin_addr, peer->address, sizeof peer->address);
+        peer->port = ntohs(four->sin_port);
     } else if (address.ss_family == AF_INET6) {
         const struct sockaddr_in6 *six = (const struct sockaddr_in6 *)&address;
-        inet_ntop(AF_INET6, &six->sin6_addr, x->peer.address, sizeof x->peer.address);
-        x->peer.port = ntohs(six->sin6_port);
+        inet_ntop(AF_INET6, &six->sin6_addr, peer->address, sizeof peer->address);
+        peer->port = ntohs(six->sin6_port);
     }
-    x->peer.loopback = is_loopback(&address);
-    for (size_t i = 0; i < live->server->proxy_count; i++) {
-        if (same_address(&address, &live->server->proxies[i])) {
-            believe_proxy(x);
-            x->accel = live->server->settings.accel;
-            return;
-        }
+    peer->loopback = is_loopback(&address);
+    for (size_t i = 0; i < server->proxy_count; i++) {
+        connection->is_proxy = connection->is_proxy || same_address(&address, &server->proxies[i]);
+    }
+}
+
+static void read_peer(struct live *live)
+{
+    struct http_exchange *x = live->x;
+
+    x->peer = live->connection->peer;
+    if (live->connection->is_proxy) {
+        believe_proxy(x);
+        x->accel = live->server->settings.accel;
+        return;
     }
     /* Somebody passes on what others say, and nobody told us that he may: not this machine's own
      * word. */
@@ -1155,7 +1165,7 @@ static void on_connection(void *ctx, struct MHD_Connection *mhd, void **context,
     connection->server = server;
     connection->mhd = mhd;
     connection->fd = info->connect_fd;
-    connection->number = atomic_fetch_add(&server->number, 1) + 1;
+    connection->peer.number = atomic_fetch_add(&server->number, 1) + 1;
     atomic_store(&connection->end_ms, http_now_ms() + server->settings.head_ms);
     info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_GNUTLS_SESSION);
     if (info != NULL && info->tls_session != NULL) {
@@ -1166,6 +1176,7 @@ static void on_connection(void *ctx, struct MHD_Connection *mhd, void **context,
         connection->pipe.ctx = connection;
         http_tls_attach(server->settings.tls, info->tls_session, &connection->pipe);
     }
+    know_peer(connection);
     *context = connection;
     pthread_mutex_lock(&server->lock);
     connection->next = &server->connections;
