@@ -8,22 +8,9 @@
  * four ways, by turns.
  */
 #include "hostile_fields.h"
-#include "hostile_server.h"
-#include "wire.h"
+#include "hostile_run.h"
 
-enum { HOUR_MS = 3600000, TRIES = 3, WINDOW = 32768 };
-
-static const struct upd_patience patience = {
-    .connect_ms = 15000,
-    .answer_ms = 20000,
-    .idle_ms = 15000,
-    .rate_ms = 10000,
-    .rate_bytes = 256,
-    .pause_ms = 2000,
-    .pause_most_ms = 60000,
-    .tries = TRIES,
-    .redirects = 3,
-};
+enum { WINDOW = 32768 };
 
 /* --- Kinds of devices -------------------------------------------------------------------------- */
 
@@ -121,35 +108,20 @@ static void begin_device(const struct sim_flash *base, bool tls)
     CHECK(sim_device_make(&d.device, &d.config, NULL, d.now_ms) == UPD_OK);
 }
 
+static bool poll_device(uint32_t *wait)
+{
+    *wait = sim_device_poll(&d.device, d.now_ms);
+    if (d.device.agent.fetch.failures > d.failures) {
+        saw(d.device.agent.fetch.trouble);
+    }
+    d.failures = d.device.agent.fetch.failures;
+    return d.is_over;
+}
+
 /* Until the device restarts into an image, or the time is over. @return false: it never came to rest */
 static bool run_for(uint32_t limit_ms)
 {
-    const uint32_t begin_ms = d.now_ms;
-    uint32_t idle = 0;
-    uint32_t waits = 0;
-
-    for (uint32_t polls = 0; polls < 3000000; polls++) {
-        const bool moved = peer_pump(&server.peer, d.now_ms);
-        uint32_t wait = sim_device_poll(&d.device, d.now_ms);
-        if (d.device.agent.fetch.failures > d.failures) {
-            saw(d.device.agent.fetch.trouble);
-        }
-        d.failures = d.device.agent.fetch.failures;
-        if (d.is_over || d.now_ms - begin_ms >= limit_ms) {
-            return true;
-        }
-        wire_look(&wire);
-        idle = moved || wait == 0 ? 0 : idle + 1;
-        waits = idle == 0 ? 0 : waits;
-        if (idle < 2 || wire_wait(&wire, 1, &waits)) {
-            continue;
-        }
-        const uint32_t next = peer_wait(&server.peer, d.now_ms);
-        wait = wait < next ? wait : next;
-        const uint32_t left = limit_ms - (d.now_ms - begin_ms);
-        d.now_ms += wait < left ? wait : left;
-    }
-    return false;
+    return wire_run(&wire, 1, &d.now_ms, limit_ms, poll_device);
 }
 
 /* The first sector of a sketch is the loader's, which keeps its own there. */
@@ -167,8 +139,6 @@ static uint32_t address_of_image(void)
 {
     return way->kind == SIM_KIND_ARDUINO ? 0 : d.device.boot.address;
 }
-
-enum ran { INSTALLED_NOTHING, INSTALLED_RIGHT, INSTALLED_WRONG };
 
 /* What runs, now or after power was away? An image with a right checksum is as good as another, where
  * nothing else was said of it. */
@@ -213,14 +183,6 @@ static void complain(const struct hostile *row, bool part, bool tls, const char 
     CHECK_THAT(text, false);
 }
 
-/* As in hostile_test.c. */
-static uint32_t connections_allowed(enum upd_trouble trouble)
-{
-    return upd_trouble_remedy(trouble) == UPD_REMEDY_AGAIN ? 8 * (TRIES + 2)
-           : trouble == UPD_TROUBLE_TOO_MANY_REDIRECTS     ? 2 * (patience.redirects + 1u)
-                                                           : 5;
-}
-
 static enum upd_trouble wanted_of(const struct hostile *row, bool part, bool tls)
 {
     for (uint32_t i = 0; i < sizeof exceptions / sizeof exceptions[0]; i++) {
@@ -245,14 +207,9 @@ static void run_cell(const struct hostile *row, bool part, bool tls)
     server.hostile = row;
     /* Compressed content goes on from its first byte. */
     server.resumes = part && row->door != DOOR_SHUT && !way->inflates;
-    if (row->door == DOOR_SHUT) {
-        close(server.peer.listener);
-        server.peer.listener = -1;
-    }
+    shut_door(row);
     const bool rests = run_for(2 * HOUR_MS);
-    if (row->door == DOOR_SHUT) {
-        peer_listen(&server.peer);
-    }
+    open_door();
     sum.cells++;
     const uint32_t connections = server.peer.connections;
     const enum ran ran = judge(row, old_address);
@@ -328,21 +285,12 @@ static void test_no_kind_of_device_gets_anything_wrong_installed(void)
 
 int main(int argc, char **argv)
 {
-    const char *why = "";
-
     only = argc > 1 ? argv[1] : NULL;
-    pki_open(&server.pki);
-    peer_open(&server.peer, &server.pki);
-    server.peer.greet = greet;
-    server.peer.reply = reply;
-    d.trust = sim_net_trust_new_from(server.pki.ca_pem.data, server.pki.ca_pem.size, &why);
-    CHECK_THAT(why, d.trust != NULL);
+    d.trust = begin_server();
     sim_net_open(&d.net, d.trust);
     CHECK_RUN(test_no_kind_of_device_gets_anything_wrong_installed);
     sim_net_close(&d.net);
-    sim_net_trust_free(d.trust);
-    peer_close(&server.peer);
-    pki_close(&server.pki);
+    end_server(d.trust);
     printf(
         "note: hostile cases, other devices: %u (%u runs), installed wrong: %u, undistinguished: %u, asked too "
         "often: %u\n",

@@ -7,10 +7,7 @@
  * and what is downloaded then. The servers are left with the device for two hours.
  */
 #include "hostile_fields.h"
-#include "hostile_server.h"
-#include "wire.h"
-
-enum { HOUR_MS = 3600000 };
+#include "hostile_run.h"
 
 /* %N nonce of the identify   %Y the answer that it waits for   %O an order of version 1.0.1   %X 300 bytes */
 #define KNOWN "%Y\n"
@@ -94,18 +91,6 @@ static const struct link_row {
 };
 enum { LINK_ROWS = sizeof rows / sizeof rows[0], LINK_CONNECTIONS = 2 * 120 + 12 };
 
-static const struct upd_patience patience = {
-    .connect_ms = 15000,
-    .answer_ms = 20000,
-    .idle_ms = 15000,
-    .rate_ms = 10000,
-    .rate_bytes = 256,
-    .pause_ms = 2000,
-    .pause_most_ms = 60000,
-    .tries = 3,
-    .redirects = 3,
-};
-
 static struct {
     struct sim_device device;
     struct sim_net net, link_net;
@@ -119,8 +104,8 @@ static struct {
 
 static struct peer link_peer;
 static const struct link_row *row;
-static struct wire wires[2] = {{.net = &d.net, .peer = &server.peer},
-                               {.net = &d.link_net, .peer = &link_peer}};
+static struct wire wires[2] = {{.net = &d.link_net, .peer = &link_peer},
+                               {.net = &d.net, .peer = &server.peer}};
 
 /* --- The link's server ------------------------------------------------------------------------- */
 
@@ -230,37 +215,18 @@ static void begin_device(bool tls)
     CHECK(sim_device_make(&d.device, &config, NULL, d.now_ms) == UPD_OK);
 }
 
+static bool poll_device(uint32_t *wait)
+{
+    *wait = sim_device_poll(&d.device, d.now_ms);
+    if (d.link == UPD_TROUBLE_NONE) {
+        d.link = d.device.link.trouble;
+    }
+    return d.is_over;
+}
+
 static bool run_for(uint32_t limit_ms)
 {
-    const uint32_t begin_ms = d.now_ms;
-    uint32_t idle = 0;
-    uint32_t waits = 0;
-
-    for (uint32_t polls = 0; polls < 3000000; polls++) {
-        const bool heard = peer_pump(&link_peer, d.now_ms);
-        const bool moved = peer_pump(&server.peer, d.now_ms) || heard;
-        uint32_t wait = sim_device_poll(&d.device, d.now_ms);
-        if (d.link == UPD_TROUBLE_NONE) {
-            d.link = d.device.link.trouble;
-        }
-        if (d.is_over || d.now_ms - begin_ms >= limit_ms) {
-            return true;
-        }
-        wire_look(&wires[0]);
-        wire_look(&wires[1]);
-        idle = moved || wait == 0 ? 0 : idle + 1;
-        waits = idle == 0 ? 0 : waits;
-        if (idle < 2 || wire_wait(wires, 2, &waits)) {
-            continue;
-        }
-        uint32_t next = peer_wait(&server.peer, d.now_ms);
-        wait = wait < next ? wait : next;
-        next = peer_wait(&link_peer, d.now_ms);
-        wait = wait < next ? wait : next;
-        const uint32_t left = limit_ms - (d.now_ms - begin_ms);
-        d.now_ms += wait < left ? wait : left;
-    }
-    return false;
+    return wire_run(wires, 2, &d.now_ms, limit_ms, poll_device);
 }
 
 static bool holds(uint32_t address, const struct image *image)
@@ -326,31 +292,22 @@ static void test_no_link_drives_a_device(void)
 
 int main(int argc, char **argv)
 {
-    const char *why = "";
-
     only = argc > 1 ? argv[1] : NULL;
     make_images_of(SIM_KIND_NONOS);
     const struct sim_image first = {old_image.bytes, old_image.size};
     sim_device_base(SIM_KIND_NONOS, &first, &d.fresh);
-    pki_open(&server.pki);
-    peer_open(&server.peer, &server.pki);
-    server.peer.greet = greet;
-    server.peer.reply = reply;
+    d.trust = begin_server();
     peer_open(&link_peer, &server.pki);
     link_peer.greet = greet_link;
     link_peer.reply = answer_link;
     link_peer.lines = true;
-    d.trust = sim_net_trust_new_from(server.pki.ca_pem.data, server.pki.ca_pem.size, &why);
-    CHECK_THAT(why, d.trust != NULL);
     sim_net_open(&d.net, d.trust);
     sim_net_open(&d.link_net, d.trust);
     CHECK_RUN(test_no_link_drives_a_device);
     sim_net_close(&d.net);
     sim_net_close(&d.link_net);
-    sim_net_trust_free(d.trust);
-    peer_close(&server.peer);
     peer_close(&link_peer);
-    pki_close(&server.pki);
+    end_server(d.trust);
     sim_flash_free(&d.fresh);
     printf(
         "note: hostile cases, link: %u (%u runs), installed wrong: %u, undistinguished: %u, asked too often: %u\n",

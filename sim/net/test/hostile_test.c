@@ -10,12 +10,11 @@
 #include <updraft/agent.h>
 #include <updraft/sim_boot.h>
 
-#include "hostile_server.h"
-#include "wire.h"
+#include "hostile_run.h"
 
 #define OTADATA 0xD000u
 #define FIRST 0x10000u
-enum { ROOM = 0x10000, HOUR_MS = 3600000, TRIES = 3 };
+enum { ROOM = 0x10000 };
 
 /* --- The device ------------------------------------------------------------------------------- */
 
@@ -34,18 +33,6 @@ static const struct sim_loader loader = {
     .kind = SIM_LOADER_OTADATA,
     .of.otadata = {
         .loader = UPD_OTADATA_LOADER_IDF_ROLLBACK, .rows = rows, .count = 3, .fuse_size = 16}};
-
-static const struct upd_patience patience = {
-    .connect_ms = 15000,
-    .answer_ms = 20000,
-    .idle_ms = 15000,
-    .rate_ms = 10000,
-    .rate_bytes = 256,
-    .pause_ms = 2000,
-    .pause_most_ms = 60000,
-    .tries = TRIES,
-    .redirects = 3,
-};
 
 enum { BUFFER = 1024, CANARY = 64 };
 
@@ -300,39 +287,22 @@ enum { DRIVERS = 2 };
 
 /* --- Running ---------------------------------------------------------------------------------- */
 
-enum ran { INSTALLED_NOTHING, INSTALLED_RIGHT, INSTALLED_WRONG };
-
 static const struct driver *driver;
 
 static struct wire wire = {.net = &d.net, .peer = &server.peer};
 
+static bool poll_driver(uint32_t *wait)
+{
+    *wait = driver->poll();
+    return d.restarts || *wait == UINT32_MAX;
+}
+
 /* Until the device restarts, gives up, or the time is over. @return false: it never came to rest */
 static bool run_for(uint32_t limit_ms)
 {
-    const uint32_t begin_ms = d.now_ms;
-    uint32_t idle = 0;
-    uint32_t waits = 0;
-
     wire_begin(&wire);
     driver->begin();
-    for (uint32_t polls = 0; polls < 3000000; polls++) {
-        const bool moved = peer_pump(&server.peer, d.now_ms);
-        uint32_t wait = driver->poll();
-        if (d.restarts || wait == UINT32_MAX || d.now_ms - begin_ms >= limit_ms) {
-            return true;
-        }
-        wire_look(&wire);
-        idle = moved || wait == 0 ? 0 : idle + 1;
-        waits = idle == 0 ? 0 : waits;
-        if (idle < 2 || wire_wait(&wire, 1, &waits)) {
-            continue;
-        }
-        const uint32_t next = peer_wait(&server.peer, d.now_ms);
-        wait = wait < next ? wait : next;
-        const uint32_t left = limit_ms - (d.now_ms - begin_ms);
-        d.now_ms += wait < left ? wait : left;
-    }
-    return false;
+    return wire_run(&wire, 1, &d.now_ms, limit_ms, poll_driver);
 }
 
 static struct sim_snapshot *fresh, *half[DRIVERS];
@@ -391,18 +361,6 @@ static bool is_last_to_complain(const char *name, bool part, bool tls, const cha
     return false;
 }
 
-/*
- * How often a server is connected to within the two hours. After what may pass, checks are a minute
- * apart, then two, four ...: 8 of them, of TRIES tries, one more for a part, and one that progress forgives. After what does not
- * pass there is none before the next interval, but for a report of what was bad and its answer.
- */
-static uint32_t connections_allowed(enum upd_trouble trouble)
-{
-    return upd_trouble_remedy(trouble) == UPD_REMEDY_AGAIN ? 8 * (TRIES + 2)
-           : trouble == UPD_TROUBLE_TOO_MANY_REDIRECTS     ? 2 * (patience.redirects + 1u)
-                                                           : 5;
-}
-
 static void run_cell(const struct hostile *row, bool part, bool tls)
 {
     const char *what = "";
@@ -413,15 +371,10 @@ static void run_cell(const struct hostile *row, bool part, bool tls)
     CHECK_THAT(row->name, start_device());
     server.hostile = row;
     server.resumes = part && row->door != DOOR_SHUT;
-    if (row->door == DOOR_SHUT) {
-        close(server.peer.listener);
-        server.peer.listener = -1;
-    }
+    shut_door(row);
     const bool rests = run_for(driver == &drivers[1] ? 2 * HOUR_MS : UINT32_MAX);
     d.net.transport.close(d.net.transport.ctx);
-    if (row->door == DOOR_SHUT) {
-        peer_listen(&server.peer);
-    }
+    open_door();
     sum.cells++;
     const uint32_t connections = server.peer.connections;
     const enum ran ran = judge(&what);
@@ -461,15 +414,8 @@ static struct sim_net_trust *trust;
 
 static void set_up(void)
 {
-    const char *why = "";
-
     make_images();
-    pki_open(&server.pki);
-    peer_open(&server.peer, &server.pki);
-    server.peer.greet = greet;
-    server.peer.reply = reply;
-    trust = sim_net_trust_new_from(server.pki.ca_pem.data, server.pki.ca_pem.size, &why);
-    CHECK_THAT(why, trust != NULL);
+    trust = begin_server();
     sim_net_open(&d.net, trust);
     every_s = 86400;
     sim_flash_init(&d.sim, &sim_flash_4m, 7);
@@ -485,9 +431,7 @@ static void set_up(void)
 static void tear_down(void)
 {
     sim_net_close(&d.net);
-    sim_net_trust_free(trust);
-    peer_close(&server.peer);
-    pki_close(&server.pki);
+    end_server(trust);
     for (uint32_t i = 0; i < DRIVERS; i++) {
         sim_snapshot_free(half[i]);
     }

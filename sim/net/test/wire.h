@@ -74,4 +74,46 @@ static inline bool wire_wait(const struct wire *wires, uint32_t count, uint32_t 
     return true;
 }
 
+/**
+ * Let a device run with its peers until it says that it is over, or the time is.
+ *
+ * @param wires        each with wire_begin() behind it
+ * @param now_ms       goes on when nobody has anything to do
+ * @param poll_device  once; sets how long there is nothing to do for it. @return true: it is over
+ * @return false: it never came to rest
+ */
+static inline bool wire_run(struct wire *wires, uint32_t count, uint32_t *now_ms, uint32_t limit_ms,
+                            bool (*poll_device)(uint32_t *wait_ms))
+{
+    const uint32_t begin_ms = *now_ms;
+    uint32_t idle = 0;
+    uint32_t waits = 0;
+
+    for (uint32_t polls = 0; polls < 3000000; polls++) {
+        bool moved = false;
+        uint32_t wait = UINT32_MAX;
+        for (uint32_t i = 0; i < count; i++) {
+            moved = peer_pump(wires[i].peer, *now_ms) || moved;
+        }
+        if (poll_device(&wait) || *now_ms - begin_ms >= limit_ms) {
+            return true;
+        }
+        for (uint32_t i = 0; i < count; i++) {
+            wire_look(&wires[i]);
+        }
+        idle = moved || wait == 0 ? 0 : idle + 1;
+        waits = idle == 0 ? 0 : waits;
+        if (idle < 2 || wire_wait(wires, count, &waits)) {
+            continue;
+        }
+        for (uint32_t i = 0; i < count; i++) {
+            const uint32_t next = peer_wait(wires[i].peer, *now_ms);
+            wait = wait < next ? wait : next;
+        }
+        const uint32_t left = limit_ms - (*now_ms - begin_ms);
+        *now_ms += wait < left ? wait : left;
+    }
+    return false;
+}
+
 #endif
