@@ -4,21 +4,17 @@
  * Method: write, abort and collect in a fresh directory, and look at what lies there; the disk is
  * full by a limit of the file size.
  */
-#include "cm.h"
+#include "folder.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 #include "store/blobs.h"
 
-static char directory[64];
+static char directory[FOLDER_SIZE];
 static struct blobs *blobs;
 static int files;
 
@@ -29,26 +25,17 @@ static const char abc_md5[] = "900150983cd24fb0d6963f7d28e17f72";
 static int set_up(void **state)
 {
     (void)state;
-    strcpy(directory, "/tmp/updraft-blobs-XXXXXX");
-    assert_non_null(mkdtemp(directory));
+    make_folder(directory);
     blobs = blobs_open(directory);
     assert_non_null(blobs);
     return 0;
-}
-
-static int remove_one(const char *path, const struct stat *info, int type, struct FTW *ftw)
-{
-    (void)info;
-    (void)type;
-    (void)ftw;
-    return remove(path);
 }
 
 static int tear_down(void **state)
 {
     (void)state;
     blobs_close(blobs);
-    return nftw(directory, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    return remove_folder(directory);
 }
 
 static int count_one(const char *path, const struct stat *info, int type, struct FTW *ftw)

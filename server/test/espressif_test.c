@@ -4,18 +4,12 @@
  * Method: a device is a socket that says the stock client's bytes; the requests run through the
  * router; the clock is the test's own. Nothing is slept for: what comes later is waited for.
  */
-#include "cm.h"
+#include "fleet_stand.h"
 
 #include <arpa/inet.h>
-#include <ftw.h>
 #include <pthread.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-#include <updraft/image_build.h>
 
 #include "compat/espressif.h"
 #include "http/http_test.h"
@@ -23,59 +17,23 @@
 #define OLD "v1.0.0t23701(a)"
 #define NEW "v1.0.1t23701(a)"
 
-static struct fleet *fleet;
 static struct espressif *espressif;
 static struct http_router *router;
-static struct fleet_error error;
-static char directory[64];
 static struct product product;
 static struct device device;
 static struct actor owner;
 static char user_key[SECRET_SIZE], owner_key[SECRET_SIZE];
 
-static const struct actor root = {
-    .kind = ACTOR_USER, .user = 1000000, .administrator = true, .name = "root"};
-
-#define GOOD(call)                                                                                 \
-    do {                                                                                           \
-        if ((call) != FLEET_OK) {                                                                  \
-            fail_msg("%s: %s: %s", #call, error.code, error.message);                              \
-        }                                                                                          \
-    } while (0)
-
 /* --- A fleet with one device and two releases --------------------------------------------------
  */
 
-struct bytes {
-    uint8_t data[1 << 16];
-    size_t size;
-};
-
-static enum upd_err append(void *ctx, const void *data, uint32_t size)
-{
-    struct bytes *bytes = ctx;
-
-    memcpy(bytes->data + bytes->size, data, size);
-    bytes->size += size;
-    return UPD_OK;
-}
-
 static void upload(uint8_t slot, uint8_t seed, struct image *image)
 {
-    static uint8_t code[4096];
     struct bytes *bytes = calloc(1, sizeof *bytes);
     struct fleet_upload *begun;
 
-    memset(code, seed, sizeof code);
-    const struct upd_image_recipe recipe = {.boot = UPD_IMAGE_BOOT_NEW,
-                                            .entry = 0x40100004,
-                                            .text = {0x40100000, sizeof code, code},
-                                            .data = {0x3FFE8000, 64, code},
-                                            .rodata = {0x3FFE8100, 64, code},
-                                            .irom = {0, sizeof code, code},
-                                            .slot = slot,
-                                            .flash_map = 2};
-    assert_int_equal(upd_image_build(&recipe, append, bytes, NULL), UPD_OK);
+    assert_non_null(bytes);
+    make_slot(bytes, slot, seed);
     GOOD(fleet_upload_begin(fleet, &root, product.id, PART_APP, &begun, &error));
     GOOD(fleet_upload_feed(begun, bytes->data, bytes->size, &error));
     GOOD(fleet_upload_end(begun, image, NULL, 0, &error));
@@ -105,9 +63,7 @@ static int start(enum consent consent)
     const struct link_options options = {.plain = listen_on};
     struct http_table tables[1];
 
-    strcpy(directory, "/tmp/updraft-espressif-XXXXXX");
-    assert_non_null(mkdtemp(directory));
-    assert_int_equal(fleet_open(directory, &fleet, &error), FLEET_OK);
+    begin_fleet();
     espressif = espressif_open(fleet, &options, why);
     assert_non_null(espressif);
     tables[0] = espressif_table(espressif);
@@ -142,21 +98,12 @@ static int set_up_automatic(void **state)
     return start(CONSENT_AUTOMATIC);
 }
 
-static int remove_one(const char *path, const struct stat *info, int type, struct FTW *ftw)
-{
-    (void)info;
-    (void)type;
-    (void)ftw;
-    return remove(path);
-}
-
 static int tear_down(void **state)
 {
     (void)state;
     espressif_close(espressif);
     http_router_free(router);
-    fleet_close(fleet);
-    return nftw(directory, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    return end_fleet();
 }
 
 /* --- The device, a socket --------------------------------------------------------------------- */

@@ -4,31 +4,17 @@
  * Method: whole stories through fleet.h, in a fresh data directory, with a clock that the test
  * moves.
  */
-#include "cm.h"
+#include "fleet_stand.h"
 
-#include <ftw.h>
 #include <pthread.h>
 #include <stdatomic.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include <zlib.h>
 
-#include <updraft/image_build.h>
-
-#include "fleet/fleet.h"
-
 #define IMAGES UPD_CORE_VECTORS "/image/"
 
-static struct fleet *fleet;
-static struct fleet_error error;
-static char directory[64];
 static int64_t now;
-
-static const struct actor root = {
-    .kind = ACTOR_USER, .user = 1000000, .administrator = true, .name = "root"};
 
 static int64_t test_clock(void *ctx)
 {
@@ -40,35 +26,16 @@ static int set_up(void **state)
 {
     (void)state;
     now = 1700000000000;
-    strcpy(directory, "/tmp/updraft-fleet-XXXXXX");
-    assert_non_null(mkdtemp(directory));
-    assert_int_equal(fleet_open(directory, &fleet, &error), FLEET_OK);
+    begin_fleet();
     fleet_set_clock(fleet, test_clock, NULL);
     return 0;
-}
-
-static int remove_one(const char *path, const struct stat *info, int type, struct FTW *ftw)
-{
-    (void)info;
-    (void)type;
-    (void)ftw;
-    return remove(path);
 }
 
 static int tear_down(void **state)
 {
     (void)state;
-    fleet_close(fleet);
-    fleet = NULL;
-    return nftw(directory, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    return end_fleet();
 }
-
-#define GOOD(call)                                                                                 \
-    do {                                                                                           \
-        if ((call) != FLEET_OK) {                                                                  \
-            fail_msg("%s: %s: %s", #call, error.code, error.message);                              \
-        }                                                                                          \
-    } while (0)
 
 #define REFUSED(call, wanted, word)                                                                \
     do {                                                                                           \
@@ -80,35 +47,6 @@ static int tear_down(void **state)
 
 /* --- Images
  * ------------------------------------------------------------------------------------------ */
-
-struct bytes {
-    uint8_t data[1 << 20];
-    size_t size;
-};
-
-static enum upd_err append(void *ctx, const void *data, uint32_t size)
-{
-    struct bytes *bytes = ctx;
-    memcpy(bytes->data + bytes->size, data, size);
-    bytes->size += size;
-    return UPD_OK;
-}
-
-static void make_slot(struct bytes *bytes, uint8_t slot, uint8_t seed)
-{
-    static uint8_t code[4096];
-    memset(code, seed, sizeof code);
-    struct upd_image_recipe recipe = {.boot = UPD_IMAGE_BOOT_NEW,
-                                      .entry = 0x40100004,
-                                      .text = {0x40100000, sizeof code, code},
-                                      .data = {0x3FFE8000, 64, code},
-                                      .rodata = {0x3FFE8100, 64, code},
-                                      .irom = {0, sizeof code, code},
-                                      .slot = slot,
-                                      .flash_map = 2};
-    bytes->size = 0;
-    assert_int_equal(upd_image_build(&recipe, append, bytes, NULL), UPD_OK);
-}
 
 static void load(struct bytes *bytes, const char *name)
 {

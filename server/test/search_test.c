@@ -6,29 +6,19 @@
  * way set so that it takes each: nothing is frequent, most is, everything is; products merged, and
  * asked by one query. The orders and pages take turns.
  */
-#include "cm.h"
+#include "fleet_stand.h"
 
-#include <ftw.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <strings.h>
-#include <unistd.h>
 
-#include "fleet/fleet.h"
 #include "fleet/internal.h"
 
 enum { PRODUCTS = 4, DEVICES = 420, UPDATES = 300, MINUTE = 60000, LATELY = 150000 };
 
-static struct fleet *fleet;
-static struct fleet_error error;
-static char directory[64];
 static struct product products[PRODUCTS];
 static struct device devices[DEVICES];
 static struct update updates[UPDATES];
 static const int64_t now = 1700000000000;
 
-static const struct actor root = {.kind = ACTOR_USER, .administrator = true, .name = "root"};
 static struct actor vic = {.kind = ACTOR_USER, .name = "vic"}, narrow;
 
 static int64_t test_clock(void *ctx)
@@ -36,13 +26,6 @@ static int64_t test_clock(void *ctx)
     (void)ctx;
     return now;
 }
-
-#define GOOD(call)                                                                                 \
-    do {                                                                                           \
-        if ((call) != FLEET_OK) {                                                                  \
-            fail_msg("%s: %s: %s", #call, error.code, error.message);                              \
-        }                                                                                          \
-    } while (0)
 
 /* --- What there is ------------------------------------------------------------------------------ */
 
@@ -111,9 +94,7 @@ static int set_up(void **state)
 {
     (void)state;
     struct user user;
-    strcpy(directory, "/tmp/updraft-search-XXXXXX");
-    assert_non_null(mkdtemp(directory));
-    GOOD(fleet_open(directory, &fleet, &error));
+    begin_fleet();
     fleet_set_clock(fleet, test_clock, NULL);
     GOOD(fleet_user_create(fleet, &root, "vic", "vic's password", false, &user, &error));
     vic.user = user.no;
@@ -130,20 +111,10 @@ static int set_up(void **state)
     return 0;
 }
 
-static int remove_one(const char *path, const struct stat *info, int type, struct FTW *ftw)
-{
-    (void)info;
-    (void)type;
-    (void)ftw;
-    return remove(path);
-}
-
 static int tear_down(void **state)
 {
     (void)state;
-    fleet_close(fleet);
-    fleet = NULL;
-    return nftw(directory, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    return end_fleet();
 }
 
 /* --- By hand ------------------------------------------------------------------------------------ */
