@@ -13,10 +13,15 @@ nginx's. Each measurement is made three times, ours and nginx's in turn, and the
 them costs each server in microseconds of processor time, which the client and others on the machine take no part in. wrk
 resumes TLS sessions, as clients do; full handshakes have rows of their own.
 
+Behind nginx the answer is an X-Accel-Redirect, and nginx sends the file: set up as docs/operation.md says. Its peers are nginx
+that finds the file without asking anybody, and nginx before another nginx which answers every request with that redirect: what
+is between the two is the price of asking. The processor time is that of all servers that take part.
+
 What TLS costs at least: the same with GnuTLS alone, without sockets and HTTP (server/bench/tls_bench.c), as a ratio to what
 it costs the server.
 """
 import argparse
+import hashlib
 import json
 import os
 import re
@@ -98,30 +103,40 @@ http {{
     ssl_certificate {certificate}; ssl_certificate_key {key};
     ssl_protocols TLSv1.2 TLSv1.3; ssl_ecdh_curve X25519; ssl_conf_command Ciphersuites TLS_AES_128_GCM_SHA256; # as ours
     upstream updraftd {{ server 127.0.0.1:{upstream}; keepalive 64; }}
+    upstream another {{ server 127.0.0.1:{another}; keepalive 64; }}
     server {{
         listen 127.0.0.1:{plain} backlog=4096; listen 127.0.0.1:{tls} ssl backlog=4096;
         default_type application/octet-stream;
         location /update/ {{ return 304; }}
         location /files/ {{ alias {folder}/files/; }}
-        location /proxy/ {{ proxy_pass http://updraftd/; proxy_http_version 1.1; proxy_set_header Connection "";
-                            proxy_set_header X-Forwarded-For $remote_addr; proxy_set_header X-Forwarded-Proto $scheme; }}
-        location /blobs/ {{ internal; alias {blobs}/; }}
+        proxy_http_version 1.1; proxy_set_header Connection ""; proxy_set_header Host $host; proxy_buffering off;
+        proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for; proxy_set_header X-Forwarded-Proto $scheme;
+        proxy_set_header X-Forwarded-Host $host;
+        location /proxy/ {{ proxy_pass http://updraftd/; }}
+        location /another/ {{ proxy_pass http://another/redirect/; }}
+        location /redirect/ {{ add_header X-Accel-Redirect /blobs/{blob}; return 200; }}
+        location /blobs/ {{ internal; alias {blobs}/; add_header x-MD5 $upstream_http_x_md5;
+                            add_header x-version $upstream_http_x_version; }}
     }}
 }}
 """
 
 
 class Nginx:
-    def __init__(self, folder, stand):
+    """Before the daemon of `stand`, and before another nginx if there is one."""
+
+    def __init__(self, folder, stand, another=None):
         program = shutil.which("nginx") or "/usr/sbin/nginx"
         self.ports = {"plain": free_port(), "tls": free_port()}
         (folder / "files").mkdir(exist_ok=True)
         (folder / "files" / "image.bin").write_bytes(stand.image)
         folder.chmod(0o755)
         config = folder / "nginx.conf"
+        digest = hashlib.sha256(stand.image).hexdigest()
         config.write_text(NGINX.format(
             folder=folder, certificate=stand.data / "tls/server.crt", key=stand.data / "tls/server.key",
-            upstream=stand.daemon.ports["http"], blobs=stand.data / "blobs", **self.ports,
+            upstream=stand.daemon.ports["http"], another=another.ports["plain"] if another else 1,
+            blobs=stand.data / "blobs", blob=f"{digest[:2]}/{digest[2:]}", **self.ports,
             user="user root;" if Path("/proc/self/loginuid").exists() and __import__("os").geteuid() == 0 else ""))
         self.process = subprocess.Popen([program, "-p", folder, "-c", config], stderr=subprocess.DEVNULL)
         while True:
@@ -146,11 +161,11 @@ def session(port):
                                                         r"Peer signature type: (.*)")]
 
 
-def processor_s(process):
-    """Processor time that a process and its children have taken so far."""
-    pids = [process.pid, *map(int, Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split())]
+def processor_s(processes):
+    """Processor time that processes and their children have taken so far."""
     ticks = 0
-    for pid in pids:
+    for pid in [pid for one in processes for pid in (
+            one.pid, *map(int, Path(f"/proc/{one.pid}/task/{one.pid}/children").read_text().split()))]:
         fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
         ticks += int(fields[11]) + int(fields[12])
     return ticks / os.sysconf("SC_CLK_TCK")
@@ -194,15 +209,15 @@ def handshakes(port, seconds):
     return sum(int(re.search(r"(\d+) connections in \d+ real seconds", client.communicate()[0])[1]) for client in clients), seconds
 
 
-def measured(process, run):
-    """How many a second, and what one of them costs in microseconds."""
-    before = processor_s(process)
+def measured(run, *processes):
+    """How many a second, and what one of them costs the processes in microseconds."""
+    before = processor_s(processes)
     count, seconds = run()
-    return count / seconds, (processor_s(process) - before) * 1e6 / count
+    return count / seconds, (processor_s(processes) - before) * 1e6 / count
 
 
 def versus(rows, name, ours, theirs):
-    """Measure both in turn, each a process and what loads it; a row, and what it costs us."""
+    """Measure both in turn, each what loads it and its processes; a row, and what it costs us."""
     pairs = [(*measured(*ours), *measured(*theirs)) for _ in range(ROUNDS)]
     mine, my_cost, peer, peer_cost = (statistics.median(column) for column in zip(*pairs))
     rows.append({"figure": name, "updraft": round(mine), "nginx": round(peer), "ratio": round(mine / peer, 2),
@@ -257,8 +272,8 @@ def bench_checks(options, rows):
             for close in (False, True):
                 costs[kind, close] = versus(
                     rows, f"update checks, {kind}, {'a connection each' if close else 'connections kept'}",
-                    (stand.daemon.process, lambda s=scheme, c=close: run(ours, s, c)),
-                    (nginx.process, lambda s=scheme, k=kind, c=close: run(nginx.ports[k], s, c)))
+                    (lambda s=scheme, c=close: run(ours, s, c), stand.daemon.process),
+                    (lambda s=scheme, k=kind, c=close: run(nginx.ports[k], s, c), nginx.process))
         print("TLS: " + ", ".join(agreed))
         floor = floors(stand)
         least(rows, "processor time of a check by TLS, connections kept", floor["request"], costs["tls", False])
@@ -276,8 +291,8 @@ def full_handshakes(options, rows, folder, stand, kind):
     stand.daemon.wait()
     nginx = Nginx(folder, stand)
     full = versus(rows, f"TLS connections with a full handshake, {kind}",
-                  (stand.daemon.process, lambda: handshakes(stand.daemon.ports["http"], options.seconds)),
-                  (nginx.process, lambda: handshakes(nginx.ports["tls"], options.seconds)))
+                  (lambda: handshakes(stand.daemon.ports["http"], options.seconds), stand.daemon.process),
+                  (lambda: handshakes(nginx.ports["tls"], options.seconds), nginx.process))
     least(rows, f"processor time of a full handshake, {kind}", floors(stand)["full"], full)
     nginx.stop()
     stand.daemon.stop()
@@ -289,23 +304,30 @@ def bench_downloads(options, rows):
         stand = Stand(folder, 1000)
         file = stand.release("1.0.0")
         nginx = Nginx(folder, stand)
+
+        def run(url):
+            return lambda: wrk(folder, url, options.seconds)
+
         for scheme, kind in (("http", "plain"), ("https", "tls")):
-            cost = versus(rows, f"downloads of 400 KB, {kind}", (stand.daemon.process, lambda s=scheme: wrk(
-                folder, f"{s}://127.0.0.1:{stand.daemon.ports['http']}/{stand.product}/{file}", options.seconds)),
-                (nginx.process, lambda s=scheme, k=kind: wrk(
-                    folder, f"{s}://127.0.0.1:{nginx.ports[k]}/files/image.bin", options.seconds)))
+            cost = versus(rows, f"downloads of 400 KB, {kind}",
+                          (run(f"{scheme}://127.0.0.1:{stand.daemon.ports['http']}/{stand.product}/{file}"), stand.daemon.process),
+                          (run(f"{scheme}://127.0.0.1:{nginx.ports[kind]}/files/image.bin"), nginx.process))
         least(rows, "processor time of a download by TLS", floors(stand)["file"], cost)
         nginx.stop()
         stand.daemon.stop()
         stand.daemon = Daemon(UPDRAFTD, stand.data, "--accel", "/blobs/", "--proxies", "127.0.0.1")
         stand.daemon.wait()
-        shutil.rmtree(folder / "files")
-        nginx = Nginx(folder, stand)
+        behind = folder / "behind"
+        behind.mkdir()
+        another = Nginx(behind, stand)
+        nginx = Nginx(folder, stand, another)
         url = f"http://127.0.0.1:{nginx.ports['plain']}"
-        versus(rows, "downloads of 400 KB, nginx before us",
-               (nginx.process, lambda: wrk(folder, f"{url}/proxy/{stand.product}/{file}", options.seconds)),
-               (nginx.process, lambda: wrk(folder, f"{url}/files/image.bin", options.seconds)))
+        ours = (run(f"{url}/proxy/{stand.product}/{file}"), nginx.process, stand.daemon.process)
+        versus(rows, "downloads of 400 KB, nginx before us", ours, (run(f"{url}/files/image.bin"), nginx.process))
+        versus(rows, "nginx before us, beside nginx before nginx, 400 KB", ours,
+               (run(f"{url}/another/"), nginx.process, another.process))
         nginx.stop()
+        another.stop()
         stand.daemon.stop()
 
 

@@ -130,7 +130,7 @@ http {{
         listen unix:{folder}/front;
         location / {{ proxy_pass http://127.0.0.1:{port}; proxy_set_header X-Forwarded-For 192.0.2.7;
                       proxy_set_header X-Forwarded-Proto https; }}
-        location /blobs/ {{ internal; alias {blobs}/; }}
+        location /blobs/ {{ internal; alias {blobs}/; add_header x-MD5 $upstream_http_x_md5; }}
     }}
 }}
 """
@@ -155,6 +155,7 @@ def test_behind_nginx_images_arrive_whole_and_in_part(tmp_path):
 
         assert curl(stand.file) == stand.image
         assert curl(stand.file, "-r", "100-199") == stand.image[100:200]
+        assert f"x-MD5: {hashlib.md5(stand.image).hexdigest()}" in curl(stand.file, "-I").decode()
         assert curl(f"/update/{stand.product['key']}?serial=s1&version=0.9", "-A", "ESP32-http-Update") == stand.image
         # What was handed to the proxy is on its way, and the device itself says what became of it.
         wait_for(lambda: any(state in ("downloading", "downloaded") for _, state in stand.updates()))
