@@ -417,27 +417,23 @@ static enum fleet_status conditions(struct fleet *fleet, struct store_view *view
 
 #define DEVICE_SORTS "name serial version last_seen created family no"
 
-static enum store_result give_page(struct search *search,
-                                   void (*each)(void *ctx, const struct device *device), void *ctx,
-                                   struct fleet_page *page)
+struct each_device {
+    void (*device)(void *ctx, const struct device *device);
+    void *ctx;
+};
+
+static enum store_result give_device(const struct search *search, int64_t number, void *ctx)
 {
-    size_t count = 0;
-    int64_t *numbers = calloc((size_t)search->list.limit, sizeof *numbers);
-    enum store_result result =
-        numbers == NULL ? STORE_FAILED : fleet_search(search, numbers, &count);
-    for (size_t i = 0; result == STORE_OK && i < count; i++) {
-        struct device device;
-        struct fleet_error error;
-        result = store_get_no(search->view, STORE_DEVICE, numbers[i], &device);
-        if (result == STORE_OK &&
-            fleet_allowed(search->view, search->actor, ACTION_DEVICE_SHOW, device.product, &device,
-                          "device", &error) == FLEET_OK) {
-            dress(search->fleet, search->view, search->actor, &device);
-            each(ctx, &device);
-        }
+    struct each_device *give = ctx;
+    struct device device;
+    struct fleet_error error;
+    enum store_result result = store_get_no(search->view, STORE_DEVICE, number, &device);
+    if (result == STORE_OK &&
+        fleet_allowed(search->view, search->actor, ACTION_DEVICE_SHOW, device.product, &device,
+                      "device", &error) == FLEET_OK) {
+        dress(search->fleet, search->view, search->actor, &device);
+        give->device(give->ctx, &device);
     }
-    free(numbers);
-    fleet_search_end(search, count, page);
     return result;
 }
 
@@ -453,6 +449,7 @@ enum fleet_status fleet_device_list(struct fleet *fleet, const struct actor *act
                             .kind = STORE_DEVICE,
                             .where = where,
                             .list = {.order = "no"}};
+    struct each_device give = {.device = each, .ctx = ctx};
     struct product product;
     enum fleet_status status = search.view == NULL ? error->status : FLEET_OK;
     if (status == FLEET_OK && query->product != NULL) {
@@ -476,7 +473,7 @@ enum fleet_status fleet_device_list(struct fleet *fleet, const struct actor *act
                            ? store_text_few(search.view, STORE_DEVICE, query->text)
                            : search.list.count == 1 && actor->administrator &&
                                  strstr("no name last_seen", search.list.order) != NULL;
-        status = fleet_store_error(error, give_page(&search, each, ctx, page));
+        status = fleet_store_error(error, fleet_search(&search, give_device, &give, page));
     }
     store_end(search.view);
     return status;

@@ -406,32 +406,23 @@ static enum fleet_status conditions(struct search *search, const struct fleet_qu
     return fleet_paging(query, UPDATE_SORTS, &search->list, error);
 }
 
-/** The updates of a page. Of a product or a device whoever sees that sees all of its updates. */
-static enum store_result give_updates(struct search *search, struct each_update *give,
-                                      struct fleet_page *page)
+/** Of a product or a device whoever sees that sees all of its updates. */
+static enum store_result give_update(const struct search *search, int64_t number, void *ctx)
 {
-    size_t count = 0;
-    int64_t *numbers = calloc((size_t)search->list.limit, sizeof *numbers);
-    enum store_result result =
-        numbers == NULL ? STORE_FAILED : fleet_search(search, numbers, &count);
-    for (size_t i = 0; result == STORE_OK && i < count; i++) {
-        struct update update;
-        struct device device;
-        struct fleet_error error;
-        result = store_get_no(search->view, STORE_UPDATE, numbers[i], &update);
-        bool seen =
-            result == STORE_OK &&
-            (search->only.field != NULL ||
-             (store_get_no(search->view, STORE_DEVICE, update.device, &device) == STORE_OK &&
-              fleet_allowed(search->view, search->actor, ACTION_UPDATE_SHOW, update.product,
-                            &device, "update", &error) == FLEET_OK));
-        if (seen) {
-            overlay(search->fleet, &update);
-            give->update(give->ctx, &update);
-        }
+    struct each_update *give = ctx;
+    struct update update;
+    struct device device;
+    struct fleet_error error;
+    enum store_result result = store_get_no(search->view, STORE_UPDATE, number, &update);
+    bool seen = result == STORE_OK &&
+                (search->only.field != NULL ||
+                 (store_get_no(search->view, STORE_DEVICE, update.device, &device) == STORE_OK &&
+                  fleet_allowed(search->view, search->actor, ACTION_UPDATE_SHOW, update.product,
+                                &device, "update", &error) == FLEET_OK));
+    if (seen) {
+        overlay(search->fleet, &update);
+        give->update(give->ctx, &update);
     }
-    free(numbers);
-    fleet_search_end(search, count, page);
     return result;
 }
 
@@ -455,7 +446,7 @@ enum fleet_status fleet_update_list(struct fleet *fleet, const struct actor *act
     if (status == FLEET_OK) {
         search.plain =
             actor->administrator && search.list.count == 1 && strcmp(search.list.order, "no") == 0;
-        status = fleet_store_error(error, give_updates(&search, &give, page));
+        status = fleet_store_error(error, fleet_search(&search, give_update, &give, page));
     }
     store_end(search.view);
     return status;

@@ -389,7 +389,7 @@ static enum store_result find_page(struct search *search, int64_t *numbers, size
     return result;
 }
 
-enum store_result fleet_search(struct search *search, int64_t *numbers, size_t *count)
+static enum store_result find(struct search *search, int64_t *numbers, size_t *count)
 {
     enum store_result result = STORE_OK;
     *count = 0;
@@ -421,7 +421,7 @@ enum store_result fleet_search(struct search *search, int64_t *numbers, size_t *
     return result;
 }
 
-void fleet_search_end(const struct search *search, size_t count, struct fleet_page *page)
+static void describe_page(const struct search *search, size_t count, struct fleet_page *page)
 {
     fleet_page_end(&search->list, search->total, page);
     page->more = search->more;
@@ -429,4 +429,21 @@ void fleet_search_end(const struct search *search, size_t count, struct fleet_pa
         snprintf(page->next, sizeof page->next, "%lld",
                  (long long)search->list.offset + search->list.limit);
     }
+}
+
+enum store_result fleet_search(struct search *search,
+                               enum store_result (*take)(const struct search *search,
+                                                         int64_t number, void *ctx),
+                               void *ctx, struct fleet_page *page)
+{
+    size_t count = 0;
+    int64_t *numbers = calloc((size_t)search->list.limit, sizeof *numbers);
+    enum store_result result = numbers == NULL ? STORE_FAILED : find(search, numbers, &count);
+
+    for (size_t i = 0; result == STORE_OK && i < count; i++) {
+        result = take(search, numbers[i], ctx);
+    }
+    free(numbers);
+    describe_page(search, count, page);
+    return result;
 }

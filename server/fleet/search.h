@@ -35,10 +35,17 @@ struct search {
     bool too_many; /* products */
 };
 
-/** Find a page: numbers of records, in order, of which there are at most list.limit. Whether the actor
- *  may see them is decided by `only`, or by who is a member of what and owns what; the caller still
- *  asks fleet_allowed() about each. */
-enum store_result fleet_search(struct search *search, int64_t *numbers, size_t *count);
-void fleet_search_end(const struct search *search, size_t count, struct fleet_page *page);
+/**
+ * Find a page, and take its records one by one, in order: at most list.limit of them. Whether the
+ * actor may see them is decided by `only`, or by who is a member of what and owns what; who takes one
+ * still asks fleet_allowed() about it.
+ *
+ * @param take  reads and gives the record of this number; what it answers but STORE_OK ends the page
+ * @param page  what is said of the whole list
+ */
+enum store_result fleet_search(struct search *search,
+                               enum store_result (*take)(const struct search *search,
+                                                         int64_t number, void *ctx),
+                               void *ctx, struct fleet_page *page);
 
 #endif
