@@ -2,6 +2,7 @@
 
 Its devices against the server: tests/fleet.py, the tour of docs/guides, and the browser's tests.
 """
+import os
 import subprocess
 
 import conftest
@@ -14,9 +15,9 @@ LOADER = conftest.ROOT / "build/lx106/boot/nonos.bin"
 pytestmark = pytest.mark.skipif(SIM is None, reason="no updraft-sim: build it")
 
 
-def run(*words, code=0, cwd=None):
+def run(*words, code=0, cwd=None, **environment):
     done = subprocess.run([SIM, *map(str, words)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=cwd,
-                          stdin=subprocess.DEVNULL, timeout=120)
+                          stdin=subprocess.DEVNULL, timeout=120, env=os.environ | {name: str(value) for name, value in environment.items()})
     assert done.returncode == code, done.stdout + done.stderr
     return done.stdout if code == 0 else done.stderr
 
@@ -65,9 +66,23 @@ def test_a_flash_of_another_size_is_no_device(tmp_path):
 
 @pytest.mark.skipif(not IMAGE.exists() or not ROM.exists(), reason="no images of the clock: build the lx106 preset")
 def test_a_chip_is_emulated_with_loader_and_firmware(updraft, tmp_path):
-    flash = tmp_path / "clock.bin"
+    # Nowhere else; qemu's own options end at a comma.
+    folder = tmp_path / "a, b"
+    folder.mkdir()
+    flash = folder / "clock.bin"
     updraft("flash", "build", "--map", "2", "--boot", LOADER, "--user1", IMAGE, "-o", flash)
     shown = run("device", "--as", "nonos", "--flash", flash, "--server", "http://127.0.0.1:9", "--qemu", ROM, "--until",
-                "Checking for updates", "--seconds", "60")
+                "Checking for updates", "--seconds", "60", TMPDIR=folder)
     assert "jump to run user1 @ 1000" in shown
     assert "clock 1.0.0 for user1" in shown
+    assert list(folder.iterdir()) == [flash]
+
+
+def test_an_emulated_chip_has_its_folder_where_tmpdir_says(tmp_path):
+    words = ["device", "--as", "nonos", "--flash", "flash", "--server", "http://127.0.0.1:9", "--qemu", "rom"]
+    for name in "flash", "rom":
+        (tmp_path / name).write_bytes(b"")
+    assert "nowhere/updraft-sim-" in run(*words, code=1, cwd=tmp_path, TMPDIR=tmp_path / "nowhere")
+    said = run(*words, code=1, cwd=tmp_path, TMPDIR="/" + 300 * "x")
+    assert "TMPDIR: its path is too long" in said and "xxx" not in said
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["flash", "rom"]

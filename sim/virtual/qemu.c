@@ -17,10 +17,14 @@
 
 enum { PATH_SIZE = 512, TICK_MS = 50, START_MS = 10000, TAIL = 128, PARTS = 5 };
 
+/* The stand-in for the ROM takes ARGUMENTS_MOST bytes of arguments: the flash's path, and one in the folder
+ * for each FIFO (host_argument() in sim/rom/host.c). */
+enum { ARGUMENTS_MOST = 4000, FOLDER_SIZE = 256, PLACE_SIZE = FOLDER_SIZE + 16 };
+
 struct run {
     const struct qemu_options *options;
-    char folder[PATH_SIZE];
-    char paths[PARTS][PATH_SIZE]; /* of PART_... */
+    char folder[FOLDER_SIZE];
+    char paths[PARTS][PLACE_SIZE]; /* of PART_... */
     pid_t radio, machine;
     int orders, reports, console;
     char tail[TAIL]; /* the last bytes of the console, for `until` that comes in two pieces */
@@ -32,13 +36,20 @@ static void make_places(struct run *run)
 {
     static const char *const names[PARTS] = {"orders", "reports", "to-chip", "from-chip",
                                              "console"};
+    const char *parent = getenv("TMPDIR");
 
-    snprintf(run->folder, sizeof run->folder, "/tmp/updraft-sim-XXXXXX");
+    if (parent == NULL || parent[0] == '\0') {
+        parent = "/tmp";
+    }
+    if (snprintf(run->folder, sizeof run->folder, "%s/updraft-sim-XXXXXX", parent) >= FOLDER_SIZE) {
+        fail("device", "TMPDIR: its path is too long for an emulated chip, which takes %d bytes",
+             FOLDER_SIZE - (int)sizeof "/updraft-sim-XXXXXX");
+    }
     if (mkdtemp(run->folder) == NULL) {
         fail("device", "%s: %s", run->folder, strerror(errno));
     }
     for (int i = 0; i < PARTS; i++) {
-        snprintf(run->paths[i], PATH_SIZE, "%.400s/%s", run->folder, names[i]);
+        snprintf(run->paths[i], PLACE_SIZE, "%s/%s", run->folder, names[i]);
         if (i != CONSOLE && mkfifo(run->paths[i], 0600) != 0) {
             fail("device", "%s: %s", run->paths[i], strerror(errno));
         }
@@ -86,22 +97,46 @@ static const char *find_radio(char *path)
     return path;
 }
 
+/* What the chip is told. Two commas are one of the text, for qemu. */
+static void describe_chip(const struct run *run, const char *flash, char *config)
+{
+    const char *const arguments[] = {"rom",
+                                     flash,
+                                     run->paths[ORDERS],
+                                     run->paths[REPORTS],
+                                     run->paths[TO_CHIP],
+                                     run->paths[FROM_CHIP]};
+
+    config = stpcpy(config, "enable=on,target=native");
+    for (size_t i = 0; i < sizeof arguments / sizeof arguments[0]; i++) {
+        config = stpcpy(config, ",arg=");
+        for (const char *at = arguments[i]; *at != '\0'; at++) {
+            *config++ = *at;
+            if (*at == ',') {
+                *config++ = ',';
+            }
+        }
+    }
+    *config = '\0';
+}
+
 static void start_all(struct run *run)
 {
     const struct qemu_options *options = run->options;
-    char radio[PATH_SIZE], config[6 * PATH_SIZE], serial[PATH_SIZE + 8];
+    char radio[PATH_SIZE], config[2 * ARGUMENTS_MOST + 128], serial[PLACE_SIZE + 8];
     char *flash = realpath(options->flash, NULL);
 
     if (flash == NULL) {
         fail("device", "%s: %s", options->flash, strerror(errno));
     }
+    if (strlen(flash) > ARGUMENTS_MOST - 4 * PLACE_SIZE) {
+        fail("device", "%s: its path is too long for an emulated chip", options->flash);
+    }
     (void)find_radio(radio);
     const char *const radio_words[] = {radio,         run->paths[TO_CHIP], run->paths[FROM_CHIP],
                                        options->peer, options->link,       NULL};
     run->radio = start(radio_words);
-    snprintf(config, sizeof config,
-             "enable=on,target=native,arg=rom,arg=%s,arg=%s,arg=%s,arg=%s,arg=%s", flash,
-             run->paths[ORDERS], run->paths[REPORTS], run->paths[TO_CHIP], run->paths[FROM_CHIP]);
+    describe_chip(run, flash, config);
     snprintf(serial, sizeof serial, "file:%s", run->paths[CONSOLE]);
     const char *const words[] = {"qemu-system-xtensa",
                                  "-M",
