@@ -45,12 +45,18 @@ static enum upd_err begun(struct upd_writer *writer, enum upd_err err)
     return UPD_OK;
 }
 
-/* The download is worth nothing: nobody shall go on with it. */
+/*
+ * The download is worth nothing: nobody shall go on with it.
+ *
+ * After an interruption that is not for sure the image's fault: what was kept was known by a byte
+ * for each unit, which a cut may have torn. Only gzip has compared it with what came.
+ */
 static enum upd_err give_up(struct upd_writer *writer, enum upd_err err)
 {
     /* Whether or not the mark can be written, the first error is the one to tell. */
     upd_frame_mark(writer->device, UPD_MARK_CLOSED);
-    return fail(writer, err);
+    bool blind = writer->kept > 0 && !writer->device->frame.head.gzip;
+    return fail(writer, blind ? UPD_E_CHANGED : err);
 }
 
 /* Bytes of a unit, of which the journal knows one by one whether they are complete. */

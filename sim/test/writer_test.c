@@ -413,6 +413,44 @@ static void test_another_update_is_not_taken_for_the_interrupted_one(void)
     }
 }
 
+/*
+ * A cut may tear the progress such that a unit which was not written counts as kept: a byte tells,
+ * and one of 256 fits. The image is not to be blamed for that.
+ */
+static void test_what_was_kept_wrongly_is_not_the_images_fault(void)
+{
+    static uint8_t sent[IMAGE_MAX];
+    struct bench bench;
+    struct upd_writer writer;
+    uint32_t from = 0;
+
+    make_image(0x3000, 2);
+    struct upd_update update = whole_update();
+    for (uint32_t who = 0; who < 2; who++) {
+        bool kept_is_bad = who == 0;
+        memcpy(sent, image, image_size);
+        sent[kept_is_bad ? SECTOR + 100 : 2 * SECTOR + 100] ^= 0x04;
+        open_bench(&bench);
+        CHECK(upd_writer_begin(&writer, &bench.device, &update) == UPD_OK);
+        CHECK(upd_writer_write(&writer, sent, 2 * SECTOR) == UPD_OK);
+        restart(&bench);
+        CHECK(upd_writer_resume(&writer, &bench.device, &update, &from) == UPD_OK);
+        CHECK(from == 2 * SECTOR);
+        const uint8_t *rest = kept_is_bad ? image : sent;
+        enum upd_err err = upd_writer_write(&writer, rest + from, image_size - from);
+        CHECK((err != UPD_OK ? err : upd_writer_end(&writer)) == UPD_E_CHANGED);
+        restart(&bench);
+        CHECK(upd_writer_resume(&writer, &bench.device, &update, &from) == UPD_E_NOT_FOUND);
+        CHECK(upd_writer_begin(&writer, &bench.device, &update) == UPD_OK);
+        err = upd_writer_write(&writer, rest, image_size);
+        err = err != UPD_OK ? err : upd_writer_end(&writer);
+        CHECK(err == (kept_is_bad ? UPD_OK : UPD_E_AUTH));
+        CHECK(!kept_is_bad || slot_holds_image(&bench));
+        CHECK(others_are_whole(&bench));
+        sim_flash_free(&bench.sim);
+    }
+}
+
 /* One lie: a byte of the image, its length, or what was announced. */
 struct lie {
     const char *name;
@@ -741,6 +779,7 @@ int main(void)
     CHECK_RUN(test_progress_that_cannot_be_noted_does_not_stop_an_update);
     CHECK_RUN(test_power_may_go_at_every_operation_again_and_again);
     CHECK_RUN(test_another_update_is_not_taken_for_the_interrupted_one);
+    CHECK_RUN(test_what_was_kept_wrongly_is_not_the_images_fault);
     CHECK_RUN(test_lies_are_refused_and_the_rest_of_the_flash_is_whole);
     CHECK_RUN(test_digests_that_a_build_does_not_have_are_refused);
     CHECK_RUN(test_digests_that_came_with_the_update_must_match_the_flash);

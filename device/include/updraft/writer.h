@@ -133,9 +133,9 @@ UPD_MUST_CHECK enum upd_err upd_writer_begin(struct upd_writer *writer, struct u
  *
  * @return UPD_OK           takes the bytes from *from on
  * @return UPD_E_NOT_FOUND  nothing was interrupted, or it had no validator: begin()
- * @return UPD_E_CHANGED    size, validator, slot or compression differ from what was interrupted:
- *                          begin(). Nothing was changed in flash in both cases
- * @return others           as upd_writer_begin(), and as upd_writer_write() for what was found
+ * @return UPD_E_CHANGED    size, validator, slot or compression differ from what was interrupted,
+ *                          or what was found is no such image: begin()
+ * @return others           as upd_writer_begin()
  */
 UPD_MUST_CHECK enum upd_err upd_writer_resume(struct upd_writer *writer, struct upd_device *device,
                                               const struct upd_update *update, uint32_t *from);
@@ -148,7 +148,8 @@ UPD_MUST_CHECK enum upd_err upd_writer_resume(struct upd_writer *writer, struct 
  * @return UPD_OK
  * @return UPD_E_STATE    the writer is not open
  * @return UPD_E_SPACE    more bytes than were announced, or than the slot takes
- * @return UPD_E_CHANGED  gzip: what comes differs from what was written before the interruption
+ * @return UPD_E_CHANGED  after resume(): what was kept and what comes are no image together. Nobody can
+ *                        tell which of them is bad: begin()
  * @return UPD_E_FORMAT, UPD_E_AUTH, UPD_E_TARGET, UPD_E_ROLLBACK  the image is refused:
  *                        writer->checker.info tells why and where. What is in flash stays resumable
  *                        only if the bytes were good

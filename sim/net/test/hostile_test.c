@@ -489,7 +489,7 @@ static const struct siege {
     {.name = "the same bad update for ever, begun before",
      .row = {.body = BODY_FLIPPED, .arg = 990},
      .half = true,
-     .downloads = 1,
+     .downloads = 2, /* the second, from its first byte, tells whose fault it is */
      .checks = DAYS + 6,
      .at_the_end = T(KNOWN_BAD)},
     {.name = "the same bad update for ever, without a name",
