@@ -196,6 +196,31 @@ static bool find_trial(struct upd_device *device, const struct upd_otadata *data
     return is_open(&device->frame, device->running);
 }
 
+/*
+ * With rollback: the record of what runs, where a cut of the boot loader's own writing left it such
+ * that it does not read well any more, or reads as of an image that was given up; else NONE.
+ */
+static int doubtful_copy(const struct upd_otadata *data)
+{
+    for (int copy = 0; copy < 2; copy++) {
+        uint32_t sequence = upd_otadata_sequence(data->copy[copy]);
+        if (sequence != UINT32_MAX && sequence != 0 &&
+            !upd_otadata_is_valid(data, (uint32_t)copy) &&
+            (!upd_otadata_crc_is_good(data->copy[copy]) ||
+             upd_otadata_slot(data, (uint32_t)copy) == data->running)) {
+            return copy;
+        }
+    }
+    return UPD_OTADATA_NONE;
+}
+
+/* With rollback: what runs was not confirmed. */
+static bool loader_tries(const struct upd_otadata *data, int active, int selected)
+{
+    return selected == data->running ? active >= 0 && !is_settled(data->copy[active])
+                                     : data->running >= 0 && doubtful_copy(data) >= 0;
+}
+
 /* Why the image that a copy tells of does not run any more. */
 static void find_fall_in(struct upd_device *device, const struct upd_otadata *data, int copy,
                          struct upd_view *view)
@@ -268,8 +293,7 @@ static enum upd_err look(struct upd_device *device, struct upd_otadata *data, st
         .fallen = UPD_SLOT_NONE,
     };
     if (loader_has_trial(device)) {
-        view->on_trial =
-            active >= 0 && selected == device->running && !is_settled(data->copy[active]);
+        view->on_trial = loader_tries(data, active, selected);
         view->starts = view->on_trial ? 1 : 0;
     }
     if (view->on_trial || view->pending) {
@@ -487,42 +511,19 @@ static enum upd_journal_mark reason_of(const struct upd_frame *frame)
 }
 
 /*
- * The boot loader writes PENDING before it starts a NEW image, and a cut of that may leave a state
- * that it does not know and takes for none: it would start the image for ever. So the state that it
- * meant is written.
+ * With rollback: the boot loader writes PENDING before it starts a NEW image, and a cut of that may
+ * leave a state that it does not know and takes for none: it would start the image for ever. So the
+ * state that it meant is written.
  */
-static enum upd_err mend_state(struct upd_device *device, const struct upd_otadata *data, int copy)
+static enum upd_err mend_state(struct upd_device *device, const struct upd_otadata *data)
 {
-    const uint8_t *record = data->copy[copy];
+    int copy = upd_otadata_active(data);
 
-    if (copy != upd_otadata_active(data) || is_settled(record) ||
-        upd_otadata_state(record) == UPD_OTADATA_PENDING) {
+    if (copy < 0 || !names(data, copy, device->running) || is_settled(data->copy[copy]) ||
+        upd_otadata_state(data->copy[copy]) == UPD_OTADATA_PENDING) {
         return device->err;
     }
     return write_state(device, data, copy, UPD_OTADATA_PENDING);
-}
-
-/*
- * With rollback, a slot that runs before it was selected, because the boot loader found no other
- * one, goes on as the boot loader would have let it: on trial.
- */
-static enum upd_err adopt(struct upd_device *device, struct upd_otadata *data)
-{
-    int copy = upd_otadata_copy_of(data, device->running);
-
-    if (device->running < 0) {
-        return device->err;
-    }
-    if (copy >= 0) {
-        return mend_state(device, data, copy);
-    }
-    find_frame(device, 0);
-    if (!is_open(&device->frame, device->running)) {
-        find_frame(device, 1);
-    }
-    return is_open(&device->frame, device->running)
-               ? record_running(device, data, UPD_OTADATA_PENDING, &copy)
-               : device->err;
 }
 
 static enum upd_err otadata_start(struct upd_device *device, enum upd_start *todo)
@@ -534,7 +535,7 @@ static enum upd_err otadata_start(struct upd_device *device, enum upd_start *tod
     *todo = UPD_START_GO_ON;
     read_records(device, &data);
     if (!find_trial(device, &data)) {
-        return loader_has_trial(device) ? adopt(device, &data) : device->err;
+        return loader_has_trial(device) ? mend_state(device, &data) : device->err;
     }
     bool given_up = (device->frame.marks & UPD_MARKS_GIVEN_UP) != 0;
     if (!given_up && !upd_frame_has(&device->frame, UPD_MARK_SWITCHED)) {
@@ -565,18 +566,6 @@ static uint32_t running_version(struct upd_device *device)
     return upd_get_le32(bytes);
 }
 
-/* A record that the boot loader may have read, and that does not read well now. */
-static int torn_copy(const struct upd_otadata *data)
-{
-    for (int copy = 0; copy < 2; copy++) {
-        uint32_t sequence = upd_otadata_sequence(data->copy[copy]);
-        if (sequence != UINT32_MAX && sequence != 0 && !upd_otadata_crc_is_good(data->copy[copy])) {
-            return copy;
-        }
-    }
-    return UPD_OTADATA_NONE;
-}
-
 /*
  * IDF with rollback: the state is the trial. Behind the record that says VALID a cover is written,
  * and without it the record is written anew: one that a cut tore may read well now and not later,
@@ -590,7 +579,7 @@ static enum upd_err confirm_record(struct upd_device *device, struct upd_otadata
     enum upd_err err = UPD_OK;
 
     if (!names(data, copy, device->running)) {
-        copy = torn_copy(data);
+        copy = doubtful_copy(data);
         if (device->running < 0 || copy == UPD_OTADATA_NONE) {
             return UPD_OK; /* factory runs, or a slot without a record: never on trial */
         }

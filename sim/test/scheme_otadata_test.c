@@ -322,6 +322,85 @@ static void test_what_the_boot_loader_refuses_is_told_and_forgotten(void)
     }
 }
 
+/* With rollback: the new image runs on trial, and its record, at *sector, says PENDING. */
+static void begin_trial(struct life *life, const struct setup *setup, uint8_t slots,
+                        uint32_t *sector)
+{
+    struct upd_otadata data = {.slots = slots};
+
+    begin(life, setup, NEVER_CONFIRMS);
+    CHECK_THAT(setup->name, life_session(life) == END_RESTART);
+    CHECK_THAT(setup->name, life_session(life) == END_RESTART && life->runs == NEW);
+    for (uint32_t copy = 0; copy < 2; copy++) {
+        sim_flash_peek(&life->sim, OTADATA + copy * SECTOR, data.copy[copy],
+                       UPD_OTADATA_RECORD_SIZE);
+    }
+    int own = upd_otadata_active(&data);
+    CHECK_THAT(setup->name, own >= 0);
+    CHECK_THAT(setup->name, upd_otadata_state(data.copy[own & 1]) == UPD_OTADATA_PENDING);
+    *sector = OTADATA + (uint32_t)(own & 1) * SECTOR;
+}
+
+enum { STATE_AT = 24 };
+
+/*
+ * IDF's boot loader writes PENDING over a record that a cut may leave such that it reads in one way
+ * when the image is started, and in another later.
+ */
+static void test_an_image_whose_record_is_doubtful_is_on_trial(void)
+{
+    static const struct {
+        const char *name;
+        uint8_t at, mask; /* what reads otherwise now */
+    } doubts[] = {{"the number", 0, 0x80},
+                  {"the state, as ABORTED", STATE_AT, UPD_OTADATA_PENDING ^ UPD_OTADATA_ABORTED},
+                  {"the state, as INVALID", STATE_AT, UPD_OTADATA_PENDING ^ UPD_OTADATA_INVALID},
+                  {"the state, as none", STATE_AT + 1, 0x10},
+                  {"the CRC", UPD_OTADATA_CRC_OFFSET, 0x01}};
+    static const struct upd_update nothing_known = {0};
+    struct upd_writer writer;
+    struct life life;
+    uint32_t own;
+
+    FOR_EACH_SETUP(100)
+    {
+        for (uint32_t i = 0; setup.by_loader && i < sizeof doubts / sizeof doubts[0]; i++) {
+            const char *name = doubts[i].name;
+            begin_trial(&life, &setup, shapes[s].slots, &own);
+            sim_flash_flip(&life.sim, own + doubts[i].at, doubts[i].mask);
+            CHECK_THAT(name, upd_device_view(&life.device, &life.view) == UPD_OK);
+            CHECK_THAT(name, life.view.on_trial && life.view.fall == UPD_FALL_NONE);
+            CHECK_THAT(name,
+                       upd_writer_begin(&writer, &life.device, &nothing_known) == UPD_E_STATE);
+            CHECK_THAT(name, upd_device_confirm(&life.device) == UPD_OK);
+            CHECK_THAT(name, upd_device_view(&life.device, &life.view) == UPD_OK);
+            CHECK_THAT(name, !life.view.on_trial && life.view.selected == life.view.running);
+            life.plan = CONFIRMS;
+            CHECK_THAT(name, life_session(&life) == END_DONE && life.runs == NEW);
+            sim_flash_free(&life.sim);
+        }
+    }
+}
+
+/* A state that the boot loader does not know is none to it: it would start the image for ever. */
+static void test_a_state_that_is_not_known_does_not_end_the_trial(void)
+{
+    struct life life;
+    uint32_t own;
+
+    FOR_EACH_SETUP(100)
+    {
+        if (setup.by_loader) {
+            begin_trial(&life, &setup, shapes[s].slots, &own);
+            sim_flash_flip(&life.sim, own + STATE_AT + 1, 0x10);
+            CHECK_THAT(setup.name, life_session(&life) == END_RESTART && life.runs == NEW);
+            CHECK_THAT(setup.name, life_session(&life) == END_DONE && life.runs == OLD);
+            CHECK_THAT(setup.name, life.fall == UPD_FALL_UNCONFIRMED);
+            sim_flash_free(&life.sim);
+        }
+    }
+}
+
 static void test_a_factory_reset_forgets_every_slot(void)
 {
     struct life life;
@@ -576,6 +655,8 @@ int main(void)
     CHECK_RUN(test_a_bad_version_is_given_up_for_the_right_reason);
     CHECK_RUN(test_the_only_slot_is_updated_from_factory);
     CHECK_RUN(test_what_the_boot_loader_refuses_is_told_and_forgotten);
+    CHECK_RUN(test_an_image_whose_record_is_doubtful_is_on_trial);
+    CHECK_RUN(test_a_state_that_is_not_known_does_not_end_the_trial);
     CHECK_RUN(test_a_factory_reset_forgets_every_slot);
     CHECK_RUN(test_an_image_below_the_burned_version_is_refused);
     CHECK_RUN(test_a_device_is_opened_only_where_its_table_says_so);

@@ -51,7 +51,7 @@ struct search {
     uint64_t dead;
     uint64_t late;   /* states that random lives found and the search had not */
     uint64_t spent;  /* states that are not gone on from: see fold_is_spent() */
-    uint64_t vendor; /* random lives that ended with has_doubtful_trial() */
+    uint64_t vendor; /* random lives that ended with life_has_doubtful_trial() */
     uint64_t seed;
     bool settle;    /* torn programs leave no unstable cell */
     uint32_t draws; /* of what each kind of tear leaves to chance */
@@ -296,29 +296,6 @@ static void step(struct search *search, struct state *state)
     }
 }
 
-/*
- * IDF's loader keeps the trial in a word of the record, which no CRC covers, and erases it to write
- * the next one. Cut there, the word may read as VALID by chance, or as nothing that it knows and so
- * takes for none: the trial is over for loader and library alike, and a bad image stays. cuts.c
- * counts that apart; a random life ends there, and is counted.
- */
-static bool has_doubtful_trial(const struct life *life)
-{
-    enum { STATE_AT = 24, STATE_SIZE = 4 };
-    bool kept_by_loader = life->setup->scheme == OTADATA && life->setup->counts;
-    bool doubtful = false;
-
-    for (uint32_t copy = 0; copy < 2 && kept_by_loader; copy++) {
-        uint32_t at = life->setup->area[0].offset + copy * SECTOR + STATE_AT;
-        uint8_t state[STATE_SIZE];
-        sim_flash_peek(&life->sim, at, state, sizeof state);
-        uint32_t value = upd_get_le32(state);
-        doubtful |= sim_flash_unstable(&life->sim, at, STATE_SIZE) > 0;
-        doubtful |= value > UPD_OTADATA_ABORTED && value != UPD_OTADATA_UNDEFINED;
-    }
-    return doubtful && life->outcome != OUTCOME_CONFIRMED;
-}
-
 /* A life with many cuts. Each state on the way has to be one that is known. */
 static void wander(struct search *search, struct state *from, uint64_t seed)
 {
@@ -333,7 +310,7 @@ static void wander(struct search *search, struct state *from, uint64_t seed)
         sim_flash_seed(&life->sim, noise);
         sim_flash_set_reads(&life->sim, SIM_READS_RANDOM, 0);
         sim_flash_cut_at(&life->sim, (uint32_t)(noise % 40), SIM_TEAR_ANY);
-        if (has_doubtful_trial(life)) {
+        if (life_has_doubtful_trial(life)) {
             search->vendor++;
             break;
         }
@@ -344,7 +321,7 @@ static void wander(struct search *search, struct state *from, uint64_t seed)
             complain(search, life, "a random life");
             break;
         }
-        if (has_doubtful_trial(life)) {
+        if (life_has_doubtful_trial(life)) {
             continue;
         }
         struct state after = life_save(life);

@@ -75,14 +75,14 @@ static void judge(struct campaign *campaign, const struct life *main_life, const
     bool bad = end != END_DONE || trial->brick || trial->unverified || trial->lost;
 
     /*
-     * IDF's loader keeps the trial in a word of the record that it erases and writes again. Cut
-     * there, one unstable cell makes a state that it does not know, and takes for none. An image
-     * that crashes before any of the library runs is then started for ever: nothing that the
-     * library could have done before helps. One that reaches upd_device_start() is another matter.
+     * What life_has_doubtful_trial() tells of. An image that crashes before any of the library runs
+     * is then started for ever, and one that never confirms runs on for good where the library,
+     * too, reads a state that is no trial's: nothing that the library could have done helps.
      */
-    if (bad && main_life->in_loader && trial->outcome == OUTCOME_CRASHES &&
-        main_life->setup->loader.kind == SIM_LOADER_OTADATA && !trial->brick &&
-        !trial->unverified && !trial->lost && trial->runs == NEW) {
+    bool crashes_for_ever = bad && trial->outcome == OUTCOME_CRASHES && trial->runs == NEW &&
+                            main_life->setup->loader.kind == SIM_LOADER_OTADATA && !trial->brick;
+    if (main_life->in_loader && (crashes_for_ever || trial->lost_trial) && !trial->unverified &&
+        !trial->lost) {
         found->vendor++;
         return;
     }
@@ -356,7 +356,7 @@ int verb_replay(int argc, char **argv)
 {
     struct setup setup;
     struct found found = {0};
-    struct campaign campaign = {.effort = &gate, .found = &found, .only = true};
+    struct campaign campaign = {.effort = &full, .found = &found, .only = true};
 
     if (argc != 7) {
         die("usage: powercut replay SETUP KIND OUTCOME OPERATION TEAR DRAW SEED");

@@ -288,7 +288,11 @@ static enum end download(struct life *life, struct upd_writer *writer, uint32_t 
         }
         return END_RESTART;
     }
-    return goes_on(life, feed(writer, image, from, image->size), "upd_writer_write", &end) &&
+    err = feed(writer, image, from, image->size);
+    if (err == UPD_E_CHANGED) {
+        return END_RESTART; /* a cut left more than was kept; the next attempt takes none of it */
+    }
+    return goes_on(life, err, "upd_writer_write", &end) &&
                    goes_on(life, upd_writer_end(writer), "upd_writer_end", &end)
                ? END_DONE
                : end;
@@ -383,6 +387,23 @@ static enum end run_old(struct life *life)
     return update(life);
 }
 
+bool life_has_doubtful_trial(const struct life *life)
+{
+    enum { STATE_AT = 24, STATE_SIZE = 4 };
+    bool kept_by_loader = life->setup->scheme == OTADATA && life->setup->counts;
+    bool doubtful = false;
+
+    for (uint32_t copy = 0; copy < 2 && kept_by_loader; copy++) {
+        uint32_t at = life->setup->area[0].offset + copy * SECTOR + STATE_AT;
+        uint8_t state[STATE_SIZE];
+        sim_flash_peek(&life->sim, at, state, sizeof state);
+        uint32_t value = upd_get_le32(state);
+        doubtful |= sim_flash_unstable(&life->sim, at, STATE_SIZE) > 0;
+        doubtful |= value > UPD_OTADATA_ABORTED && value != UPD_OTADATA_UNDEFINED;
+    }
+    return doubtful && life->outcome != OUTCOME_CONFIRMED;
+}
+
 static enum end run_new(struct life *life)
 {
     enum end end;
@@ -404,6 +425,7 @@ static enum end run_new(struct life *life)
             return end;
         }
         if (err != UPD_E_STATE && life->setup->way_back) {
+            life->lost_trial = life_has_doubtful_trial(life);
             return complain(life, &life->brick, "an image on trial may begin an update", 0);
         }
     }
@@ -536,7 +558,7 @@ void life_restore(struct life *life, const struct state *state)
     sim_flash_restore(&life->sim, state->flash);
     life->rtc = state->rtc;
     life->fuse = state->fuse;
-    life->brick = life->unverified = life->lost = false;
+    life->brick = life->unverified = life->lost = life->lost_trial = false;
     life->complaint[0] = 0;
 }
 

@@ -72,7 +72,8 @@ struct life {
     uint32_t place; /* that runs */
 
     /* What must not happen. */
-    bool brick;          /* nothing runs */
+    bool brick;          /* nothing runs, or an image on trial may overwrite its way back */
+    bool lost_trial;     /* `brick` by what life_has_doubtful_trial() tells of */
     bool unverified;     /* something runs that is not exactly one of the two versions */
     bool lost;           /* a byte of the user's was touched, or the image that runs */
     uint32_t violations; /* of the flash's contract, so far */
@@ -103,6 +104,14 @@ bool life_has_settings(struct life *life);
 
 /** From a reset to the next one. */
 enum end life_session(struct life *life);
+
+/**
+ * IDF's loader keeps the trial in a word of the record, which no CRC covers, and erases it to write
+ * the next one. Cut there, the word may read as VALID by chance, or as nothing that it knows and so
+ * takes for none: the trial is over for loader and library alike, and a bad image stays. True where
+ * that may be so.
+ */
+bool life_has_doubtful_trial(const struct life *life);
 
 enum { SESSIONS_MAX = 20 };
 
