@@ -60,7 +60,7 @@ static void give_up(struct update *update, struct clock_inputs *news, enum upd_e
     switch (err) {
     case UPD_E_SHORT:
     case UPD_E_CHANGED:
-        fail(update, news, "Download is not whole");
+        fail(update, news, "Download is broken");
         break;
     case UPD_E_SPACE:
         refuse(update, news, "Image is too large");

@@ -418,7 +418,7 @@ static void test_all_that_is_missing_may_be_the_last_word(void)
     append_word(sdk_crc(image, image_size));
     new_server("1.0.1\n");
     run(UPDATE_INSTALL);
-    CHECK(seen.last == CLOCK_EVENT_FAILED && text_same(seen.trouble, "Download is not whole"));
+    CHECK(seen.last == CLOCK_EVENT_FAILED && text_same(seen.trouble, "Download is broken"));
     CHECK(is_untouched());
 
     /* Nobody is to blame for that; from its first byte it is a good one. */
