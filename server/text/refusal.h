@@ -8,7 +8,8 @@
 
 /*
  * X(NAME, "code", "sentence"). Codes and the names in braces are stable. Several refusals may have
- * one code; a page, which has one text for a code, uses what all of them tell.
+ * one code; a page, which has one text for a code, uses what all of them tell, and shows the sentence
+ * beside it.
  */
 #define REFUSALS(X)                                                                                         \
     X(ANSWERED, "answered", "this update is not asked about any more")                                      \

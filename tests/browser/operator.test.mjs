@@ -325,3 +325,42 @@ test('a device that nobody admitted is told of on the overview', async () => {
   await page.getByRole('link', { name: '2 devices wait to be admitted' }).click()
   await page.getByRole('link', { name: '8888888' }).waitFor()
 })
+
+test('in another language a refusal has the server\'s own sentence too, where that says more', async () => {
+  await api('POST', '/users', { name: 'ling', password, role: 'administrator' })
+  const page = await open(browser)
+  const visit = async path => { await page.goto(server.url + path); await settled(page) }
+  await login(page, server, 'ling', password, '/products/new')
+  const language = page.locator('[name=language]')
+  const alert = page.getByRole('alert')
+  await page.locator('[name=name]').fill('Lamp')
+  for (const [spoken, text] of [['vi', 'Tên này đã được dùng.'], ['zh', '此名称已被使用。']]) {
+    await language.selectOption(spoken)
+    await page.locator('main form button').click()
+    await becomes(() => alert.evaluate(one => one.firstChild.textContent), text, spoken)
+    await becomes(() => alert.locator('small [lang=en]').innerText(), 'There is a product of this name already.', 'with the sentence')
+  }
+  // In passing it is one line.
+  await page.route(/\/update$/, async route => {
+    await route.fulfill({ status: 409, json: { error: { code: 'invalid', message: 'format is json or csv', detail: {} } } })
+  })
+  await visit(`/devices/${made.updated}`)
+  await page.locator('button.primary').first().click()
+  await said(page, '服务器不接受此值。 (format is json or csv)')
+  // What the text of the code says already is not said twice; nor is anything in English.
+  await page.unroute(/\/update$/)
+  await page.route(/\/products$/, async route => {
+    await route.fulfill({ status: 409, json: { error: { code: 'bad_ptype', message: 'A product type is a number from 1 to 9999999999.', detail: {} } } })
+  })
+  await visit('/products/new')
+  await page.locator('[name=name]').fill('Lamp')
+  await page.locator('main form button').click()
+  await alert.waitFor()
+  await becomes(() => alert.locator('[lang]').count(), 0, 'the text alone')
+  await page.unroute(/\/products$/)
+  await language.selectOption('en')
+  await page.locator('main form button').click()
+  await becomes(() => alert.innerText(), 'There is a product of this name already.', 'the sentence alone')
+  assert.deepEqual(page.faults, [])
+  await page.context().close()
+})

@@ -74,3 +74,12 @@ for (const [group, codes] of Object.entries(said)) {
     }
   })
 }
+
+test('where a refusal says more than the text of its code, its sentence is shown too', () => {
+  const more = [...said.error.keys()].filter(code => {
+    const sentences = new Set(refusals.filter(row => row[1] === code).map(([,, sentence]) => sentence))
+    return sentences.size > 1 || [...sentences].some(sentence => holes(sentence).some(hole => !holes(en.get(`error.${code}`)).includes(hole)))
+  })
+  const [, listed] = readFileSync(new URL('shared/parts.tsx', source), 'utf8').match(/terse = new Set\('([\w -]+)'/)
+  assert.deepEqual(listed.split(' '), more.sort())
+})

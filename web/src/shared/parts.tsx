@@ -86,27 +86,42 @@ export function Scroll ({ label, children }: { label: string, children: Componen
   return <div class="scroll" tabIndex={0} role="region" aria-label={label}>{children}</div>
 }
 
-/** What went wrong: in English the server's own sentence, which is the most exact one, else a text of the page's. */
-export function errorText (error: unknown): string {
-  if (!(error instanceof ApiError)) {
-    return String(error)
-  }
-  return refusal(error) ?? error.message
-}
+/**
+ * Refusals of which the page's one text says less than the server's own sentence, such as which of several rules it was.
+ * test/locales.test.mjs holds them against the server's table.
+ */
+const terse = new Set('bad_address bad_chip bad_field bad_json bad_letter bad_map bad_name bad_reply bad_request bad_token bad_version database duplicate_field forbidden gone invalid missing name_taken no_such_release pair_incomplete simulation version_clash'.split(' '))
 
-/** A refusal in the page's language; null: the server's own sentence is the best that there is. */
-function refusal ({ status, code, detail }: ApiError): string | null {
+/** What went wrong, in the page's language, and the server's own sentence, in English, where that says more or is all there is. */
+function told (error: unknown): { text?: string, sentence?: string } {
+  if (!(error instanceof ApiError)) {
+    return { text: String(error) }
+  }
+  const { status, code, detail, message } = error
   if (language.value === 'en' && status !== 0) {
-    return null
+    return { text: message }
   }
   const values = detail as Detail | undefined
   const text = phrase('error', code, values) ?? phrase('why.text', code, values) ?? phrase('problem', code, values)
-  return text !== null && typeof values?.offset === 'number' ? `${text} (${at(values.offset)})` : text
+  if (text === null) {
+    return { sentence: message }
+  }
+  if (terse.has(code)) {
+    return { text, sentence: message }
+  }
+  return { text: typeof values?.offset === 'number' ? `${text} (${at(values.offset)})` : text }
+}
+
+/** The same in one line. */
+export function errorText (error: unknown): string {
+  const { text, sentence = '' } = told(error)
+  return text === undefined ? sentence : sentence === '' ? text : `${text} (${sentence})`
 }
 
 export function ErrorNote ({ error }: { error: unknown }): JSX.Element {
-  const foreign = language.value !== 'en' && error instanceof ApiError && refusal(error) === null
-  return <p class="notice bad" role="alert">{foreign ? <span lang="en">{error.message}</span> : errorText(error)}</p>
+  const { text, sentence } = told(error)
+  const own = sentence !== undefined && <span lang="en">{sentence}</span>
+  return <p class="notice bad" role="alert">{text}{text !== undefined && own !== false ? <><br /><small>{own}</small></> : own}</p>
 }
 
 /** Ask again each second while a download goes on: how far it is changes without an event. */
