@@ -48,9 +48,16 @@ enum {
     BODY_START_MS = 30000,
     PING_MS = 15000,
     PROGRESS_MS = 1000,
-    /* Unsent bytes that lie in the kernel for a file whose progress counts: what was handed to it is
-     * nearly out. */
-    UNSENT_MAX = 128 * 1024,
+    /*
+     * Unsent bytes of a file that lie in the kernel. When its progress counts, what was handed over is
+     * nearly out. And what a client takes decides when the next piece follows: the library (0.9.75) sends
+     * the head as a segment of its own, after which a whole window at once, at the speed of memory, makes
+     * Linux at the other end believe in a round trip of microseconds and never widen its window.
+     *
+     * At least four segments: the library holds back a part of one (TCP_CORK) while it waits until less
+     * than half of this is unsent, and would wait for the cork's 200 ms.
+     */
+    UNSENT_MAX = 64 * 1024,
     TLS_BLOCK = 16 * 1024, /* of a file: a record */
     /* Connections whose TLS hello is not answered yet. When more were begun at once, each would wait for
      * the price of all the others, and past a number all clients would give up before any is served. */
@@ -680,17 +687,23 @@ static uint64_t acknowledged(int fd)
     return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) == 0 ? info.tcpi_bytes_acked : 0;
 }
 
+/* Of the connection, from its first file on. */
+static void limit_unsent(struct connection *connection)
+{
+    const int unsent = UNSENT_MAX;
+
+    if (!connection->few_unsent) {
+        (void)setsockopt(connection->fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof unsent);
+        connection->few_unsent = true;
+    }
+}
+
 static void begin_progress(struct live *live)
 {
     struct http_server *server = live->server;
 
     if (live->x->answer.file.progress != NULL) {
-        const int unsent = UNSENT_MAX;
-        if (!live->connection->few_unsent) {
-            (void)setsockopt(live->connection->fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent,
-                             sizeof unsent);
-            live->connection->few_unsent = true;
-        }
+        limit_unsent(live->connection);
         live->acked = acknowledged(live->connection->fd);
         pthread_mutex_lock(&server->lock);
         live->connection->sending = live;
@@ -742,6 +755,7 @@ static struct MHD_Response *make_file(struct live *live)
         /* The file is closed with the exchange, which ends after the response. */
         return MHD_create_response_from_callback(answer->count, TLS_BLOCK, read_file, answer, NULL);
     }
+    limit_unsent(live->connection);
     struct MHD_Response *response = MHD_create_response_from_fd_at_offset64(
         answer->count, fd, answer->file.offset + answer->first);
     if (response != NULL) {
