@@ -25,8 +25,9 @@ enum {
     SILENT_MS = 1000,
     /* After so long a client may have given up. */
     STALE_MS = 1000,
-    /* Of the bytes in a segment. Only the loopback's are larger, see UNSENT_MAX in server.c. */
-    SEGMENT_MAX = 16000,
+    /* Bytes in a segment: only the loopback has larger ones, see UNSENT_MAX in server.c. A record of TLS
+     * fits into one. */
+    SEGMENT_MAX = 32000,
 };
 
 /* What a connection waits for. */

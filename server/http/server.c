@@ -54,7 +54,7 @@ enum {
      * the head as a segment of its own, after which a whole window at once, at the speed of memory, makes
      * Linux at the other end believe in a round trip of microseconds and never widen its window.
      *
-     * At least four segments: the library holds back a part of one (TCP_CORK) while it waits until less
+     * More than two segments: the library holds back a part of one (TCP_CORK) while it waits until less
      * than half of this is unsent, and would wait for the cork's 200 ms.
      */
     UNSENT_MAX = 64 * 1024,
