@@ -283,8 +283,9 @@ void compat_send_image(struct http_exchange *x, const struct fleet_answer *answe
     struct sending *sending = http_alloc(x, sizeof *sending);
     struct fleet_error error;
     int fd = -1;
+    int *const wanted = http_proxy_sends(x) ? NULL : &fd;
 
-    if (fleet_answer_open(compat->fleet, answer, &fd, &error) != FLEET_OK) {
+    if (fleet_answer_open(compat->fleet, answer, wanted, &error) != FLEET_OK) {
         http_answer_empty(x, 500);
         return;
     }

@@ -334,7 +334,12 @@ bool fleet_check_now(struct fleet *fleet, const struct device_facts *facts,
  */
 bool fleet_check_quiet(struct fleet *fleet, const struct device_facts *facts);
 
-/** The image of an answer, for reading: a file descriptor, size bytes, that the caller closes. */
+/**
+ * The image of an answer, for reading.
+ *
+ * @param fd  out: a file descriptor, size bytes, that the caller closes. NULL: only whether the answer
+ *            has an image; the file is not looked at
+ */
 enum fleet_status fleet_answer_open(struct fleet *fleet, const struct fleet_answer *answer, int *fd,
                                     struct fleet_error *error);
 

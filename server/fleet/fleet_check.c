@@ -873,6 +873,9 @@ enum fleet_status fleet_answer_open(struct fleet *fleet, const struct fleet_answ
     if (answer->recognised != RECOGNISED || answer->reason != REASON_OFFER) {
         return fleet_hidden(error, "image");
     }
+    if (fd == NULL) {
+        return FLEET_OK;
+    }
     int opened = blob_open(fleet->blobs, answer->image.sha256, NULL);
     if (opened < 0) {
         return fleet_fail(error, FLEET_FAILED, REFUSAL_BLOB_MISSING, NULL,

@@ -591,6 +591,11 @@ static void add_disposition(struct http_exchange *x, const struct http_file *fil
         http_printf(x, "attachment; filename=\"%s\"; filename*=UTF-8''%s", plain, extended));
 }
 
+bool http_proxy_sends(const struct http_exchange *x)
+{
+    return x->accel != NULL;
+}
+
 /* The proxy sends the file itself, and decides on ranges: it has the whole, and tells nobody what
  * became of it. */
 static void answer_accel(struct http_exchange *x, const struct http_file *file)
@@ -621,7 +626,7 @@ void http_answer_file(struct http_exchange *x, const struct http_file *file)
     struct http_part part = http_part_decide(&conditions, file->etag, file->size);
 
     drop(x);
-    if (x->accel != NULL && file->accel != NULL) {
+    if (http_proxy_sends(x) && file->accel != NULL) {
         answer_accel(x, file);
         return;
     }

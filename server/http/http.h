@@ -275,7 +275,7 @@ bool http_answered(const struct http_exchange *x);
 
 /** A file, or a part of one, that goes out by sendfile. */
 struct http_file {
-    int fd;            /* taken over; -1 with `bytes` set */
+    int fd;            /* taken over; -1 with `bytes` set, or where http_proxy_sends() an `accel` */
     const void *bytes; /* instead of fd: lives until the server has stopped */
     uint64_t offset;   /* of the first byte within fd */
     uint64_t size;     /* bytes of the representation */
@@ -300,6 +300,8 @@ struct http_file {
     void *ctx;
 };
 
+/** Whether a proxy sends the files that have an `accel`: they need not be opened then. */
+bool http_proxy_sends(const struct http_exchange *x);
 /**
  * Answer with a file: 200, 206, 304, 412 or 416 as Range, If-Range, If-None-Match and If-Match of
  * the request say (RFC 9110). Several ranges at once are answered with the whole.

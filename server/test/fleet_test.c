@@ -685,6 +685,7 @@ static void test_strangers_and_blocked_ones(void **state)
     assert_int_equal(answer.recognised, RECOGNISED_BLOCKED);
     assert_int_equal(answer.reply, 403);
     REFUSED(fleet_answer_open(fleet, &answer, &(int){0}, &error), FLEET_NOT_FOUND, "no_such_image");
+    REFUSED(fleet_answer_open(fleet, &answer, NULL, &error), FLEET_NOT_FOUND, "no_such_image");
     strcpy(product.key, "00000000-0000-0000-0000-000000000000");
     assert_int_equal(ask(&product, "1", "1.0.0").recognised, RECOGNISED_NOBODY);
 }
