@@ -387,21 +387,30 @@ static enum end run_old(struct life *life)
     return update(life);
 }
 
-bool life_has_doubtful_trial(const struct life *life)
+/* The word in which IDF's loader keeps the trial: does it read differently each time, and is it one that
+ * the loader does not know? In one of the records at least. */
+static void look_at_trial(const struct life *life, bool *undecided, bool *unknown)
 {
     enum { STATE_AT = 24, STATE_SIZE = 4 };
     bool kept_by_loader = life->setup->scheme == OTADATA && life->setup->counts;
-    bool doubtful = false;
 
+    *undecided = *unknown = false;
     for (uint32_t copy = 0; copy < 2 && kept_by_loader; copy++) {
         uint32_t at = life->setup->area[0].offset + copy * SECTOR + STATE_AT;
         uint8_t state[STATE_SIZE];
         sim_flash_peek(&life->sim, at, state, sizeof state);
         uint32_t value = upd_get_le32(state);
-        doubtful |= sim_flash_unstable(&life->sim, at, STATE_SIZE) > 0;
-        doubtful |= value > UPD_OTADATA_ABORTED && value != UPD_OTADATA_UNDEFINED;
+        *undecided |= sim_flash_unstable(&life->sim, at, STATE_SIZE) > 0;
+        *unknown |= value > UPD_OTADATA_ABORTED && value != UPD_OTADATA_UNDEFINED;
     }
-    return doubtful && life->outcome != OUTCOME_CONFIRMED;
+}
+
+bool life_has_doubtful_trial(const struct life *life)
+{
+    bool undecided, unknown;
+
+    look_at_trial(life, &undecided, &unknown);
+    return (undecided || unknown) && life->outcome != OUTCOME_CONFIRMED;
 }
 
 static enum end run_new(struct life *life)
@@ -425,7 +434,8 @@ static enum end run_new(struct life *life)
             return end;
         }
         if (err != UPD_E_STATE && life->setup->way_back) {
-            life->lost_trial = life_has_doubtful_trial(life);
+            bool unknown; /* the library is to see, and to mend */
+            look_at_trial(life, &life->lost_trial, &unknown);
             return complain(life, &life->brick, "an image on trial may begin an update", 0);
         }
     }

@@ -73,7 +73,7 @@ struct life {
 
     /* What must not happen. */
     bool brick;          /* nothing runs, or an image on trial may overwrite its way back */
-    bool lost_trial;     /* `brick` by what life_has_doubtful_trial() tells of */
+    bool lost_trial;     /* `brick`, where the word of the trial reads differently each time */
     bool unverified;     /* something runs that is not exactly one of the two versions */
     bool lost;           /* a byte of the user's was touched, or the image that runs */
     uint32_t violations; /* of the flash's contract, so far */
