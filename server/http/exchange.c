@@ -85,13 +85,17 @@ static char *print(struct http_exchange *x, const char *format, va_list argument
 
 static char *print(struct http_exchange *x, const char *format, va_list arguments)
 {
+    /* Where the next piece of memory begins: most texts fit there, and are written once. */
+    char *const at = x->free_at;
     va_list again;
     va_copy(again, arguments);
-    int size = vsnprintf(NULL, 0, format, again);
+    const size_t size = (size_t)vsnprintf(at, x->free_size, format, again) + 1;
     va_end(again);
-    char *text = http_alloc(x, (size_t)size + 1);
+    char *text = http_alloc(x, size);
 
-    vsnprintf(text, (size_t)size + 1, format, arguments);
+    if (text != at) {
+        vsnprintf(text, size, format, arguments);
+    }
     return text;
 }
 
@@ -101,6 +105,17 @@ char *http_printf(struct http_exchange *x, const char *format, ...)
     va_start(arguments, format);
     char *text = print(x, format, arguments);
     va_end(arguments);
+    return text;
+}
+
+char *http_join(struct http_exchange *x, const char *a, const char *b, const char *c)
+{
+    const size_t sizes[] = {strlen(a), strlen(b), strlen(c)};
+    char *text = http_alloc(x, sizes[0] + sizes[1] + sizes[2] + 1);
+
+    memcpy(text, a, sizes[0]);
+    memcpy(text + sizes[0], b, sizes[1]);
+    memcpy(text + sizes[0] + sizes[1], c, sizes[2] + 1);
     return text;
 }
 
@@ -605,7 +620,7 @@ static void answer_accel(struct http_exchange *x, const struct http_file *file)
     }
     http_answer_empty(x, 200);
     x->answer.type = file->type;
-    http_answer_header(x, "X-Accel-Redirect", http_printf(x, "%s%s", x->accel, file->accel));
+    http_answer_header(x, "X-Accel-Redirect", http_join(x, x->accel, file->accel, ""));
     add_disposition(x, file);
     if (file->sent != NULL) {
         file->sent(file->ctx, 0, file->size, true);
@@ -647,7 +662,7 @@ void http_answer_file(struct http_exchange *x, const struct http_file *file)
     answer->sent_ctx = file->ctx;
     http_answer_header(x, "Accept-Ranges", "bytes");
     if (file->etag != NULL) {
-        http_answer_header(x, "ETag", http_printf(x, "\"%s\"", file->etag));
+        http_answer_header(x, "ETag", http_join(x, "\"", file->etag, "\""));
     }
     if (answer->kind == ANSWER_FILE) {
         add_disposition(x, file);

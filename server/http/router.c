@@ -30,6 +30,8 @@ struct row {
     const struct http_table *table;
     size_t count;
     struct part parts[HTTP_SEGMENTS_MAX];
+    /* By part: the next row in which it, or one before it, is another. */
+    size_t other[HTTP_SEGMENTS_MAX];
 };
 
 struct http_router {
@@ -116,6 +118,23 @@ static int compare_rows(const void *left, const void *right)
         return a->count < b->count ? -1 : 1;
     }
     return (int)a->route->method - (int)b->route->method;
+}
+
+/* After sorting: rows that begin alike stand together, so that all of them are passed at once. */
+static void find_others(struct http_router *router)
+{
+    for (size_t at = router->count; at-- > 0;) {
+        struct row *row = &router->rows[at];
+        const struct row *next = at + 1 < router->count ? row + 1 : NULL;
+
+        for (size_t i = 0; i < row->count; i++) {
+            if (next != NULL &&
+                (i >= next->count || compare_parts(&row->parts[i], &next->parts[i]) != 0)) {
+                next = NULL;
+            }
+            row->other[i] = next != NULL ? next->other[i] : at + 1;
+        }
+    }
 }
 
 static const char *row_problem(const struct http_route *route)
@@ -208,6 +227,7 @@ struct http_router *http_router_new(const struct http_table *tables, size_t coun
         http_router_free(router);
         return NULL;
     }
+    find_others(router);
     return router;
 }
 
@@ -235,11 +255,13 @@ static bool suffix_fits(const struct part *part, const char *text)
            memcmp(text + size - part->suffix_size, part->suffix, part->suffix_size) == 0;
 }
 
-static bool fits(const struct row *row, const struct http_url *url)
+/* @param failed  out, when it does not fit: the part that does not; row->count for the path's length */
+static bool fits(const struct row *row, const struct http_url *url, size_t *failed)
 {
     for (size_t i = 0; i < row->count; i++) {
         const struct part *part = &row->parts[i];
 
+        *failed = i;
         if (part->kind == TAIL) {
             return true;
         }
@@ -253,6 +275,7 @@ static bool fits(const struct row *row, const struct http_url *url)
             return false;
         }
     }
+    *failed = row->count;
     return row->count == url->segment_count;
 }
 
@@ -263,7 +286,7 @@ static const char *join(struct http_exchange *x, size_t first)
     const char *text = "";
 
     for (size_t i = first; i < x->url.segment_count; i++) {
-        text = http_printf(x, i > first ? "%s/%s" : "%s%s", text, x->url.segments[i].name);
+        text = http_join(x, text, i > first ? "/" : "", x->url.segments[i].name);
     }
     return text;
 }
@@ -278,7 +301,9 @@ static void take_values(struct http_exchange *x, const struct row *row)
             continue;
         }
         if (part->kind == SUFFIXED) {
-            text = http_printf(x, "%.*s", (int)(strlen(text) - part->suffix_size), text);
+            char *value = http_join(x, text, "", "");
+            value[strlen(text) - part->suffix_size] = '\0';
+            text = value;
         } else if (part->kind == TAIL) {
             text = join(x, i);
         }
@@ -305,10 +330,13 @@ static void find_row(struct http_router *router, struct http_exchange *x)
     enum http_method wanted = x->method == HTTP_HEAD ? HTTP_GET : x->method;
     unsigned methods = 0;
 
-    for (size_t i = 0; i < router->count; i++) {
+    for (size_t i = 0, failed = 0; i < router->count;) {
         const struct row *row = &router->rows[i];
 
-        if (fits(row, &x->url)) {
+        if (!fits(row, &x->url, &failed)) {
+            i = failed < row->count ? row->other[failed] : i + 1;
+        } else {
+            i++;
             methods |= 1u << row->route->method;
             if (row->route->method == wanted) {
                 x->route = row->route;

@@ -203,6 +203,9 @@ static void unlist(struct live *live)
 {
     struct http_server *server = live->server;
 
+    if (!live->listed && live->connection->sending != live) {
+        return; /* as most; both are this thread's to write */
+    }
     pthread_mutex_lock(&server->lock);
     live->connection->sending = NULL;
     if (live->listed) {

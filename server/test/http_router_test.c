@@ -403,6 +403,152 @@ static void test_ranges_of_a_file_of_ten_bytes(void)
     }
 }
 
+/* --- All small tables ------------------------------------------------------------------------- */
+
+/* In the order in which one wins over the next. */
+static const char *const shapes[] = {"a", "{v}.x", "{v}", "{t...}"};
+static const char *const words[] = {"a", "b", "a.x"};
+enum { TAIL = 3, SHAPES = 4, DEEPEST = 3, PATTERNS_MAX = 52, PATHS_MAX = 120 };
+
+struct shape {
+    size_t count, parts[DEEPEST]; /* which of the shapes */
+    char text[32];
+};
+
+struct steps {
+    size_t count, words[DEEPEST + 1];
+    char text[32];
+};
+
+/* All of up to `deepest` parts; only the last may be a tail. */
+static size_t make_shapes(struct shape *all, size_t deepest)
+{
+    size_t count = 0, from = 0;
+
+    for (size_t depth = 1; depth <= deepest; depth++) {
+        const size_t to = count;
+        for (size_t i = depth == 1 ? 0 : from; i < (depth == 1 ? 1 : to); i++) {
+            const struct shape before = depth == 1 ? (struct shape){0} : all[i];
+            for (size_t kind = 0; kind < SHAPES && (depth == 1 || before.parts[depth - 2] != TAIL);
+                 kind++) {
+                struct shape *shape = &all[count++];
+                *shape = before;
+                shape->parts[shape->count++] = kind;
+                snprintf(shape->text, sizeof shape->text, "%.20s/%s", before.text, shapes[kind]);
+            }
+        }
+        from = to;
+    }
+    return count;
+}
+
+static size_t make_paths(struct steps *all, size_t deepest)
+{
+    size_t count = 0, from = 0;
+
+    for (size_t depth = 1; depth <= deepest; depth++) {
+        const size_t to = count;
+        for (size_t i = depth == 1 ? 0 : from; i < (depth == 1 ? 1 : to); i++) {
+            const struct steps before = depth == 1 ? (struct steps){0} : all[i];
+            for (size_t word = 0; word < sizeof words / sizeof words[0]; word++) {
+                struct steps *steps = &all[count++];
+                *steps = before;
+                steps->words[steps->count++] = word;
+                snprintf(steps->text, sizeof steps->text, "%.20s/%s", before.text, words[word]);
+            }
+        }
+        from = to;
+    }
+    return count;
+}
+
+static bool is_for(const struct shape *shape, const struct steps *steps)
+{
+    static const bool fit[SHAPES][3] = {{1, 0, 0}, {0, 0, 1}, {1, 1, 1}, {1, 1, 1}};
+
+    for (size_t i = 0; i < shape->count; i++) {
+        if (shape->parts[i] == TAIL) {
+            return true;
+        }
+        if (i == steps->count || !fit[shape->parts[i]][steps->words[i]]) {
+            return false;
+        }
+    }
+    return shape->count == steps->count;
+}
+
+/* The one that is to answer: the first, from the left, that says more. */
+static const struct shape *best(const struct shape *const *given, size_t count,
+                                const struct steps *steps)
+{
+    const struct shape *found = NULL;
+
+    for (size_t i = 0; i < count; i++) {
+        size_t at = 0;
+        if (!is_for(given[i], steps)) {
+            continue;
+        }
+        while (found != NULL && given[i]->parts[at] == found->parts[at]) {
+            at++; /* two that fit and are not the same differ in a part of both */
+        }
+        found = found == NULL || given[i]->parts[at] < found->parts[at] ? given[i] : found;
+    }
+    return found;
+}
+
+static unsigned try_table(const struct shape *const *given, size_t count, const struct steps *paths,
+                          size_t path_count)
+{
+    struct http_route rows[3];
+    struct http_table table = {rows, count, NULL};
+
+    for (size_t i = 0; i < count; i++) {
+        rows[i] = (struct http_route){
+            .pattern = given[i]->text, .access = HTTP_PUBLIC, .handle = answer_pattern};
+    }
+    struct http_router *router = http_router_new(&table, 1, NULL);
+    CHECK(router != NULL);
+    for (size_t i = 0; i < path_count; i++) {
+        struct http_exchange *x = http_exchange_make(&(struct http_made){.target = paths[i].text});
+        const struct shape *wanted = best(given, count, &paths[i]);
+        struct http_shown shown;
+
+        http_router_run(router, x);
+        http_answer_of(x, &shown);
+        CHECK_THAT(paths[i].text, shown.status == (wanted != NULL ? 200u : 404u));
+        CHECK_THAT(paths[i].text, wanted == NULL || strcmp(shown.body, wanted->text) == 0);
+        http_exchange_free(x);
+    }
+    http_router_free(router);
+    return (unsigned)path_count;
+}
+
+static void test_every_small_table_finds_what_a_search_of_all_rows_finds(void)
+{
+    struct shape all[PATTERNS_MAX];
+    struct steps paths[PATHS_MAX];
+    size_t count = make_shapes(all, 2), path_count = make_paths(paths, 3);
+    unsigned tried = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        for (size_t j = 0; j < i; j++) {
+            for (size_t k = 0; k < j; k++) {
+                const struct shape *const given[] = {&all[i], &all[k], &all[j]};
+                tried += try_table(given, 3, paths, path_count);
+            }
+        }
+    }
+    count = make_shapes(all, DEEPEST);
+    path_count = make_paths(paths, DEEPEST + 1);
+    for (size_t i = 0; i < count; i++) {
+        for (size_t j = 0; j < i; j++) {
+            const struct shape *const given[] = {&all[i], &all[j]};
+            tried += try_table(given, 2, paths, path_count);
+        }
+    }
+    CHECK(tried == 560 * 39 + 1326 * 120);
+}
+
 static void nothing(struct http_exchange *x)
 {
     (void)x;
@@ -457,6 +603,7 @@ int main(void)
     CHECK_RUN(test_what_is_hidden_looks_like_what_is_not_there);
     CHECK_RUN(test_json_is_read_by_rows_and_errors_name_the_field);
     CHECK_RUN(test_ranges_of_a_file_of_ten_bytes);
+    CHECK_RUN(test_every_small_table_finds_what_a_search_of_all_rows_finds);
     CHECK_RUN(test_wrong_rows_stop_the_start);
     CHECK_RUN(test_a_handler_that_does_not_answer_is_a_500);
     check_end();
