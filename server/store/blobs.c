@@ -18,6 +18,7 @@ enum { PATH_SIZE = 512 };
 
 struct blobs {
     char root[PATH_SIZE - 100];
+    int folder; /* the same, open: a short name within it is found faster than a path */
 };
 
 struct blob_writer {
@@ -89,7 +90,8 @@ struct blobs *blobs_open(const char *directory)
     strcpy(blobs->root, directory);
     char tmp[PATH_SIZE];
     snprintf(tmp, sizeof tmp, "%s/tmp", directory);
-    if (!make_directory(directory) || !make_directory(tmp) || !sync_directory(directory)) {
+    if (!make_directory(directory) || !make_directory(tmp) || !sync_directory(directory) ||
+        (blobs->folder = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC)) < 0) {
         int error = errno;
         free(blobs);
         errno = error;
@@ -101,7 +103,10 @@ struct blobs *blobs_open(const char *directory)
 
 void blobs_close(struct blobs *blobs)
 {
-    free(blobs);
+    if (blobs != NULL) {
+        close(blobs->folder);
+        free(blobs);
+    }
 }
 
 struct blob_writer *blob_begin(struct blobs *blobs)
@@ -159,12 +164,23 @@ void blob_abort(struct blob_writer *writer)
     }
 }
 
-bool blob_path(const struct blobs *blobs, const char *sha256, char *path, size_t size)
+/** "ab/cdef…", within the folder of blobs. */
+static bool read_name(const char *sha256, char name[HEX64_SIZE + 1])
 {
     if (!is_digest(sha256)) {
         return false;
     }
-    int length = snprintf(path, size, "%s/%.2s/%s", blobs->root, sha256, sha256 + 2);
+    memcpy(name, sha256, 2);
+    name[2] = '/';
+    memcpy(name + 3, sha256 + 2, HEX64_SIZE - 2);
+    return true;
+}
+
+bool blob_path(const struct blobs *blobs, const char *sha256, char *path, size_t size)
+{
+    char name[HEX64_SIZE + 1];
+    int length = read_name(sha256, name) ? snprintf(path, size, "%s/%s", blobs->root, name) : 0;
+
     return length > 0 && (size_t)length < size;
 }
 
@@ -193,18 +209,18 @@ bool blob_commit(struct blob_writer *writer, char sha256[HEX64_SIZE], char md5[H
 
 int blob_open(struct blobs *blobs, const char *sha256, int64_t *size)
 {
-    char path[PATH_SIZE];
+    char name[HEX64_SIZE + 1];
     struct stat info;
-    if (!blob_path(blobs, sha256, path, sizeof path)) {
+    if (!read_name(sha256, name)) {
         errno = ENOENT;
         return -1;
     }
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd >= 0 && fstat(fd, &info) != 0) {
-        close(fd);
-        return -1;
-    }
+    int fd = openat(blobs->folder, name, O_RDONLY | O_CLOEXEC);
     if (fd >= 0 && size != NULL) {
+        if (fstat(fd, &info) != 0) {
+            close(fd);
+            return -1;
+        }
         *size = info.st_size;
     }
     return fd;

@@ -34,7 +34,7 @@ bool blob_commit(struct blob_writer *writer, char sha256[HEX64_SIZE], char md5[H
 void blob_abort(struct blob_writer *writer);
 
 /** Open for reading: a file descriptor that the caller closes, or -1 with errno; ENOENT also for a
- *  text that is no digest. */
+ *  text that is no digest. `size` takes its bytes; NULL: who asks knows them. */
 int blob_open(struct blobs *blobs, const char *sha256, int64_t *size);
 /** The path of a blob, for a proxy that serves it; false when it does not fit or is no digest. */
 bool blob_path(const struct blobs *blobs, const char *sha256, char *path, size_t size);

@@ -57,6 +57,7 @@ struct store_view {
     struct cached cache[STATEMENTS];
     size_t next; /* of the cache, to be replaced */
     bool writing;
+    bool begun; /* its transaction; a view that is read from begins one with its first statement */
     enum store_result failed; /* a failure that no roll-back to a savepoint mends */
     int64_t newest;           /* event of this transaction */
     size_t touched;           /* stripes that it changed; more than TOUCHED: everything */
@@ -340,9 +341,23 @@ static void add_text(struct sql *sql, const char *text)
     sql->length += size;
 }
 
+static enum store_result run(struct store_view *view, const char *text);
+
+static bool begin(struct store_view *view)
+{
+    if (!view->begun) {
+        view->begun = true; /* for the statement that follows */
+        view->begun = run(view, "BEGIN") == STORE_OK;
+    }
+    return view->begun;
+}
+
 /** The statement of a key that is not in use; NULL when there is none. */
 static sqlite3_stmt *reuse(struct store_view *view, const char *key)
 {
+    if (!begin(view)) {
+        return NULL;
+    }
     for (size_t i = 0; i < STATEMENTS; i++) {
         struct cached *cached = &view->cache[i];
         if (cached->key != NULL && !cached->busy && strcmp(cached->key, key) == 0) {
@@ -366,8 +381,9 @@ static void forget(struct cached *cached)
 static sqlite3_stmt *prepare(struct store_view *view, const char *key, const struct sql *sql)
 {
     sqlite3_stmt *statement = NULL;
-    if (sql->overflow || sqlite3_prepare_v3(view->db, sql->text, -1, SQLITE_PREPARE_PERSISTENT,
-                                            &statement, NULL) != SQLITE_OK) {
+    if (!begin(view) || sql->overflow ||
+        sqlite3_prepare_v3(view->db, sql->text, -1, SQLITE_PREPARE_PERSISTENT, &statement, NULL) !=
+            SQLITE_OK) {
         return NULL;
     }
     /* One that is in use by a query around this one stays. */
@@ -1755,6 +1771,7 @@ static struct store_view *connect_to(struct store *store, int flags)
         return NULL;
     }
     view->store = store;
+    view->begun = true; /* the writer begins by itself; see store_read() for others */
     if (sqlite3_open_v2(store->path, &view->db, flags | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK ||
         !add_functions(view->db)) {
         disconnect(view);
@@ -1784,10 +1801,7 @@ struct store_view *store_read(struct store *store)
         return NULL;
     }
     view->failed = STORE_OK;
-    if (run(view, "BEGIN") != STORE_OK) {
-        disconnect(view);
-        return NULL;
-    }
+    view->begun = false;
     return view;
 }
 
@@ -1797,7 +1811,7 @@ void store_end(struct store_view *view)
         return;
     }
     struct store *store = view->store;
-    if (run(view, "COMMIT") != STORE_OK) {
+    if (view->begun && run(view, "COMMIT") != STORE_OK) {
         disconnect(view);
         return;
     }
