@@ -440,32 +440,30 @@ static const char *result_word(uint8_t result)
 
 static void explain(struct http_exchange *x)
 {
-    struct fleet_answer *answer = http_alloc(x, sizeof *answer);
-    uint8_t rules[REASON_COUNT] = {0};
+    struct fleet_why why;
     struct fleet_error error;
 
-    if (api_failed(x,
-                   fleet_device_explain(api_fleet(x), api_actor(x), http_path(x, "device"), answer,
-                                        rules, &error),
-                   &error)) {
+    if (api_failed(
+            x,
+            fleet_device_explain(api_fleet(x), api_actor(x), http_path(x, "device"), &why, &error),
+            &error)) {
         return;
     }
     json_t *rows = json_array();
     for (int reason = REASON_OFFER + 1; reason < REASON_COUNT; reason++) {
-        json_t *passed = rules[reason] == RULE_PASSED   ? json_true()
-                         : rules[reason] == RULE_FAILED ? json_false()
-                                                        : json_null();
+        json_t *passed = why.rules[reason] == RULE_PASSED   ? json_true()
+                         : why.rules[reason] == RULE_FAILED ? json_false()
+                                                            : json_null();
         json_array_append_new(rows, json_pack("{s:s, s:o, s:s, s:s}", "rule",
                                               reason_code((enum reason)reason), "passed", passed,
-                                              "result", result_word(rules[reason]), "text",
+                                              "result", result_word(why.rules[reason]), "text",
                                               reason_rule((enum reason)reason)));
     }
-    http_answer_json(x, 200,
-                     json_pack("{s:b, s:{s:s, s:s, s:o}, s:o, s:o}", "offer",
-                               answer->reason == REASON_OFFER, "reason", "code",
-                               reason_code(answer->reason), "text", answer->text, "detail",
-                               show_detail(answer->detail), "version",
-                               show_text(answer->release.version), "rules", rows));
+    http_answer_json(
+        x, 200,
+        json_pack("{s:b, s:{s:s, s:s, s:o}, s:o, s:o}", "offer", why.reason == REASON_OFFER,
+                  "reason", "code", reason_code(why.reason), "text", why.words.text, "detail",
+                  show_detail(why.words.detail), "version", show_text(why.version), "rules", rows));
 }
 
 struct order_fields {

@@ -282,10 +282,12 @@ void compat_send_image(struct http_exchange *x, const struct fleet_answer *answe
     struct compat *compat = http_context(x);
     struct sending *sending = http_alloc(x, sizeof *sending);
     struct fleet_error error;
+    const char *const sha256 = answer->image.sha256;
+    const char folder[] = {sha256[0], sha256[1], '\0'};
+    const bool by_proxy = http_proxy_sends(x);
     int fd = -1;
-    int *const wanted = http_proxy_sends(x) ? NULL : &fd;
 
-    if (fleet_answer_open(compat->fleet, answer, wanted, &error) != FLEET_OK) {
+    if (fleet_answer_open(compat->fleet, answer, by_proxy ? NULL : &fd, &error) != FLEET_OK) {
         http_answer_empty(x, 500);
         return;
     }
@@ -295,13 +297,13 @@ void compat_send_image(struct http_exchange *x, const struct fleet_answer *answe
     }
     *sending = (struct sending){compat, answer};
     http_answer_header(x, "x-MD5", answer->image.md5);
-    http_answer_header(x, "x-version", answer->release.version);
+    http_answer_header(x, "x-version", answer->version);
     const struct http_file file = {
         .fd = fd,
         .size = (uint64_t)answer->image.size,
         .type = "application/octet-stream",
-        .etag = answer->image.sha256,
-        .accel = http_printf(x, "%.2s/%s", answer->image.sha256, answer->image.sha256 + 2),
+        .etag = sha256,
+        .accel = by_proxy ? http_join(x, folder, "/", sha256 + 2) : NULL,
         /* Whoever fetches without an update of his is nobody that is watched. */
         .sent = answer->update.no != 0 ? sent : NULL,
         .progress = answer->update.no != 0 ? progress : NULL,

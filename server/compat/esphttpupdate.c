@@ -15,8 +15,7 @@
  */
 static void answer_version(struct http_exchange *x, const struct fleet_answer *answer)
 {
-    const char *version =
-        answer->release.version[0] != '\0' ? answer->release.version : answer->device.version;
+    const char *version = answer->version[0] != '\0' ? answer->version : answer->device.version;
 
     if (version[0] == '\0') {
         http_answer_empty(x, 304);

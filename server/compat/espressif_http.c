@@ -176,6 +176,7 @@ static bool may_upgrade(struct http_exchange *x, const struct actor *actor,
     struct fleet_answer *found = http_alloc(x, sizeof *found);
     struct device_facts facts = DEVICE_FACTS_INIT;
     struct device *whole = http_alloc(x, sizeof *whole);
+    struct fleet_why why;
     struct fleet_error error;
     enum fleet_status status =
         fleet_device_order(fleet, actor, device->id, version, false, update, &error);
@@ -203,7 +204,10 @@ static bool may_upgrade(struct http_exchange *x, const struct actor *actor,
         return false;
     }
     if (found->recognised != RECOGNISED || found->reason != REASON_OFFER) {
-        refuse(x, 409, found->text[0] != '\0' ? found->text : "it is not offered to this device");
+        /* In the words of the same decision, when it was not of the version's name alone. */
+        bool told = fleet_device_explain(fleet, actor, device->id, &why, &error) == FLEET_OK &&
+                    why.reason == found->reason;
+        refuse(x, 409, told ? why.words.text : "it is not offered to this device");
         return false;
     }
     return true;
@@ -315,7 +319,7 @@ static void list_roms(struct http_exchange *x)
         unknown_key(x);
         return;
     }
-    query.product = found->product.id;
+    query.product = found->product;
     if (failed(x,
                fleet_release_list(espressif_fleet(espressif_of(x)), &fleet_system, &query, add_rom,
                                   &roms, &page, &error),

@@ -244,7 +244,7 @@ static void decide_for(struct espressif *espressif, int64_t number, bool fresh)
                         (fresh && has_to_go_on(&answer->update)))) {
                 espressif_send(espressif, device,
                                json_pack("{s:s, s:s, s:s}", "action", "sys_upgrade", "version",
-                                         answer->release.version, "deliver_to_device", "true"),
+                                         answer->version, "deliver_to_device", "true"),
                                NULL, NULL);
             }
         }

@@ -167,13 +167,13 @@ static void find_file(void *ctx, const struct image *image)
 }
 
 /* `group` as fleet_file_list() takes it. False: answered. Without such a file search->image.no stays 0. */
-static bool look_for(struct http_exchange *x, const struct product *product, enum part part,
+static bool look_for(struct http_exchange *x, const char *product, enum part part,
                      const char *group, struct search *search)
 {
     const struct compat *compat = http_context(x);
     struct fleet_error error;
 
-    if (fleet_file_list(compat_fleet(compat), &fleet_system, product->id, part, group, find_file,
+    if (fleet_file_list(compat_fleet(compat), &fleet_system, product, part, group, find_file,
                         search, &error) == FLEET_OK) {
         return true;
     }
@@ -204,11 +204,11 @@ static bool find_config(struct http_exchange *x, const struct fleet_answer *answ
     const char *group = answer->device.family;
 
     *search = (struct search){.path = group};
-    if (group[0] != '\0' && !look_for(x, &answer->product, PART_GROUP_CONFIG, NULL, search)) {
+    if (group[0] != '\0' && !look_for(x, answer->product, PART_GROUP_CONFIG, NULL, search)) {
         return false;
     }
     search->path = NULL;
-    return search->image.no != 0 || look_for(x, &answer->product, PART_CONFIG, NULL, search);
+    return search->image.no != 0 || look_for(x, answer->product, PART_CONFIG, NULL, search);
 }
 
 /* In one piece: the library reads what came together with the header, and no more. */
@@ -269,7 +269,7 @@ static void list_resources(struct http_exchange *x)
         return;
     }
     listing.items = http_query(x, "plain") != NULL ? NULL : json_array();
-    if (fleet_file_list(compat_fleet(compat), &fleet_system, answer->product.id, PART_RESOURCE,
+    if (fleet_file_list(compat_fleet(compat), &fleet_system, answer->product, PART_RESOURCE,
                         answer->device.family, list_file, &listing, &error) != FLEET_OK) {
         json_decref(listing.items);
         http_answer_empty(x, 500);
@@ -294,7 +294,7 @@ static void get_resource(struct http_exchange *x)
         http_answer_empty(x, 404);
         return;
     }
-    if (look_for(x, &answer->product, PART_RESOURCE, answer->device.family, search) &&
+    if (look_for(x, answer->product, PART_RESOURCE, answer->device.family, search) &&
         (fd = open_file(x, search)) >= 0) {
         const struct http_file file = {.fd = fd,
                                        .size = (uint64_t)search->image.size,

@@ -34,7 +34,7 @@ static void fetch(struct http_exchange *x)
     struct fleet_answer *answer = http_alloc(x, sizeof *answer);
 
     read_facts(x, &facts);
-    facts.wanted_file = http_printf(x, "%s.bin", http_path(x, "file"));
+    facts.wanted_file = http_join(x, http_path(x, "file"), ".bin", "");
     facts.only_asks = http_method(x) == HTTP_HEAD;
     facts.again = compat_range_start(x) > 0;
     if (!compat_check(x, &facts, answer)) {
@@ -61,8 +61,8 @@ static void tell_version(struct http_exchange *x)
         return;
     }
     const bool is_known = answer->device.no != 0 && answer->device.version[0] != '\0';
-    const char *version = answer->reason != REASON_OFFER && is_known ? answer->device.version
-                                                                     : answer->release.version;
+    const char *version =
+        answer->reason != REASON_OFFER && is_known ? answer->device.version : answer->version;
     if (version[0] == '\0') {
         http_answer_not_found(x);
     } else {

@@ -392,25 +392,26 @@ static enum rule_result ask(const struct question *question, enum reason rule)
 /* --- The answer
  * ------------------------------------------------------------------------------------ */
 
-/** The sentence of a reason; a release was found when it is spoken of. */
-static void write_sentence(const struct question *question, struct decision *decision)
+void decide_explain(const struct decide_input *input, const struct decision *decision,
+                    struct explanation *explanation)
 {
     const char *sentence = reasons[decision->reason].sentence;
-    const struct image *image = question->image;
-    const char *variant = question->device->variant;
+    const struct release *release = decision->release;
+    const struct image *image = decision->image;
+    const char *variant = input->device->variant;
     char channel[WORD_SIZE], wanted[2 * WORD_SIZE];
     size_t size;
-    const char *name = channel_of(question->input, &size);
-    enum upd_chip chip =
-        question->input->chip != UPD_CHIP_NONE ? question->input->chip : question->product->chip;
-    int32_t failures = question->device->failures;
+    const char *name = channel_of(input, &size);
+    enum upd_chip chip = input->chip != UPD_CHIP_NONE ? input->chip : input->product->chip;
+    int32_t failures = input->device->failures;
 
     snprintf(channel, sizeof channel, "%.*s", (int)size, name);
-    snprintf(wanted, sizeof wanted, "%s%s%s%s", part_word(question->part),
+    snprintf(wanted, sizeof wanted, "%s%s%s%s", part_word(decision->part),
              variant[0] != '\0' ? " (" : "", variant, variant[0] != '\0' ? ")" : "");
     const struct value values[] = {
-        {"release", question->release != NULL ? question->release->version : "", 0},
-        {"version", question->device->version, 0},
+        /* A release was found when it is spoken of. */
+        {"release", release != NULL ? release->version : "", 0},
+        {"version", input->device->version, 0},
         {"channel", channel, 0},
         {"image", wanted, 0},
         {"chip", upd_chip_text(chip), 0},
@@ -418,11 +419,11 @@ static void write_sentence(const struct question *question, struct decision *dec
          image == NULL                                ? 0
          : decision->reason == REASON_FLASH_TOO_SMALL ? image->flash_size
                                                       : image->size},
-        {"times", NULL, failures != 0 ? failures : question->input->served},
+        {"times", NULL, failures != 0 ? failures : input->served},
         {0},
     };
-    sentence_write(decision->text, sizeof decision->text, sentence, values);
-    sentence_detail(decision->detail, sizeof decision->detail, sentence, values);
+    sentence_write(explanation->text, sizeof explanation->text, sentence, values);
+    sentence_detail(explanation->detail, sizeof explanation->detail, sentence, values);
 }
 
 void decide(const struct decide_input *input, struct decision *decision)
@@ -445,11 +446,11 @@ void decide(const struct decide_input *input, struct decision *decision)
     decision->ordered = question.ordered;
     decision->release = question.release;
     decision->image = question.image;
+    decision->part = question.part;
     for (size_t i = REASON_OFFER + 1; i < REASON_COUNT; i++) {
         decision->rules[i] = (uint8_t)ask(&question, (enum reason)i);
         if (decision->rules[i] == RULE_FAILED && decision->reason == REASON_OFFER) {
             decision->reason = (enum reason)i;
         }
     }
-    write_sentence(&question, decision);
 }

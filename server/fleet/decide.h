@@ -106,13 +106,21 @@ struct decision {
     const struct release *release; /* of the input; also set when one was considered and refused */
     const struct image *image;     /* of the input, or NULL */
     bool ordered;                  /* an operator ordered this release */
+    enum part part;                /* that the device needs */
     uint8_t rules[REASON_COUNT];   /* enum rule_result by rule; [REASON_OFFER] is not used */
-    char text[SENTENCE_SIZE];      /* the sentence, filled in */
-    char detail[DETAIL_SIZE];      /* what stands in it, as an object of JSON */
+};
+
+/** A decision in words, for those who ask why. */
+struct explanation {
+    char text[SENTENCE_SIZE]; /* the reason's sentence, filled in */
+    char detail[DETAIL_SIZE]; /* what stands in it, as an object of JSON */
 };
 
 /** Decide. Writes all of *decision. Time: linear in releases and images; no heap. */
 void decide(const struct decide_input *input, struct decision *decision);
+/** Put it in words; `input` as decide() had it. */
+void decide_explain(const struct decide_input *input, const struct decision *decision,
+                    struct explanation *explanation);
 
 const char *reason_code(enum reason reason);
 const char *reason_rule(enum reason reason);

@@ -286,13 +286,12 @@ enum recognised {
 
 struct fleet_answer {
     enum recognised recognised;
-    int reply; /* HTTP status for everything but RECOGNISED: as the product says */
-    struct product product;
-    struct device device; /* no is 0 when there is none */
-    enum reason reason;   /* REASON_OFFER: the next two are set */
-    char text[SENTENCE_SIZE];
-    char detail[DETAIL_SIZE]; /* as in struct decision; of fleet_device_explain() alone */
-    struct release release;
+    int reply;             /* HTTP status for everything but RECOGNISED: as the product says */
+    char product[ID_SIZE]; /* its id; empty when there is none */
+    struct device device;  /* no is 0 when there is none */
+    enum reason reason;    /* REASON_OFFER: the next three are set */
+    int64_t release;       /* its no; 0 when none was considered */
+    char version[VERSION_SIZE];
     struct image image;
     struct update update; /* no is 0 when there is none */
     bool reboot;          /* tell it to reboot now: downloaded, and whoever has to agree did */
@@ -414,11 +413,17 @@ enum fleet_status fleet_my_devices(struct fleet *fleet, const struct actor *acto
 bool fleet_device_online(const struct fleet *fleet, const struct device *device);
 /** When it is due by its habit; 0: it has none. */
 int64_t fleet_device_due(const struct device *device);
-/** Why no update, or which. `answer` as of fleet_check(), nothing is recorded; `rules` takes
- *  enum rule_result by reason, or is NULL. */
+/** Why no update, or which, for a person who asks. */
+struct fleet_why {
+    enum reason reason;
+    char version[VERSION_SIZE]; /* of the release that was considered; empty when there was none */
+    struct explanation words;
+    uint8_t rules[REASON_COUNT]; /* enum rule_result by reason */
+};
+/** Decide as fleet_check() would; nothing is recorded. */
 enum fleet_status fleet_device_explain(struct fleet *fleet, const struct actor *actor,
-                                       const char *id, struct fleet_answer *answer,
-                                       uint8_t rules[REASON_COUNT], struct fleet_error *error);
+                                       const char *id, struct fleet_why *why,
+                                       struct fleet_error *error);
 /** Order an update: `version` NULL is the current one. Makes the update; the caller then tells a
  *  linked device. */
 enum fleet_status fleet_device_order(struct fleet *fleet, const struct actor *actor, const char *id,

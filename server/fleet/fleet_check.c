@@ -25,6 +25,7 @@ struct check {
     const struct device_facts *facts;
     struct fleet_answer *answer;
     struct snapshot *snapshot;
+    const struct product *product; /* of the snapshot; NULL: it is not known which */
     struct decide_input input;
     struct decision decision;
     uint64_t moment, generation; /* before the snapshots were taken */
@@ -67,7 +68,7 @@ static void read_identity(const struct device_facts *facts, struct identity *ide
 static enum recognised register_stranger(struct store_view *view, struct check *check,
                                          const struct identity *identity)
 {
-    const struct product *product = &check->answer->product;
+    const struct product *product = check->product;
     struct device *device = &check->answer->device;
     if (product->strangers == STRANGERS_REFUSE) {
         return RECOGNISED_STRANGER;
@@ -121,7 +122,8 @@ static enum recognised recognise(struct store_view *view, struct check *check)
         memset(device, 0, sizeof *device);
         return RECOGNISED_NOBODY;
     }
-    check->answer->product = *product;
+    check->product = product;
+    memcpy(check->answer->product, product->id, sizeof product->id);
     if (device->no != 0) {
         return RECOGNISED;
     }
@@ -430,8 +432,7 @@ static enum store_result hear(struct store_view *view, struct check *check, stru
         return result;
     }
     if (!told(version) || check->facts->again ||
-        !version_event(&check->answer->product, update, version, check->input.now, &event,
-                       &inferred)) {
+        !version_event(check->product, update, version, check->input.now, &event, &inferred)) {
         return STORE_OK;
     }
     check->dirty = true;
@@ -448,23 +449,29 @@ static enum store_result hear(struct store_view *view, struct check *check, stru
 /* --- The answer
  * ------------------------------------------------------------------------------------ */
 
+static void answer_with(struct fleet_answer *answer, const struct release *release,
+                        const struct image *image)
+{
+    answer->release = release->no;
+    memcpy(answer->version, release->version, sizeof answer->version);
+    if (image != NULL) {
+        answer->image = *image;
+    }
+}
+
 static void decide_for(struct check *check, int32_t served)
 {
     struct fleet_answer *answer = check->answer;
-    check->input.product = &answer->product;
+    check->input.product = check->product;
     check->input.device = &answer->device;
     check->input.asked = check->facts->asked;
     check->input.chip = check->facts->chip;
     check->input.served = served;
-    snapshot_releases(check->snapshot, &answer->product, &check->input);
+    snapshot_releases(check->snapshot, check->product, &check->input);
     decide(&check->input, &check->decision);
     answer->reason = check->decision.reason;
-    memcpy(answer->text, check->decision.text, sizeof answer->text);
     if (check->decision.release != NULL) {
-        answer->release = *check->decision.release;
-    }
-    if (check->decision.image != NULL) {
-        answer->image = *check->decision.image;
+        answer_with(answer, check->decision.release, check->decision.image);
     }
 }
 
@@ -531,19 +538,13 @@ static void choose_named(struct check *check, const struct update *update)
     bool plain = answer->device.no == 0 && release != NULL && release->current;
     if (release == NULL || image == NULL) {
         answer->reason = release == NULL ? REASON_NO_RELEASE : REASON_NO_IMAGE;
-        snprintf(answer->text, sizeof answer->text, "there is no such file");
         return;
     }
-    answer->release = *release;
-    answer->image = *image;
+    answer_with(answer, release, image);
     if (offered || (going && release->withdrawn == 0) || plain) {
         answer->reason = REASON_OFFER;
-        snprintf(answer->text, sizeof answer->text, "%s of %s is offered",
-                 file != NULL ? file : "the image", release->version);
     } else if (answer->reason == REASON_OFFER) {
         answer->reason = REASON_NO_RELEASE;
-        snprintf(answer->text, sizeof answer->text, "%s is not offered to this device",
-                 release->version);
     }
 }
 
@@ -552,7 +553,7 @@ static void stay_with(struct check *check, const struct update *update)
 {
     struct fleet_answer *answer = check->answer;
     if (!check->facts->again || answer->reason != REASON_OFFER || update->no == 0 ||
-        update->release == answer->release.no ||
+        update->release == answer->release ||
         (update->state != UPDATE_DOWNLOADING && update->state != UPDATE_DOWNLOADED)) {
         return;
     }
@@ -561,8 +562,7 @@ static void stay_with(struct check *check, const struct update *update)
         const struct image *image =
             release->no == update->release ? named_image(check, release, NULL) : NULL;
         if (image != NULL && release->withdrawn == 0) {
-            answer->release = *release;
-            answer->image = *image;
+            answer_with(answer, release, image);
         }
     }
 }
@@ -606,15 +606,16 @@ static enum store_result follow(struct store_view *view, struct check *check, st
     return result;
 }
 
-static bool may_reboot(const struct fleet_answer *answer, int64_t now)
+static bool may_reboot(const struct check *check)
 {
+    const struct fleet_answer *answer = check->answer;
     const struct device *device = &answer->device;
     if (device->reboot_wanted) {
         return true;
     }
     return answer->update.no != 0 && answer->update.state == UPDATE_DOWNLOADED &&
-           device->not_before <= now &&
-           (answer->product.consent != CONSENT_ASK_REBOOT || device->reboot_accepted ||
+           device->not_before <= check->input.now &&
+           (check->product->consent != CONSENT_ASK_REBOOT || device->reboot_accepted ||
             device->owner == 0);
 }
 
@@ -626,8 +627,9 @@ static enum store_result evaluate(struct store_view *view, void *ctx)
     enum store_result result = STORE_OK;
 
     memset(answer, 0, sizeof *answer);
+    check->product = NULL;
     answer->recognised = recognise(view, check);
-    answer->reply = answer->product.no == 0 ? 401 : answer->product.reply_unknown;
+    answer->reply = check->product == NULL ? 401 : check->product->reply_unknown;
     answer->reason = REASON_NO_RELEASE;
     if (answer->recognised != RECOGNISED) {
         return STORE_OK;
@@ -638,7 +640,7 @@ static enum store_result evaluate(struct store_view *view, void *ctx)
         if (check->writing) {
             result = store_update(view, STORE_DEVICE, &answer->device);
             if (result == STORE_OK) {
-                result = fleet_event(view, check->base.fleet, "device.changed", answer->product.no,
+                result = fleet_event(view, check->base.fleet, "device.changed", check->product->no,
                                      &answer->device, NULL);
             }
         }
@@ -651,7 +653,7 @@ static enum store_result evaluate(struct store_view *view, void *ctx)
     }
     if (answer->device.standing == STANDING_BLOCKED) {
         answer->recognised = RECOGNISED_BLOCKED;
-        answer->reply = answer->product.reply_blocked;
+        answer->reply = check->product->reply_blocked;
     } else if (!anybody && answer->device.standing != STANDING_ADMITTED) {
         answer->recognised = RECOGNISED_NOT_ADMITTED;
     }
@@ -667,7 +669,7 @@ static enum store_result evaluate(struct store_view *view, void *ctx)
             stay_with(check, update);
         }
     }
-    answer->reboot = answer->recognised == RECOGNISED && may_reboot(answer, check->input.now);
+    answer->reboot = answer->recognised == RECOGNISED && may_reboot(check);
     return result;
 }
 

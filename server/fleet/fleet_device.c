@@ -521,13 +521,14 @@ enum fleet_status fleet_my_devices(struct fleet *fleet, const struct actor *acto
 }
 
 enum fleet_status fleet_device_explain(struct fleet *fleet, const struct actor *actor,
-                                       const char *id, struct fleet_answer *answer,
-                                       uint8_t rules[REASON_COUNT], struct fleet_error *error)
+                                       const char *id, struct fleet_why *why,
+                                       struct fleet_error *error)
 {
     struct store_view *view = fleet_view(fleet, error);
     struct snapshot *snapshot = fleet_snapshot(fleet);
     struct device device;
-    memset(answer, 0, sizeof *answer);
+    struct update going;
+    memset(why, 0, sizeof *why);
     enum fleet_status status =
         view == NULL ? error->status
                      : fleet_find_device(view, actor, ACTION_DEVICE_SHOW, id, &device, error);
@@ -541,25 +542,14 @@ enum fleet_status fleet_device_explain(struct fleet *fleet, const struct actor *
         struct decision decision;
         struct decide_input input = {
             .product = product, .device = &device, .now = fleet_now(fleet)};
-        answer->recognised = RECOGNISED;
-        (void)fleet_going(view, &device, &answer->update);
-        input.served = answer->update.served;
+        input.served = fleet_going(view, &device, &going) ? going.served : 0;
         snapshot_releases(snapshot, product, &input);
         decide(&input, &decision);
-        dress(fleet, view, actor, &device);
-        answer->product = *product;
-        answer->device = device;
-        answer->reason = decision.reason;
-        memcpy(answer->text, decision.text, sizeof answer->text);
-        memcpy(answer->detail, decision.detail, sizeof answer->detail);
+        decide_explain(&input, &decision, &why->words);
+        why->reason = decision.reason;
+        memcpy(why->rules, decision.rules, sizeof why->rules);
         if (decision.release != NULL) {
-            answer->release = *decision.release;
-        }
-        if (decision.image != NULL) {
-            answer->image = *decision.image;
-        }
-        if (rules != NULL) {
-            memcpy(rules, decision.rules, REASON_COUNT);
+            memcpy(why->version, decision.release->version, sizeof why->version);
         }
     }
     fleet_snapshot_release(fleet, snapshot);
@@ -614,7 +604,8 @@ static enum fleet_status release_to_order(struct store_view *view, struct device
 /** Would the order be obeyed? The rules that an order cannot waive are asked by decide(). */
 static enum store_result check_order(struct store_view *view, struct device_work *work,
                                      const struct product *product, const struct release *release,
-                                     struct decision *decision, struct image *image)
+                                     enum reason *reason, struct explanation *why,
+                                     struct image *image)
 {
     struct decide_input input = {.product = product,
                                  .device = &work->found,
@@ -639,9 +630,12 @@ static enum store_result check_order(struct store_view *view, struct device_work
     }
     input.images = images;
     input.image_count = count;
-    decide(&input, decision);
-    if (decision->image != NULL) {
-        *image = *decision->image;
+    struct decision decision;
+    decide(&input, &decision);
+    decide_explain(&input, &decision, why);
+    *reason = decision.reason;
+    if (decision.image != NULL) {
+        *image = *decision.image;
     }
     return STORE_OK;
 }
@@ -653,7 +647,8 @@ static enum store_result order(struct store_view *view, void *ctx)
     struct fleet_error *error = work->base.error;
     struct product product;
     struct release release;
-    struct decision decision;
+    enum reason reason;
+    struct explanation why;
     struct image image = {0};
     struct update going;
     char before[2048];
@@ -676,12 +671,11 @@ static enum store_result order(struct store_view *view, void *ctx)
     if (device->declined == release.no) {
         device->declined = 0;
     }
-    result = check_order(view, work, &product, &release, &decision, &image);
-    if (result == STORE_OK && decision.reason != REASON_OFFER &&
-        decision.reason != REASON_WAITS_OWNER) {
-        (void)fleet_fail_with(error, FLEET_CONFLICT, reason_code(decision.reason), NULL,
-                              "The order is refused: {why}.", VALUES({"why", decision.text, 0}));
-        memcpy(error->detail, decision.detail, sizeof error->detail);
+    result = check_order(view, work, &product, &release, &reason, &why, &image);
+    if (result == STORE_OK && reason != REASON_OFFER && reason != REASON_WAITS_OWNER) {
+        (void)fleet_fail_with(error, FLEET_CONFLICT, reason_code(reason), NULL,
+                              "The order is refused: {why}.", VALUES({"why", why.text, 0}));
+        memcpy(error->detail, why.detail, sizeof error->detail);
         return STORE_UNDONE;
     }
     if (result == STORE_OK && fleet_going(view, device, &going)) {
@@ -700,8 +694,7 @@ static enum store_result order(struct store_view *view, void *ctx)
         result = fleet_begin_update(view, work->base.fleet, device, &release, &image, &cause,
                                     &work->update);
     }
-    if (result == STORE_OK && decision.reason == REASON_OFFER &&
-        work->update.state == UPDATE_OFFERED) {
+    if (result == STORE_OK && reason == REASON_OFFER && work->update.state == UPDATE_OFFERED) {
         (void)fleet_move(view, work->base.fleet, &work->update, device, UPDATE_ON_ACCEPT, false,
                          &cause, &result);
     }

@@ -203,12 +203,14 @@ static void test_each_row(void **unused)
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct world world;
         struct decision decision;
+        struct explanation why;
         make_world(&world, rows[i].nonos);
         rows[i].change(&world);
         decide(&world.input, &decision);
+        decide_explain(&world.input, &decision, &why);
         if (decision.reason != rows[i].answer) {
             fail_msg("%s: %s (%s), and not %s", rows[i].name, reason_code(decision.reason),
-                     decision.text, reason_code(rows[i].answer));
+                     why.text, reason_code(rows[i].answer));
         }
         seen[decision.reason] = true;
         /* The reason is the first rule that failed; and an offer has what it offers. */
@@ -223,7 +225,7 @@ static void test_each_row(void **unused)
         } else {
             assert_int_equal(decision.rules[decision.reason], RULE_FAILED);
         }
-        assert_true(decision.text[0] != '\0' && strchr(decision.text, '%') == NULL);
+        assert_true(why.text[0] != '\0' && strchr(why.text, '%') == NULL);
     }
     for (size_t i = 0; i < REASON_COUNT; i++) {
         if (!seen[i]) {
@@ -256,27 +258,35 @@ static void test_which_image(void **unused)
     assert_int_equal(decision.image->no, 5);
 }
 
+static void explain(const struct decide_input *input, struct explanation *why)
+{
+    struct decision decision;
+
+    decide(input, &decision);
+    decide_explain(input, &decision, why);
+}
+
 static void test_sentences(void **unused)
 {
     (void)unused;
     struct world world;
-    struct decision decision;
+    struct explanation why;
     make_world(&world, false);
     strcpy(world.device.version, "1.1.0");
-    decide(&world.input, &decision);
-    assert_string_equal(decision.text, "runs 1.1.0, which is current");
+    explain(&world.input, &why);
+    assert_string_equal(why.text, "runs 1.1.0, which is current");
     make_world(&world, false);
     world.device.free_space = 4096;
-    decide(&world.input, &decision);
-    assert_string_equal(decision.text, "the image does not fit: it takes 400000 bytes");
+    explain(&world.input, &why);
+    assert_string_equal(why.text, "the image does not fit: it takes 400000 bytes");
     /* The longest texts are cut, and not written beyond the end. */
     make_world(&world, false);
     memset(world.device.version, 'v', sizeof world.device.version - 1);
     memset(world.releases[1].version, 'r', sizeof world.releases[1].version - 1);
     world.device.failed = 2;
     world.device.failures = 5;
-    decide(&world.input, &decision);
-    assert_true(strlen(decision.text) < SENTENCE_SIZE);
+    explain(&world.input, &why);
+    assert_true(strlen(why.text) < SENTENCE_SIZE);
 }
 
 static void test_versions(void **unused)

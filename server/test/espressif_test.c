@@ -359,6 +359,33 @@ static void test_automatic_product_goes_through_by_itself(void **state)
     close(fd);
 }
 
+static void test_an_owner_is_told_why_there_is_no_upgrade(void **state)
+{
+    static const struct {
+        const char *version, *said;
+    } rows[] = {{OLD, "runs " OLD ", which is current"},
+                {"v9.9.9t23701(a)", "it is not offered to this device"}};
+
+    (void)state;
+    add_release(OLD, 1, true);
+    const int fd = activated_device();
+    authorize();
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char target[256];
+        struct reply reply;
+
+        snprintf(target, sizeof target,
+                 "/v1/device/rpc/?deliver_to_device=true&action=sys_upgrade&version=%s",
+                 rows[i].version);
+        request(HTTP_GET, owner_key, target, NULL, &reply);
+        assert_int_equal(reply.status, 409);
+        if (strstr(reply.body, rows[i].said) == NULL) {
+            fail_msg("%s: %s", rows[i].version, reply.body);
+        }
+    }
+    close(fd);
+}
+
 static void test_at_firmware_reads_what_is_recommended(void **state)
 {
     struct reply reply;
@@ -406,6 +433,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_steps_1_to_9, set_up_ask, tear_down),
         cmocka_unit_test_setup_teardown(test_automatic_product_goes_through_by_itself,
                                         set_up_automatic, tear_down),
+        cmocka_unit_test_setup_teardown(test_an_owner_is_told_why_there_is_no_upgrade, set_up_ask,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(test_at_firmware_reads_what_is_recommended, set_up_ask,
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_strangers_get_nothing, set_up_ask, tear_down),
