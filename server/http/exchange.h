@@ -2,6 +2,8 @@
 #ifndef UPDRAFT_SERVER_HTTP_EXCHANGE_H
 #define UPDRAFT_SERVER_HTTP_EXCHANGE_H
 
+#include <stdatomic.h>
+
 #include "http/head.h"
 #include "http/http_test.h"
 #include "http/range.h"
@@ -82,7 +84,8 @@ struct http_exchange {
     bool stream_open;
 
     struct http_answer answer;
-    bool held;
+    /* Somebody else will answer. When it becomes false again, by whichever thread, the answer is there. */
+    atomic_bool held;
     bool brief, deferred; /* runs where it must not wait; and has said that it would */
     bool sent_whole;      /* the client has all of the answer's body */
 

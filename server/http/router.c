@@ -578,7 +578,8 @@ void http_router_handle(struct http_exchange *x)
         return;
     }
     x->route->handle(x);
-    if (!http_answered(x) && !x->held && !x->deferred) {
+    /* First whether it is held: as long as it is, the answer is somebody else's to write. */
+    if (!x->held && !http_answered(x) && !x->deferred) {
         http_log("http: %s %s was not answered", x->method_name, x->route->pattern);
         http_answer_error(x, 500, REFUSAL_NOT_ANSWERED, NULL, NULL);
     }

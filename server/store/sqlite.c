@@ -1070,7 +1070,7 @@ static bool range_of(const char *text, int way, char begin[KEY_SIZE], char end[K
         }
         begin[i] = (char)(upper ? begin[i] & ~0x20 : begin[i] | 0x20);
     }
-    snprintf(end, KEY_SIZE, "%s%s", begin, last);
+    snprintf(end, KEY_SIZE, "%.*s%s", (int)(KEY_SIZE - sizeof last), begin, last);
     return true;
 }
 

@@ -132,6 +132,14 @@ static enum http_next feed_next(void *ctx, struct http_event *event)
     return next;
 }
 
+static bool feed_is_open(void)
+{
+    pthread_mutex_lock(&feed.lock);
+    const bool open = feed.handle != NULL;
+    pthread_mutex_unlock(&feed.lock);
+    return open;
+}
+
 static void feed_close(void *ctx)
 {
     (void)ctx;
@@ -635,11 +643,11 @@ static void test_events_come_as_they_happen(void)
     CHECK(strstr(bytes, "Content-Type: text/event-stream\r\n") != NULL);
     close(fd);
     /* A client that has left is noticed when something is written to it, and again. */
-    for (int i = 0; feed.handle != NULL && i < 10000; i++) {
+    for (int i = 0; feed_is_open() && i < 10000; i++) {
         feed_put(1);
         usleep(1000);
     }
-    CHECK(feed.handle == NULL);
+    CHECK(!feed_is_open());
 }
 
 static void test_answers_that_wait(void)
