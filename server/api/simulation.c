@@ -1,6 +1,7 @@
 #include "api/simulation.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -120,13 +121,18 @@ static size_t read_file(const char *path, uint8_t *bytes, size_t room)
 /* An image of this version, of the simulation's own making; its size, 0: it could not be made. */
 static size_t make_image(const char *program, const char *version, uint8_t *image)
 {
-    char folder[] = "/tmp/updraft-show-XXXXXX", path[sizeof folder + 16];
+    const char *parent = getenv("TMPDIR");
+    char folder[PATH_MAX - 16], path[PATH_MAX];
     const char *const arguments[] = {program,  "image", "--as", "arduino", "--version", version,
                                      "--size", "16K",   "-o",   path,      NULL};
     int status = -1;
     size_t size = 0;
 
-    if (mkdtemp(folder) == NULL) {
+    if (parent == NULL || parent[0] == '\0') {
+        parent = "/tmp";
+    }
+    if (snprintf(folder, sizeof folder, "%s/updraft-show-XXXXXX", parent) >= (int)sizeof folder ||
+        mkdtemp(folder) == NULL) {
         return 0;
     }
     snprintf(path, sizeof path, "%s/image.bin", folder);
