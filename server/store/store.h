@@ -83,8 +83,9 @@ typedef enum store_result store_work(struct store_view *view, void *ctx);
 /** Do it and wait until it is on disk. */
 enum store_result store_write(struct store *store, store_work *work, void *ctx);
 
-/** Begin to read: a view of one moment. NULL when the database cannot be read. Always end it, soon:
- *  a view held open keeps the log from being reused. */
+/** Begin to read: a view of one moment, that of its first query; without one it costs nearly nothing.
+ *  NULL when the database cannot be read. Always end it, soon: a view held open keeps the log from
+ *  being reused. */
 struct store_view *store_read(struct store *store);
 void store_end(struct store_view *view);
 
