@@ -570,6 +570,15 @@ def test_burn_tells_when_esptool_fails_or_is_missing(updraft, tmp_path, fake_esp
     assert dry.out.startswith("esptool --chip esp8266 write-flash")
 
 
+def test_burn_writes_where_it_is_told_or_nowhere(updraft, tmp_path, fake_esptool):
+    flash = nonos_flash(tmp_path, updraft)
+    environment = fake_esptool()
+    for folder, says in ((str(tmp_path / "nowhere"), f"{tmp_path}/nowhere/updraft-"), ("/" + 300 * "x", "TMPDIR: its path is too long")):
+        result = updraft("flash", "burn", flash, env={**environment, "TMPDIR": folder}, code=1)
+        assert says in result.err and 300 * "x" not in result.err
+    assert not (tmp_path / "kept" / "words").exists(), "esptool is not run"
+
+
 def test_a_dry_run_runs_nothing(updraft, tmp_path, fake_esptool):
     flash = nonos_flash(tmp_path, updraft)
     environment = fake_esptool()

@@ -14,6 +14,7 @@
 
 #define WORDS (2 * FLASH_REGIONS + 32)
 #define PATH_SIZE 256
+#define FOLDER_SIZE (PATH_SIZE - 16) /* leaves room for "/0x12345678.bin" */
 
 struct arguments {
     const char *file;
@@ -79,7 +80,7 @@ struct command_line {
     char paths[FLASH_REGIONS][PATH_SIZE];
     char offsets[FLASH_REGIONS][16];
     size_t files;
-    char folder[64]; /* of the files; removed at the end */
+    char folder[FOLDER_SIZE]; /* of the files; removed at the end */
     char baud[16];
 };
 
@@ -339,10 +340,15 @@ static bool make_folder(struct call *call, struct command_line *line, bool dry_r
 {
     const char *parent = getenv("TMPDIR");
 
-    if (parent == NULL || *parent == '\0' || strlen(parent) > 40) {
+    if (parent == NULL || *parent == '\0') {
         parent = "/tmp";
     }
-    snprintf(line->folder, sizeof line->folder, "%s/updraft-XXXXXX", parent);
+    if (snprintf(line->folder, sizeof line->folder, "%s/updraft-XXXXXX", parent) >= FOLDER_SIZE) {
+        fail(call, EXIT_FAILED, "write", "TMPDIR: its path is too long, %d bytes at most",
+             FOLDER_SIZE - (int)sizeof "/updraft-XXXXXX");
+        line->folder[0] = '\0';
+        return false;
+    }
     if (!dry_run && mkdtemp(line->folder) == NULL) {
         fail(call, EXIT_FAILED, "write", "%s: %s", line->folder, strerror(errno));
         line->folder[0] = '\0';
