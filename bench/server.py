@@ -9,7 +9,7 @@ release that becomes current told to all of them), start (memory and time to sta
 
 The load comes from wrk on the same machine, so that both servers have what wrk leaves; both have a thread (a worker) for
 each processor, and the same certificate, version of TLS, cipher and group, which is looked at before. A ratio is ours over
-nginx's: nine short runs of each are made, ours and nginx's in turn, and the median of the nine ratios counts, since what
+nginx's: ROUNDS short runs of each are made, ours and nginx's in turn, and the median of their ratios counts, since what
 else the machine does changes more slowly than they do. Beside it stands what one of them costs each server in microseconds
 of processor time, which the client and others on the machine take no part in. wrk resumes TLS sessions, as clients do; full
 handshakes have rows of their own.

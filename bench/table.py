@@ -141,7 +141,7 @@ def line(one):
 def page(sections, where, day):
     """docs/bench.md. Rows in bold are those that README.md shows."""
     text = ("# Figures\n\nWritten by `./dev bench`, which takes some minutes; the machine had nothing else to do. Peers run beside updraft, by turns. A ratio is updraft's\n"
-            f"figure to the peer's, against nginx the median of nine turns.\n\nMachine: {where}. Date: {day}.\n")
+            f"figure to the peer's, against nginx the median of all turns.\n\nMachine: {where}. Date: {day}.\n")
     for name, rows in sections.items():
         text += f"\n## `./dev bench {name}`\n\n{HEAD}"
         text += "".join(line({**one, "figure": f"**{one['figure']}**"} if one["short"] else one) for one in rows)

@@ -247,6 +247,24 @@ class Held(threading.Thread):
         self.socket.close()
 
 
+def test_the_demonstration_makes_its_images_in_tmpdir(tmp_path, monkeypatch):
+    # Of the simulator only that it is asked where to write, and that nothing comes of it.
+    tools, work, asked = tmp_path / "tools", tmp_path / "work", tmp_path / "asked"
+    tools.mkdir()
+    work.mkdir()
+    shutil.copy(find_server(), tools / "updraftd")
+    simulator = tools / "updraft-sim"
+    simulator.write_text(f'#!/bin/sh\necho "$@" >>{asked}\nexit 1\n')
+    simulator.chmod(0o755)
+    monkeypatch.setenv("UPDRAFTD_BIN", str(tools / "updraftd"))
+    monkeypatch.setenv("TMPDIR", str(work))
+    stand = Stand(tmp_path / "data")
+    status, _, body = stand.api.raw("POST", "/api/v1/simulation")
+    stand.daemon.stop()
+    assert status == 500 and json.loads(body)["error"]["code"] == "simulation"
+    assert f"-o {work}/updraft-show-" in asked.read_text() and os.listdir(work) == []
+
+
 def test_a_stop_finishes_what_is_under_way_and_tells_those_who_wait(tmp_path):
     stand = Stand(tmp_path / "data")
     headers = f"Host: a\r\nAuthorization: Bearer {stand.api.headers['Authorization'].split()[1]}\r\n"

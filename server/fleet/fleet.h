@@ -286,12 +286,12 @@ enum recognised {
 
 struct fleet_answer {
     enum recognised recognised;
-    int reply;             /* HTTP status for everything but RECOGNISED: as the product says */
-    char product[ID_SIZE]; /* its id; empty when there is none */
-    struct device device;  /* no is 0 when there is none */
-    enum reason reason;    /* REASON_OFFER: the next three are set */
-    int64_t release;       /* its no; 0 when none was considered */
-    char version[VERSION_SIZE];
+    int reply;                  /* HTTP status for everything but RECOGNISED: as the product says */
+    char product[ID_SIZE];      /* its id; empty when there is none */
+    struct device device;       /* no is 0 when there is none */
+    enum reason reason;         /* REASON_OFFER: the next three are set */
+    int64_t release;            /* no of the release that was considered; 0 when there was none */
+    char version[VERSION_SIZE]; /* of that release */
     struct image image;
     struct update update; /* no is 0 when there is none */
     bool reboot;          /* tell it to reboot now: downloaded, and whoever has to agree did */
@@ -420,7 +420,8 @@ struct fleet_why {
     struct explanation words;
     uint8_t rules[REASON_COUNT]; /* enum rule_result by reason */
 };
-/** Decide as fleet_check() would; nothing is recorded. */
+/** Decide as fleet_check() would for a device that asks for the app, and record nothing.
+ *  @return FLEET_OK  *why is filled; else it is all zero, and *error says what is wrong */
 enum fleet_status fleet_device_explain(struct fleet *fleet, const struct actor *actor,
                                        const char *id, struct fleet_why *why,
                                        struct fleet_error *error);

@@ -101,7 +101,7 @@ const struct http_route *http_route_of(const struct http_exchange *x);
 void *http_alloc(struct http_exchange *x, size_t size);
 char *http_printf(struct http_exchange *x, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
-/** Three texts in one: for what every request needs, without the cost of a format. */
+/** The three texts in one, "" for none: for what every request needs, without the cost of a format. */
 char *http_join(struct http_exchange *x, const char *a, const char *b, const char *c);
 
 /* --- Who asks --------------------------------------------------------------------------------- */

@@ -204,7 +204,7 @@ static void unlist(struct live *live)
     struct http_server *server = live->server;
 
     if (!live->listed && live->connection->sending != live) {
-        return; /* as most; both are this thread's to write */
+        return; /* as most; nobody else writes either any more */
     }
     pthread_mutex_lock(&server->lock);
     live->connection->sending = NULL;

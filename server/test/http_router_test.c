@@ -405,87 +405,73 @@ static void test_ranges_of_a_file_of_ten_bytes(void)
 
 /* --- All small tables ------------------------------------------------------------------------- */
 
+enum { DEEPEST = 4, PATTERNS_MAX = 52, PATHS_MAX = 120 };
+
+/* What follows each other in a pattern or in a path. */
+struct alphabet {
+    const char *const *texts;
+    size_t count, last; /* the one behind which nothing follows */
+};
+
 /* In the order in which one wins over the next. */
-static const char *const shapes[] = {"a", "{v}.x", "{v}", "{t...}"};
+enum { LITERAL, SUFFIXED, VALUE, TAIL, KINDS };
+static const char *const kinds_of_parts[KINDS] = {"a", "{v}.x", "{v}", "{t...}"};
 static const char *const words[] = {"a", "b", "a.x"};
-enum { TAIL = 3, SHAPES = 4, DEEPEST = 3, PATTERNS_MAX = 52, PATHS_MAX = 120 };
+enum { WORDS = sizeof words / sizeof words[0] };
+static const struct alphabet of_patterns = {kinds_of_parts, KINDS, TAIL};
+static const struct alphabet of_paths = {words, WORDS, WORDS};
 
-struct shape {
-    size_t count, parts[DEEPEST]; /* which of the shapes */
+struct chain {
+    size_t count, parts[DEEPEST]; /* by number in the alphabet */
     char text[32];
 };
 
-struct steps {
-    size_t count, words[DEEPEST + 1];
-    char text[32];
-};
-
-/* All of up to `deepest` parts; only the last may be a tail. */
-static size_t make_shapes(struct shape *all, size_t deepest)
+/* All of one to `deepest` parts; how many. */
+static size_t make_chains(const struct alphabet *of, struct chain *all, size_t deepest)
 {
-    size_t count = 0, from = 0;
+    static const struct chain empty;
+    size_t count = 0;
 
-    for (size_t depth = 1; depth <= deepest; depth++) {
-        const size_t to = count;
-        for (size_t i = depth == 1 ? 0 : from; i < (depth == 1 ? 1 : to); i++) {
-            const struct shape before = depth == 1 ? (struct shape){0} : all[i];
-            for (size_t kind = 0; kind < SHAPES && (depth == 1 || before.parts[depth - 2] != TAIL);
-                 kind++) {
-                struct shape *shape = &all[count++];
-                *shape = before;
-                shape->parts[shape->count++] = kind;
-                snprintf(shape->text, sizeof shape->text, "%.20s/%s", before.text, shapes[kind]);
-            }
+    for (size_t i = 0; i <= count; i++) { /* the empty one, then each that is there, in turn */
+        const struct chain *before = i == 0 ? &empty : &all[i - 1];
+        if (before->count == deepest ||
+            (before->count > 0 && before->parts[before->count - 1] == of->last)) {
+            continue;
         }
-        from = to;
+        for (size_t part = 0; part < of->count; part++) {
+            struct chain *chain = &all[count++];
+            *chain = *before;
+            chain->parts[chain->count++] = part;
+            snprintf(chain->text, sizeof chain->text, "%.20s/%s", before->text, of->texts[part]);
+        }
     }
     return count;
 }
 
-static size_t make_paths(struct steps *all, size_t deepest)
+static bool is_for(const struct chain *pattern, const struct chain *path)
 {
-    size_t count = 0, from = 0;
+    static const bool fit[KINDS][WORDS] = {{1, 0, 0}, {0, 0, 1}, {1, 1, 1}, {1, 1, 1}};
 
-    for (size_t depth = 1; depth <= deepest; depth++) {
-        const size_t to = count;
-        for (size_t i = depth == 1 ? 0 : from; i < (depth == 1 ? 1 : to); i++) {
-            const struct steps before = depth == 1 ? (struct steps){0} : all[i];
-            for (size_t word = 0; word < sizeof words / sizeof words[0]; word++) {
-                struct steps *steps = &all[count++];
-                *steps = before;
-                steps->words[steps->count++] = word;
-                snprintf(steps->text, sizeof steps->text, "%.20s/%s", before.text, words[word]);
-            }
-        }
-        from = to;
-    }
-    return count;
-}
-
-static bool is_for(const struct shape *shape, const struct steps *steps)
-{
-    static const bool fit[SHAPES][3] = {{1, 0, 0}, {0, 0, 1}, {1, 1, 1}, {1, 1, 1}};
-
-    for (size_t i = 0; i < shape->count; i++) {
-        if (shape->parts[i] == TAIL) {
+    for (size_t i = 0; i < pattern->count; i++) {
+        if (pattern->parts[i] == TAIL) {
             return true;
         }
-        if (i == steps->count || !fit[shape->parts[i]][steps->words[i]]) {
+        if (i == path->count || !fit[pattern->parts[i]][path->parts[i]]) {
             return false;
         }
     }
-    return shape->count == steps->count;
+    return pattern->count == path->count;
 }
 
 /* The one that is to answer: the first, from the left, that says more. */
-static const struct shape *best(const struct shape *const *given, size_t count,
-                                const struct steps *steps)
+static const struct chain *best(const struct chain *const *given, size_t count,
+                                const struct chain *path)
 {
-    const struct shape *found = NULL;
+    const struct chain *found = NULL;
 
     for (size_t i = 0; i < count; i++) {
         size_t at = 0;
-        if (!is_for(given[i], steps)) {
+        if (!is_for(given[i], path)) {
             continue;
         }
         while (found != NULL && given[i]->parts[at] == found->parts[at]) {
@@ -496,7 +482,7 @@ static const struct shape *best(const struct shape *const *given, size_t count,
     return found;
 }
 
-static unsigned try_table(const struct shape *const *given, size_t count, const struct steps *paths,
+static unsigned try_table(const struct chain *const *given, size_t count, const struct chain *paths,
                           size_t path_count)
 {
     struct http_route rows[3];
@@ -510,7 +496,7 @@ static unsigned try_table(const struct shape *const *given, size_t count, const 
     CHECK(router != NULL);
     for (size_t i = 0; i < path_count; i++) {
         struct http_exchange *x = http_exchange_make(&(struct http_made){.target = paths[i].text});
-        const struct shape *wanted = best(given, count, &paths[i]);
+        const struct chain *wanted = best(given, count, &paths[i]);
         struct http_shown shown;
 
         http_router_run(router, x);
@@ -525,24 +511,24 @@ static unsigned try_table(const struct shape *const *given, size_t count, const 
 
 static void test_every_small_table_finds_what_a_search_of_all_rows_finds(void)
 {
-    struct shape all[PATTERNS_MAX];
-    struct steps paths[PATHS_MAX];
-    size_t count = make_shapes(all, 2), path_count = make_paths(paths, 3);
+    struct chain all[PATTERNS_MAX];
+    struct chain paths[PATHS_MAX];
+    size_t count = make_chains(&of_patterns, all, 2), path_count = make_chains(&of_paths, paths, 3);
     unsigned tried = 0;
 
     for (size_t i = 0; i < count; i++) {
         for (size_t j = 0; j < i; j++) {
             for (size_t k = 0; k < j; k++) {
-                const struct shape *const given[] = {&all[i], &all[k], &all[j]};
+                const struct chain *const given[] = {&all[i], &all[k], &all[j]};
                 tried += try_table(given, 3, paths, path_count);
             }
         }
     }
-    count = make_shapes(all, DEEPEST);
-    path_count = make_paths(paths, DEEPEST + 1);
+    count = make_chains(&of_patterns, all, 3);
+    path_count = make_chains(&of_paths, paths, DEEPEST);
     for (size_t i = 0; i < count; i++) {
         for (size_t j = 0; j < i; j++) {
-            const struct shape *const given[] = {&all[i], &all[j]};
+            const struct chain *const given[] = {&all[i], &all[j]};
             tried += try_table(given, 2, paths, path_count);
         }
     }
